@@ -1,0 +1,22 @@
+"""Millstream: sales events in, recommendations, graph and files out.
+
+The flow, a line a module, in order:
+
+    settings  schemas  rules  scoring   the ground floor, no Spark: what is set, the tables, what is valid, the numbers
+    layouts  records                    known CSV layouts by their header; files cut into records
+    java  failpoints  progress          a Java that serves; places to die in tests; what the user sees
+    session          the one place where Spark is configured
+    sources          a topic or a folder -> raw records
+    events           raw records -> events, each accepted or rejected with a reason
+    store            the event, quarantine and batch tables
+    interactions     events -> one row per user and product, with its strength; ids <-> engine ids
+    models           interactions -> vectors of users and products
+    evaluation       cut, hold-out, and the metrics of lists and predictions
+    recommendations  vectors + seen -> the best N for each user, and because of what
+    graph            recommendations -> vertices and edges with degree, PageRank, communities
+    generations      a trained model with all that was made from it, published whole
+    exports          any table -> one CSV in results/
+    ingestion        wiring of the intake        training   wiring of fitting and judging
+    pipeline         calls them in this order
+    cli  doctor  logs                   the command line, the look at the machine, the log of a run
+"""

@@ -1,0 +1,66 @@
+"""Columns of every table, as Spark DDL text.
+
+Nothing comes in and text goes out, so that Spark, the API and the tests read one definition.
+`user` and `product` are the shop's own ids; `userId` and `productId` are the engine's stable integers.
+"""
+
+PRODUCT_DATA = "STRUCT<id: STRING, name: STRING, category: STRING, brand: STRING, price: DOUBLE, in_stock: BOOLEAN>"
+CUSTOMER_DATA = "STRUCT<id: STRING, name: STRING, email: STRING, location: STRING, age: INT>"
+
+# What a source gives. `header` is the CSV header of the file, null for JSON;
+# `partition` and `position` are topic partition and offset, or file and place in it (0 is the first record).
+RAW = "value BINARY, header STRING, source STRING, partition STRING, position BIGINT, received_at TIMESTAMP"
+
+EVENT = (
+    "event_id STRING, user STRING, product STRING, event_type STRING, quantity DOUBLE, rating DOUBLE, "
+    "occurred_at TIMESTAMP, session_id STRING, price DOUBLE, total_price DOUBLE, "
+    f"product_data {PRODUCT_DATA}, customer_data {CUSTOMER_DATA}, "
+    "text STRING, image STRING, properties MAP<STRING, STRING>, "
+    "source STRING, partition STRING, position BIGINT, received_at TIMESTAMP"
+)
+
+QUARANTINE = f"reason STRING, {RAW}, rejected_at TIMESTAMP"
+
+# The ledger: one row for each partition of each batch, written last. Positions run from `from` up to, without, `to`.
+BATCH = (
+    "source STRING, partition STRING, `from` BIGINT, `to` BIGINT, read BIGINT, accepted BIGINT, duplicates BIGINT, "
+    "rejected MAP<STRING, BIGINT>, bytes BIGINT, modified_at TIMESTAMP, sha256 STRING, "
+    "events_version BIGINT, taken_at TIMESTAMP"
+)
+
+# One row per user and product that met: `strength` is null when nothing positive is left, which still counts as seen.
+INTERACTION = "user STRING, product STRING, strength DOUBLE, event_count BIGINT, last_event_at TIMESTAMP"
+RATING = "user STRING, product STRING, rating DOUBLE"
+
+USER_INDEX = "user STRING, userId INT"
+PRODUCT_INDEX = "product STRING, productId INT"
+PRODUCT_DETAILS = "product STRING, name STRING, category STRING, brand STRING, price DOUBLE"
+
+RECOMMENDATION = (
+    "user STRING, product STRING, userId INT, productId INT, score FLOAT, rank INT, source STRING, "
+    "because ARRAY<STRING>"
+)
+
+VERTEX = "id STRING, type STRING, label STRING, degree INT, pagerank DOUBLE, community INT, component INT"
+EDGE = "src STRING, dst STRING, score FLOAT, rank INT"
+
+# How much one event of a type counts; a dislike has no weight, it takes the product away.
+EVENT_WEIGHTS = {
+    "purchase": 5.0,
+    "cart": 3.0,
+    "like": 3.0,
+    "rate": 3.0,
+    "view": 1.0,
+    "remove_from_cart": -3.0,
+}
+
+
+def names(ddl: str) -> list[str]:
+    """The columns of a table from its DDL text, nested ones left out; Spark's own parser needs a session."""
+    found, depth, start = [], 0, 0
+    for place, letter in enumerate(ddl + ","):
+        depth += (letter == "<") - (letter == ">")
+        if letter == "," and depth == 0:
+            found.append(ddl[start:place].split()[0].strip("`"))
+            start = place + 1
+    return found

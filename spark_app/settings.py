@@ -1,0 +1,221 @@
+"""The settings: the only reader of the environment (prefix MILLSTREAM_, nested with __, also from .env)."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
+
+from spark_app.schemas import EVENT_WEIGHTS
+
+PREFIX = "MILLSTREAM_"
+
+
+class WrongSettingError(ValueError):
+    """A setting has a value that cannot be used; the message names the variable, the value and what was expected."""
+
+
+class Kafka(BaseModel):
+    """Where the topic is."""
+
+    bootstrap_servers: str = Field("localhost:9092", description="host:port of one or more brokers, comma separated")
+    topic: str = Field("sales", min_length=1, description="the topic that holds the events")
+    starting_offsets: Literal["earliest", "latest"] = Field("earliest", description="where a first run begins")
+    fail_on_data_loss: bool = Field(True, description="stop when offsets that were not yet read have expired")
+    max_offsets_per_trigger: int = Field(500_000, ge=1, description="records in one micro-batch at the most")
+
+
+class Als(BaseModel):
+    """Implicit feedback (Hu, Koren, Volinsky 2008) as Spark MLlib fits it."""
+
+    factors: int = Field(64, ge=1, le=1024, description="length of a factor vector (Spark calls it rank)")
+    regularization: float = Field(0.1, ge=0, description="multiplied by a user's or product's number of interactions")
+    alpha: float = Field(1.0, gt=0, description="confidence = 1 + alpha x strength")
+    iterations: int = Field(10, ge=1, le=1000, description="alternations between users and products")
+
+
+class Explicit(BaseModel):
+    """Explicit feedback: ALS on what global, user and product biases leave of the ratings."""
+
+    factors: int = Field(20, ge=1, le=1024, description="length of a factor vector")
+    regularization: float = Field(0.6, ge=0, description="multiplied by a user's or product's number of ratings")
+    iterations: int = Field(10, ge=1, le=1000, description="alternations between users and products")
+    shrinkage: float = Field(5.0, ge=0, description="ratings that a bias must outweigh before it counts half")
+
+
+class Spark(BaseModel):
+    """How Spark is started."""
+
+    master: str = Field("local[*]", min_length=1, description="local[*], spark://host:7077, yarn, k8s://...")
+    driver_memory: str = Field("4g", pattern=r"^\d+[kmgKMG]$", description="heap of the driver; on one machine of all")
+    executor_memory: str = Field("4g", pattern=r"^\d+[kmgKMG]$", description="heap of an executor on a cluster")
+    shuffle_partitions: int | None = Field(None, ge=1, description="default: two for each core")
+    ui: bool = Field(False, description="Spark's own page on port 4040")
+    kafka_package: str = Field(
+        "org.apache.spark:spark-sql-kafka-0-10_2.13:4.0.0", description="Maven coordinate of the Kafka source"
+    )
+    graphframes_package: str = Field(
+        "org.apache.sedona:sedona-spark-shaded-4.0_2.13:1.8.0",
+        description="Maven coordinate of a jar that carries GraphFrames",
+    )
+    delta_package: str = Field("io.delta:delta-spark_2.13:4.0.0", description="Maven coordinate of Delta Lake")
+
+
+def _above_zero(weights: dict[str, float]) -> dict[str, float]:
+    merged = EVENT_WEIGHTS | weights
+    if not any(weight > 0 for weight in merged.values()):
+        raise ValueError("at least one event type needs a weight above 0")
+    return merged
+
+
+class Settings(BaseSettings):
+    """Every setting with its default; see `python -m spark_app settings`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        # A default is checked as a given value is, so that weights are merged in both cases.
+        validate_default=True,
+    )
+
+    data_dir: Path = Field(Path("data"), description="tables, checkpoints, generations, logs and the inbox")
+    results_dir: Path = Field(Path("results"), description="CSV files and pictures of the published generation")
+    source: Literal["files", "kafka"] = Field("files", description="where events come from")
+    columns: dict[str, str] = Field(
+        {}, description='JSON: event field -> column of a CSV with an unknown header, e.g. {"user": "Kunde"}'
+    )
+    max_files_per_trigger: int = Field(1000, ge=1, description="files in one micro-batch at the most")
+    max_bytes_per_trigger: str = Field(
+        "256m", pattern=r"^\d+[kmgKMG]?$", description="bytes of files in one micro-batch, about"
+    )
+    train_threshold: int = Field(1000, ge=1, description="new accepted events before it trains")
+    top_n: int = Field(10, ge=1, le=1000, description="length of a list")
+    feedback: Literal["implicit", "explicit"] = Field("implicit", description="fit what users did, or their ratings")
+    strength: Literal["binary", "log"] = Field("binary", description="weight x 1, or weight x log1p(net quantity)")
+    half_life_days: float | None = Field(None, gt=0, description="an interaction this old counts half; unset: no decay")
+    weights: Annotated[dict[str, float], AfterValidator(_above_zero)] = Field(
+        {}, description="JSON: event type -> weight, over the defaults"
+    )
+    als: Als = Als()
+    explicit: Explicit = Explicit()
+    kafka: Kafka = Kafka()
+    spark: Spark = Spark()
+    seed: int = Field(7, ge=0, description="of factors, samples and layouts")
+    export_parts: bool = Field(False, description="each CSV as a folder of parts")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="what the log file holds")
+    failpoint: str = Field("", description="name:count, where the process kills itself; only under test")
+    under_test: bool = Field(False, description="fail points are honoured")
+
+    @property
+    def event_types(self) -> tuple[str, ...]:
+        """Event types that have a weight."""
+        return tuple(self.weights)
+
+
+def load(**overrides: Any) -> Settings:
+    """Read the environment and `.env`; `overrides` (from the command line) stand above both.
+
+    Raises WrongSettingError on the first value that cannot be used, or on a variable that is no setting.
+    """
+    _refuse_unknown()
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        raise WrongSettingError(_in_words(error)) from None
+    except Exception as error:
+        if type(error).__name__ != "SettingsError":
+            raise
+        raise WrongSettingError(f"{_unreadable(error)}: expected JSON") from None
+
+
+def listed(settings: Settings) -> list[tuple[str, str, str, str, str]]:
+    """(variable, value, default, origin, description) of each setting; origin: environment, .env or default."""
+    origins = _origins()
+    rows = []
+    for path, default, description in _fields(Settings):
+        name = PREFIX + "__".join(path).upper()
+        rows.append((name, _shown(_reach(settings, path)), _shown(default), origins.get(name, "default"), description))
+    return rows
+
+
+def recorded(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Settings as a generation's manifest keeps them: {variable: {value, origin}}."""
+    return {name: {"value": value, "origin": origin} for name, value, _, origin, _ in listed(settings)}
+
+
+def _fields(model: type[BaseModel], path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any, str]]:
+    """Every leaf of the settings: (path, default, description)."""
+    leaves: list[tuple[tuple[str, ...], Any, str]] = []
+    for name, field in model.model_fields.items():
+        if isinstance(field.default, BaseModel):
+            leaves += _fields(type(field.default), (*path, name))
+        else:
+            default = EVENT_WEIGHTS if name == "weights" else field.default
+            leaves.append(((*path, name), default, field.description or ""))
+    return leaves
+
+
+def _reach(settings: BaseModel, path: tuple[str, ...]) -> Any:
+    value: Any = settings
+    for name in path:
+        value = getattr(value, name)
+    return value
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
+    return "" if value is None else str(value)
+
+
+def _variables() -> dict[str, str]:
+    """Variable -> environment or .env, for each that begins with the prefix."""
+    file = DotEnvSettingsSource(Settings).env_vars
+    environment = EnvSettingsSource(Settings).env_vars
+    found = {name.upper(): ".env" for name, value in file.items() if value}
+    found |= {name.upper(): "environment" for name, value in environment.items() if value}
+    return {name: origin for name, origin in found.items() if name.startswith(PREFIX)}
+
+
+def _origins() -> dict[str, str]:
+    """Setting -> origin; MILLSTREAM_WEIGHTS__VIEW counts for MILLSTREAM_WEIGHTS, a JSON block for its parts."""
+    names = [PREFIX + "__".join(path).upper() for path, _, _ in _fields(Settings)]
+    given = _variables()
+    return {
+        name: origin
+        for name in names
+        for variable, origin in given.items()
+        if variable == name or variable.startswith(f"{name}__") or name.startswith(f"{variable}__")
+    }
+
+
+def _refuse_unknown() -> None:
+    blocks = {PREFIX + name.upper() for name in Settings.model_fields}
+    leaves = {PREFIX + "__".join(path).upper() for path, _, _ in _fields(Settings)}
+    open_ended = tuple(f"{PREFIX}{name}__" for name in ("WEIGHTS", "COLUMNS"))
+    for name in _variables():
+        if name not in blocks | leaves and not name.startswith(open_ended):
+            raise WrongSettingError(f"{name} is not a setting; `python -m spark_app settings` lists all")
+
+
+def _in_words(error: ValidationError) -> str:
+    """MILLSTREAM_TOP_N=0: input should be greater than or equal to 1."""
+    first = error.errors()[0]
+    name = PREFIX + "__".join(str(part) for part in first["loc"]).upper()
+    expected = first["msg"].removeprefix("Value error, ")
+    return f"{name}={first['input']}: {expected[0].lower()}{expected[1:]}"
+
+
+def _unreadable(error: Exception) -> str:
+    """The variable that pydantic-settings could not parse, with its value."""
+    for name in Settings.model_fields:
+        if f'"{name}"' in str(error):
+            variable = PREFIX + name.upper()
+            value = EnvSettingsSource(Settings).env_vars.get(variable.lower(), "")
+            return f"{variable}={value}"
+    return str(error)
