@@ -1,0 +1,349 @@
+"""Judging: the split in time, the users that can be judged, and the metrics of lists and of predictions.
+
+Events, lists and predictions come in; a moment, tables of pairs, `Metrics` and `Rmse` go out. Nothing is random
+without a seed, and no sum depends on how Spark happened to cut the data.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from spark_app import rules
+
+RATE = "rate"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Microseconds in an hour, in a second, and one.
+WIDTHS = (3_600_000_000, 1_000_000, 1)
+RESAMPLES = 1000
+CELLS_AT_ONCE = 4_000_000
+MEANS = ("ndcg", "recall", "precision", "average_precision", "hit_rate")
+
+NO_CUT = "no positive event lies before the one that stands at 80 % of them in time"
+NOBODY_JUDGED = (
+    "no user known before the cut has a positive held-out product that is new to them and was known before it"
+)
+NOTHING_LISTED = "no judged user has a list"
+NO_PAIRS = "nothing was held out"
+ALL_COLD = "every held-out pair is cold"
+NOT_FINITE = "a prediction is not a finite number"
+
+
+@dataclass(frozen=True)
+class Rmse:
+    """Root of the mean squared error over the warm pairs, or the reason why there is none."""
+
+    value: float | None
+    cold_share: float | None = None
+    reason: str | None = None
+
+    def __str__(self) -> str:
+        """The line of rmse.txt."""
+        if self.value is None:
+            return f"RMSE: undefined, because {self.reason}"
+        return f"RMSE: {round(self.value, 4)}"
+
+
+@dataclass(frozen=True, eq=False)
+class Metrics:
+    """What lists are worth to the judged users: means over them. A None has its `reason`."""
+
+    ndcg_by_user: pd.Series
+    k: int = 10
+    recall: float | None = None
+    precision: float | None = None
+    average_precision: float | None = None
+    hit_rate: float | None = None
+    ndcg: float | None = None
+    ndcg_ci: tuple[float, float] | None = None
+    coverage: float | None = None
+    novelty: float | None = None
+    reason: str | None = None
+
+    @property
+    def users_judged(self) -> int:
+        """Users that the means are over."""
+        return len(self.ndcg_by_user)
+
+    def as_dict(self, rmse: Rmse | None = None) -> dict[str, Any]:
+        """The block `metrics` of metrics.json; beside the contract's keys the cold share, and reasons for nulls."""
+        rmse = rmse or Rmse(None)
+        reasons = {"lists": self.reason, "rmse": rmse.reason}
+        return {
+            "rmse": rmse.value,
+            f"ndcg_at_{self.k}": self.ndcg,
+            f"recall_at_{self.k}": self.recall,
+            f"precision_at_{self.k}": self.precision,
+            f"map_at_{self.k}": self.average_precision,
+            f"hit_rate_at_{self.k}": self.hit_rate,
+            "coverage": self.coverage,
+            "novelty": self.novelty,
+            "users_judged": self.users_judged,
+            f"ndcg_at_{self.k}_ci": list(self.ndcg_ci) if self.ndcg_ci else None,
+            "cold_share": rmse.cold_share,
+            "reasons": {name: reason for name, reason in reasons.items() if reason},
+        }
+
+
+def positive(events: DataFrame, weights: Mapping[str, float]) -> DataFrame:
+    """The events that show interest, each for itself: weight and quantity above 0. Ratings of any height are in."""
+    kinds = [kind for kind, weight in weights.items() if weight > 0 and kind not in (rules.POST, rules.DISLIKE)]
+    return events.filter(F.col("product").isNotNull() & F.col("event_type").isin(kinds) & (F.col("quantity") > 0))
+
+
+def cut(events: DataFrame, weights: Mapping[str, float]) -> datetime | None:
+    """The time, in UTC, of the positive event at floor(0.8 n) in order of time; None, for NO_CUT, if none lies before.
+
+    Exact, and never a list of all events: it counts per hour, then per second in one hour, then inside that second.
+    """
+    moments = positive(events, weights).select(F.unix_micros("occurred_at").alias("at"))
+    start, before, rank = 0, 0, -1
+    for width in WIDTHS:
+        starts, counts = _counted(moments, width)
+        if not counts.size:
+            return None
+        rank = int(counts.sum()) * 4 // 5 if rank < 0 else rank
+        ends = counts.cumsum()
+        found = int(np.searchsorted(ends, rank, side="right"))
+        start, earlier = int(starts[found]), int(ends[found] - counts[found])
+        before, rank = before + earlier, rank - earlier
+        moments = moments.filter((F.col("at") >= start) & (F.col("at") < start + width))
+    return EPOCH + timedelta(microseconds=start) if before else None
+
+
+def split(events: DataFrame, at: datetime) -> tuple[DataFrame, DataFrame]:
+    """(before the cut, held out): equal times stay together."""
+    return events.filter(F.col("occurred_at") < F.lit(at)), events.filter(F.col("occurred_at") >= F.lit(at))
+
+
+def positive_pairs(before: DataFrame, held_out: DataFrame, weights: Mapping[str, float]) -> DataFrame:
+    """(user, product) of the positive held-out events; a rating only if not below what the user gave on average before.
+
+    Who rated nothing before the cut is held against the mean of all; with no rating at all before it, all count.
+    """
+    shown = positive(held_out, weights)
+    rated = before.filter(F.col("product").isNotNull() & F.col("rating").isNotNull())
+    of_user = rated.groupBy("user").agg(F.avg("rating").alias("of_user"))
+    of_all = rated.agg(F.avg("rating").alias("of_all"))
+    ratings = shown.filter(F.col("event_type") == RATE).join(of_user, "user", "left").crossJoin(F.broadcast(of_all))
+    mean = F.coalesce(F.col("of_user"), F.col("of_all"), F.col("rating"))
+    liked = ratings.filter(F.round(F.col("rating") - mean, 9) >= 0)
+    others = shown.filter(F.col("event_type") != RATE)
+    return others.select("user", "product").unionByName(liked.select("user", "product")).distinct()
+
+
+def relevant(before: DataFrame, held_out: DataFrame, weights: Mapping[str, float]) -> DataFrame:
+    """(user, product) that a list should have named; its users are the judged ones.
+
+    Positive and held out, new to the user, and both user and product known before the cut.
+    """
+    met = before.filter(F.col("product").isNotNull())
+    return (
+        positive_pairs(before, held_out, weights)
+        .join(before.select("user").distinct(), "user", "left_semi")
+        .join(met.select("product").distinct(), "product", "left_semi")
+        .join(met.select("user", "product").distinct(), ["user", "product"], "left_anti")
+        .select("user", "product")
+    )
+
+
+def judge(lists: DataFrame, relevant: DataFrame, **known: Any) -> Metrics:
+    """`judge_each` for one set of lists."""
+    return judge_each({"": lists}, relevant, **known)[""]
+
+
+def judge_each(
+    lists: Mapping[str, DataFrame],
+    relevant: DataFrame,
+    *,
+    catalogue: int,
+    popularity: DataFrame,
+    users_before: int,
+    seed: int,
+    k: int = 10,
+) -> dict[str, Metrics]:
+    """The metrics of several sets of lists (user, product, rank from 1) on the same judged users, by name.
+
+    `catalogue`: products with an event before the cut; `popularity` (product, users): how many users had it then,
+    of `users_before`. A judged user without a list counts 0. Two Spark jobs, however many sets.
+    """
+    judged = relevant.groupBy("user").agg(F.count("*").alias("wanted"))
+    listed = _listed(lists, k).join(judged.select("user"), "user", "left_semi").persist()
+    try:
+        scores = _scores(listed, relevant, judged, list(lists), k)
+        if scores.empty:
+            nobody = pd.Series(dtype="float64")
+            return {name: Metrics(nobody, k, reason=NOBODY_JUDGED) for name in lists}
+        breadth = _breadth(listed, popularity)
+    finally:
+        listed.unpersist()
+    return {
+        name: _metrics(
+            scores[scores["name"] == name], breadth[breadth["name"] == name], catalogue, users_before, k, seed
+        )
+        for name in lists
+    }
+
+
+def interval(values: np.ndarray, seed: int) -> tuple[float, float]:
+    """The 95 % bootstrap interval of the mean; of the differences of two models for a paired comparison.
+
+    Users with the same value are drawn together by a multinomial, which is the same as drawing them one by one.
+    """
+    rng = np.random.default_rng(seed)
+    distinct, counts = np.unique(np.asarray(values, dtype=np.float64), return_counts=True)
+    users = int(counts.sum())
+    at_once = max(1, CELLS_AT_ONCE // distinct.size)
+    means = [
+        rng.multinomial(users, counts / users, size=min(at_once, RESAMPLES - done)) @ distinct / users
+        for done in range(0, RESAMPLES, at_once)
+    ]
+    low, high = np.quantile(np.concatenate(means), [0.025, 0.975])
+    return float(low), float(high)
+
+
+def rmse(predicted: DataFrame, cold_share: float | None = None) -> Rmse:
+    """The error of (expected, predicted). Pairs without a prediction are cold: their share, if no other is given."""
+    error = F.col("expected").cast("double") - F.col("predicted").cast("double")
+    sane = F.abs(error) <= 2 * rules.MAX_NUMBER
+    # Decimals add up to the same in any order.
+    squared = F.when(sane, error * error).cast("decimal(31,12)")
+    counts = [F.count("*").alias("pairs"), F.count(error).alias("warm"), F.count_if(sane).alias("sane")]
+    row = predicted.agg(*counts, F.sum(squared).alias("sum")).first()
+    pairs, warm = int(row["pairs"]), int(row["warm"])
+    cold = (pairs - warm) / pairs if cold_share is None and pairs else cold_share
+    if not warm:
+        return Rmse(None, cold, ALL_COLD if cold else NO_PAIRS)
+    if row["sane"] < warm:
+        return Rmse(None, cold, NOT_FINITE)
+    return Rmse(math.sqrt(float(row["sum"]) / warm), cold)
+
+
+def cold_share(pairs: DataFrame, users: DataFrame, products: DataFrame) -> float | None:
+    """Share of the pairs whose user or product is not known; None without pairs."""
+    everything = pairs.count()
+    of_known = pairs.join(users.select("user"), "user", "left_semi")
+    warm = of_known.join(products.select("product"), "product", "left_semi").count()
+    return (everything - warm) / everything if everything else None
+
+
+def preference_pairs(
+    held_out_pairs: DataFrame, met: DataFrame, users: DataFrame, products: DataFrame, *, seed: int
+) -> DataFrame:
+    """(user, product, expected): 1 for the held-out positive pairs, 0 for as many of the same user's unmet products.
+
+    All by the shop's own ids, of known users and products only. `met` holds every pair that met, before or in the
+    hold-out. Each user walks the shuffled products from a place of their own, as many steps as they have met and need:
+    so what is needed is found wherever it exists.
+    """
+    shuffled = Window.orderBy(F.xxhash64("product", F.lit(seed)), "product")
+    numbered = products.select("product").distinct().withColumn("number", F.row_number().over(shuffled) - 1)
+    of_user = (
+        met.select("user", "product", F.lit(False).alias("one"))
+        .unionByName(held_out_pairs.select("user", "product", F.lit(True).alias("one")))
+        .groupBy("user", "product")
+        .agg(F.max("one").alias("one"))
+        .join(users.select("user"), "user", "left_semi")
+        .join(numbered, "product")
+        .groupBy("user")
+        .agg(F.collect_list("number").alias("met"), F.collect_list(F.when(F.col("one"), F.col("number"))).alias("ones"))
+        .filter(F.size("ones") > 0)
+    )
+    walk = _walk(numbered.count(), F.size("met") + F.size("ones"), seed)
+    zeros = F.slice(F.array_except(walk, "met"), 1, F.size("ones"))
+    both = F.concat(_expected(F.col("ones"), 1.0), _expected(zeros, 0.0))
+    return of_user.select("user", F.inline(both)).join(numbered, "number").select("user", "product", "expected")
+
+
+def _counted(moments: DataFrame, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """(start in microseconds, count) of each stretch of time that holds something, in order."""
+    start = F.col("at") - F.pmod("at", F.lit(width))
+    counts = moments.groupBy(start.alias("start")).agg(F.count("*").alias("count")).toPandas().sort_values("start")
+    return counts["start"].to_numpy(), counts["count"].to_numpy()
+
+
+def _listed(lists: Mapping[str, DataFrame], k: int) -> DataFrame:
+    """(name, user, product, rank) of the first k of every list."""
+    named = [rows.select(F.lit(name).alias("name"), "user", "product", "rank") for name, rows in lists.items()]
+    return reduce(DataFrame.unionByName, named).filter(F.col("rank").between(1, k))
+
+
+def _scores(listed: DataFrame, relevant: DataFrame, judged: DataFrame, names: list[str], k: int) -> pd.DataFrame:
+    """(name, user, ndcg, recall, precision, average_precision, hit) for every name and judged user."""
+    discounts = [1 / math.log2(rank + 1) for rank in range(1, k + 1)]
+    ideals = np.cumsum(discounts).tolist()
+    discount, ideal = (F.array(*map(F.lit, numbers)) for numbers in (discounts, ideals))
+    hits = (
+        listed.join(relevant, ["user", "product"])
+        .groupBy("name", "user")
+        .agg(F.sort_array(F.collect_list("rank")).alias("ranks"))
+    )
+    findable = F.least("wanted", F.lit(k)).cast("int")
+    # Sums over sorted ranks, not over rows: the same to the last bit in every run.
+    gained = F.aggregate("ranks", F.lit(0.0), lambda total, rank: total + F.element_at(discount, rank.cast("int")))
+    precisions = F.transform("ranks", lambda rank, place: (place + 1) / rank)
+    found = F.size("ranks")
+    return (
+        judged.withColumn("name", F.explode(F.array(*map(F.lit, names))))
+        .join(hits, ["name", "user"], "left")
+        .withColumn("ranks", F.coalesce("ranks", F.array().cast("array<int>")))
+        .select(
+            "name",
+            "user",
+            (gained / F.element_at(ideal, findable)).alias("ndcg"),
+            (found / F.col("wanted")).alias("recall"),
+            (found / F.lit(k)).alias("precision"),
+            (F.aggregate(precisions, F.lit(0.0), lambda total, one: total + one) / findable).alias("average_precision"),
+            (found > 0).cast("double").alias("hit_rate"),
+        )
+        .toPandas()
+    )
+
+
+def _breadth(listed: DataFrame, popularity: DataFrame) -> pd.DataFrame:
+    """(name, users, products, rows): how many products that so many users had are in the lists, in how many rows."""
+    users = F.greatest(F.coalesce("users", F.lit(0)), F.lit(1)).alias("users")
+    counted = listed.groupBy("name", "product").agg(F.count("*").alias("rows"))
+    return (
+        counted.join(popularity.select("product", "users"), "product", "left")
+        .groupBy("name", users)
+        .agg(F.count("*").alias("products"), F.sum("rows").alias("rows"))
+        .toPandas()
+    )
+
+
+def _metrics(scores: pd.DataFrame, breadth: pd.DataFrame, catalogue: int, users: int, k: int, seed: int) -> Metrics:
+    by_user = scores.set_index("user")["ndcg"].sort_index()
+    means = {name: math.fsum(scores[name]) / len(scores) for name in MEANS}
+    rows = int(breadth["rows"].sum())
+    bits = math.fsum(breadth["rows"] * np.log2(users / breadth["users"]))
+    return Metrics(
+        by_user,
+        k,
+        **means,
+        ndcg_ci=interval(by_user.to_numpy(), seed),
+        coverage=int(breadth["products"].sum()) / catalogue,
+        novelty=bits / rows if rows else None,
+        reason=None if rows else NOTHING_LISTED,
+    )
+
+
+def _expected(numbers: Column, value: float) -> Column:
+    return F.transform(numbers, lambda number: F.struct(number.alias("number"), F.lit(value).alias("expected")))
+
+
+def _walk(size: int, steps: Column, seed: int) -> Column:
+    """The first `steps` of the user's walk over the numbers below `size`, each of which it meets once."""
+    size = max(size, 1)
+    # About a golden section long, and without a divisor in common with `size`.
+    stride = next(long for long in range(max(1, int(size * 0.618)), size + 2) if math.gcd(long, size) == 1)
+    start = F.pmod(F.xxhash64("user", F.lit(seed)), F.lit(size))
+    numbers = F.sequence(F.lit(0), F.least(F.lit(size), steps) - 1)
+    return F.transform(numbers, lambda step: ((start + step.cast("long") * stride) % size).cast("int"))

@@ -1,0 +1,247 @@
+"""Any table -> one CSV, replaced atomically; a set of files -> `results/`, of one generation.
+
+Spark formats and sorts the rows and writes them as plain text: its own CSV writer escapes quotes with a backslash
+and trims blanks, which is not RFC 4180. The driver joins the parts beside the target and moves them into place.
+"""
+
+import csv
+import io
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pyspark.sql import Column, DataFrame, Observation
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from spark_app import failpoints, rules
+
+METRICS = "metrics.json"
+LINE_END = "\r\n"
+# A comma, a quote, a line end, white space at either end; an empty text, so that it differs from null.
+QUOTED = r'[",\r\n]|^\s|\s\z|^\z'
+# As many decimals as there are, and no exponent; 340 is what Java allows.
+PLAIN = "0." + "#" * 340
+
+
+class Csv(NamedTuple):
+    """One CSV to publish: its name, its rows, and the columns they are sorted by."""
+
+    name: str
+    table: DataFrame
+    order: Sequence[str]
+
+
+def write_csv(table: DataFrame, path: Path, *, order: Sequence[str], parts: bool = False) -> int:
+    """Write one RFC 4180 file (or a folder of such files, each with the header) in place of `path`; gives the rows.
+
+    Rows are sorted by `order`, then by all other columns. Null is an empty cell, an empty text is "". FLOAT keeps its
+    shortest decimal; DOUBLE is rounded to 9 significant digits or 6 decimals, whichever is finer. Raises ValueError
+    when a number is NaN or infinite, OSError when it cannot write; the old file then stays.
+    """
+    with _scratch(path.with_name(f".{path.name}.scratch")) as scratch:
+        rows, written = _written(table, order, scratch / "lines", path)
+        prepared = scratch / path.name
+        if parts:
+            prepared.mkdir()
+            for number, texts in enumerate([[text] for text in written] or [[]]):
+                _join(texts, table.columns, prepared / f"part-{number:05d}.csv")
+            _sync(prepared)
+        else:
+            _join(written, table.columns, prepared)
+        _move(prepared, path)
+        _sync(path.parent)
+    return rows
+
+
+def publish(
+    csvs: Sequence[Csv],
+    results: Path,
+    *,
+    metrics: Mapping[str, Any],
+    texts: Mapping[str, str] | None = None,
+    parts: bool = False,
+) -> dict[str, int]:
+    """Replace the files of the generation `metrics["generation"]` in `results`; gives name -> rows of each CSV.
+
+    All files are prepared first. Then metrics.json goes, the files are moved in (`texts`: name -> content), and
+    metrics.json comes last, with what this took as `seconds.export`: who sees it sees files of its generation.
+    Other files stay. Raises as write_csv does; before the first move the old set stays whole.
+    """
+    began = time.monotonic()
+    texts = texts or {}
+    results.mkdir(parents=True, exist_ok=True)
+    for left_behind in results.glob(".staging-*"):
+        shutil.rmtree(left_behind)
+    with _scratch(results / f".staging-{metrics['generation']}") as staging:
+        rows = {name: write_csv(table, staging / name, order=order, parts=parts) for name, table, order in csvs}
+        for name, text in texts.items():
+            _write_text(text, staging / name)
+        _write_text(_json(metrics, export_seconds=time.monotonic() - began), staging / METRICS)
+        _move_all(staging, [*rows, *texts], results)
+    return rows
+
+
+def published_in(results: Path) -> str | None:
+    """The generation that metrics.json in `results` names; None when it is missing or cannot be read."""
+    try:
+        metrics = json.loads((results / METRICS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    generation = metrics.get("generation") if isinstance(metrics, dict) else None
+    return generation if isinstance(generation, str) else None
+
+
+# From rows to lines of text, by Spark.
+
+
+def _written(table: DataFrame, order: Sequence[str], folder: Path, path: Path) -> tuple[int, list[Path]]:
+    """Sort, format and write in one query; gives the number of rows and the text files in their order."""
+    seen = Observation()
+    lines = _lines(table, order)
+    unfit = [F.count_if(name).alias(name) for name in lines.columns if name != "value"]
+    size = F.sum(F.octet_length("value") + len(LINE_END)).alias("size")
+    observed = lines.observe(seen, F.count("value").alias("rows"), size, *unfit).select("value")
+    observed.write.option("lineSep", LINE_END).text(f"file://{folder.absolute()}")
+    counts = seen.get
+    _refuse_unfit(counts, table.columns, path)
+    files = [file for file in sorted(folder.glob("part-*")) if file.stat().st_size]
+    _refuse_elsewhere(sum(file.stat().st_size for file in files), counts["size"] or 0, folder)
+    return counts["rows"], files
+
+
+def _lines(table: DataFrame, order: Sequence[str]) -> DataFrame:
+    """`value`: the line of each row, in order; beside it, for each FLOAT or DOUBLE, whether it is NaN or infinite."""
+    fields = list(enumerate(table.schema.fields))
+    floats = [(i, _cell(f)) for i, f in fields if isinstance(f.dataType, T.FloatType | T.DoubleType)]
+    unfit = [(F.isnan(cell) | (F.abs(cell) == float("inf"))).alias(f"unfit{i}") for i, cell in floats]
+    texts = _in_order(table, order).select(*[_text(field).alias(f"text{i}") for i, field in fields], *unfit)
+    cells = [F.coalesce(_quoted(f"text{i}"), F.lit("")) for i, _ in fields]
+    return texts.select(F.concat_ws(",", *cells).alias("value"), *[name for name in texts.columns if "unfit" in name])
+
+
+def _in_order(table: DataFrame, order: Sequence[str]) -> DataFrame:
+    """Ties are broken by the other columns; rows that are still alike give the same line."""
+    others = [f for f in table.schema.fields if f.name not in order and not isinstance(f.dataType, T.MapType)]
+    return table.orderBy(*[_cell(table.schema[name]) for name in order], *[_cell(field) for field in others])
+
+
+def _text(field: T.StructField) -> Column:
+    """The value as text, not yet quoted."""
+    cell = _cell(field)
+    match field.dataType:
+        case T.StringType():
+            return F.when(cell.rlike(rules.GUARDED), F.concat(F.lit("'"), cell)).otherwise(cell)
+        case T.FloatType():
+            # By way of text, or 0.1 would become 0.10000000149.
+            return _plain(cell.cast("string").cast("double"))
+        case T.DoubleType():
+            nine_digits = F.format_string("%.8e", cell).cast("double")
+            return _plain(F.when(F.abs(cell) < 1000, nine_digits).otherwise(F.round(cell, 6)))
+        case T.TimestampType():
+            # XXX is Z: the session's time zone is UTC.
+            return F.concat(F.replace(cell.cast("string"), F.lit(" "), F.lit("T")), F.date_format(cell, "XXX"))
+        case T.ArrayType() | T.MapType() | T.StructType():
+            return F.to_json(cell)
+        case _:
+            return cell.cast("string")
+
+
+def _plain(number: Column) -> Column:
+    """Decimal digits without an exponent; adding zero makes of -0.0 a 0."""
+    return F.call_function("format_number", number + F.lit(0.0), F.lit(PLAIN))
+
+
+def _quoted(name: str) -> Column:
+    cell = F.col(name)
+    inside_quotes = F.concat(F.lit('"'), F.replace(cell, F.lit('"'), F.lit('""')), F.lit('"'))
+    return F.when(cell.rlike(QUOTED), inside_quotes).otherwise(cell)
+
+
+def _cell(field: T.StructField) -> Column:
+    name = field.name.replace("`", "``")
+    return F.col(f"`{name}`")
+
+
+def _refuse_unfit(counts: Mapping[str, int], columns: Sequence[str], path: Path) -> None:
+    for i, column in enumerate(columns):
+        if count := counts.get(f"unfit{i}"):
+            raise ValueError(f"{path.name}: column {column} is NaN or infinite in {count} rows; expected numbers")
+
+
+def _refuse_elsewhere(found: int, written: int, folder: Path) -> None:
+    if found != written:
+        expected = "a folder that the driver and all executors share"
+        raise OSError(f"{folder}: Spark wrote {written} bytes and {found} are here; expected {expected}")
+
+
+# From text files to results, by the driver.
+
+
+def _join(texts: Sequence[Path], columns: Sequence[str], target: Path) -> None:
+    header = io.StringIO()
+    csv.writer(header, lineterminator=LINE_END).writerow(columns)
+    with target.open("xb") as file:
+        file.write(header.getvalue().encode())
+        for text in texts:
+            with text.open("rb") as part:
+                shutil.copyfileobj(part, file, 1 << 20)
+    _sync(target)
+
+
+def _write_text(text: str, path: Path) -> None:
+    path.write_text(text, encoding="utf-8", newline="")
+    _sync(path)
+
+
+def _json(metrics: Mapping[str, Any], *, export_seconds: float) -> str:
+    seconds = {**metrics.get("seconds", {}), "export": round(export_seconds, 3)}
+    try:
+        return json.dumps({**metrics, "seconds": seconds}, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    except ValueError as error:
+        raise ValueError(f"{METRICS}: {error}; expected finite numbers or null") from error
+
+
+def _move_all(staging: Path, names: Sequence[str], results: Path) -> None:
+    (results / METRICS).unlink(missing_ok=True)
+    _sync(results)
+    for place, name in enumerate(names):
+        if place == 1:
+            failpoints.reach("mid_csv")
+        _move(staging / name, results / name)
+    _sync(results)
+    _move(staging / METRICS, results / METRICS)
+    _sync(results)
+
+
+def _move(prepared: Path, target: Path) -> None:
+    """Put one in the place of the other; a folder cannot be replaced in one step, so an old one is moved aside."""
+    if target.is_dir() or (prepared.is_dir() and target.exists()):
+        target.replace(prepared.with_name(f".old-{prepared.name}"))
+    prepared.replace(target)
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """An empty folder for as long as it is needed; what a crash has left in it is removed."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,146 @@
+"""Alternating least squares by Spark MLlib: strengths or ratings in, a Model out.
+
+The same rows and seed give the same factors: the rows are sorted and materialised, the blocks fixed. MLlib ends
+with a step for the users, so that their factors are the exact solution of `Model.equations`.
+"""
+
+from typing import NamedTuple
+
+from pyspark.ml.recommendation import ALS, ALSModel
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from spark_app.models import Model
+from spark_app.scoring import Equations
+from spark_app.settings import Als, Explicit
+
+SOURCE = "als"
+# Two blocks a side on one machine: sums of two parts do not depend on which of them came first.
+BLOCKS = 2
+CHECKPOINT_INTERVAL = 5
+
+
+class NothingToFitError(ValueError):
+    """There is no row to learn from; the message says what was missing."""
+
+
+class Biases(NamedTuple):
+    """rating = mean + bias of the user + bias of the product + what is left."""
+
+    mean: float
+    users: DataFrame
+    products: DataFrame
+
+
+def fit_implicit(strengths: DataFrame, settings: Als, seed: int) -> Model:
+    """Fit (userId, productId, strength); raises NothingToFitError on an empty table.
+
+    Preference 1 with confidence 1 + alpha x strength (Hu, Koren, Volinsky 2008).
+    """
+    rows = _materialised(strengths.select("userId", "productId", F.col("strength").cast("float").alias("strength")))
+    equations = Equations(regularization=settings.regularization, alpha=settings.alpha, implicit=True)
+    fitted = _fit(rows, settings, equations, seed)
+    return Model(
+        SOURCE,
+        _vectors(fitted.userFactors, "userId"),
+        _vectors(fitted.itemFactors, "productId"),
+        settings.factors,
+        equations,
+        rows,
+    )
+
+
+def fit_explicit(ratings: DataFrame, settings: Explicit, seed: int) -> Model:
+    """Fit (userId, productId, rating) on what the biases leave; raises NothingToFitError on an empty table.
+
+    The vectors carry the biases behind the factors, so that their product is the predicted rating.
+    """
+    found = biases(ratings, settings.shrinkage)
+    rows = _materialised(
+        ratings.join(found.users, "userId")
+        .join(found.products, "productId")
+        .select("userId", "productId", _residual(found.mean).alias("strength"))
+    )
+    equations = Equations(regularization=settings.regularization, implicit=False)
+    fitted = _fit(rows, settings, equations, seed)
+    return _with_biases(fitted, found, rows, settings.factors, equations)
+
+
+def biases(ratings: DataFrame, shrinkage: float) -> Biases:
+    """Global mean, product biases, then user biases on what those leave, each shrunk towards 0 (Koren 2009, eq. 1)."""
+    mean = ratings.agg(F.avg("rating")).first()[0]
+    if mean is None:
+        raise NothingToFitError("there are no ratings")
+    products = ratings.groupBy("productId").agg(
+        F.round((F.sum("rating") - F.count("*") * mean) / (F.count("*") + shrinkage), 9).alias("product_bias")
+    )
+    left = F.sum(F.col("rating") - F.col("product_bias")) - F.count("*") * mean
+    users = ratings.join(products, "productId").groupBy("userId").agg(
+        F.round(left / (F.count("*") + shrinkage), 9).alias("user_bias")
+    )  # fmt: skip
+    return Biases(mean, users.persist(), products.persist())
+
+
+def biases_alone(found: Biases) -> Model:
+    """What the biases predict without any factor: the baseline of explicit feedback."""
+    return Model(
+        "biases",
+        found.users.select("userId", _floats(F.lit(1.0), found.mean + F.col("user_bias")).alias("vector")),
+        found.products.select("productId", _floats(F.col("product_bias"), F.lit(1.0)).alias("vector")),
+    )
+
+
+def _with_biases(fitted: ALSModel, found: Biases, rows: DataFrame, factors: int, equations: Equations) -> Model:
+    alone = biases_alone(found)
+    return Model(
+        SOURCE,
+        _lengthened(_vectors(fitted.userFactors, "userId"), alone.users, "userId"),
+        _lengthened(_vectors(fitted.itemFactors, "productId"), alone.products, "productId"),
+        factors,
+        equations,
+        rows,
+    )
+
+
+def _fit(rows: DataFrame, settings: Als | Explicit, equations: Equations, seed: int) -> ALSModel:
+    engine = ALS(
+        userCol="userId",
+        itemCol="productId",
+        ratingCol="strength",
+        rank=settings.factors,
+        maxIter=settings.iterations,
+        regParam=settings.regularization,
+        implicitPrefs=equations.implicit,
+        alpha=equations.alpha,
+        numUserBlocks=BLOCKS,
+        numItemBlocks=BLOCKS,
+        checkpointInterval=CHECKPOINT_INTERVAL,
+        coldStartStrategy="nan",
+        seed=seed,
+    )
+    return engine.fit(rows)
+
+
+def _materialised(rows: DataFrame) -> DataFrame:
+    """Sorted and held; raises NothingToFitError when empty, where MLlib would throw."""
+    held = rows.repartitionByRange(BLOCKS, "userId").sortWithinPartitions("userId", "productId").persist()
+    if held.isEmpty():
+        raise NothingToFitError("no user has shown interest in a product")
+    return held
+
+
+def _residual(mean: float) -> Column:
+    return (F.col("rating") - mean - F.col("user_bias") - F.col("product_bias")).cast("float")
+
+
+def _vectors(factors: DataFrame, name: str) -> DataFrame:
+    return factors.select(F.col("id").alias(name), F.col("features").alias("vector"))
+
+
+def _lengthened(vectors: DataFrame, tails: DataFrame, name: str) -> DataFrame:
+    joined = vectors.join(tails.withColumnRenamed("vector", "tail"), name)
+    return joined.select(name, F.concat("vector", "tail").alias("vector"))
+
+
+def _floats(*columns: Column) -> Column:
+    return F.array(*[column.cast("float") for column in columns])

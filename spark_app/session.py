@@ -1,0 +1,142 @@
+"""The one place where Spark is configured: settings in, a session out.
+
+Spark's own messages, those of the JVM and those of the Python workers go to a file of their own, so that the
+terminal shows what Millstream says and nothing else.
+"""
+
+import logging
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from spark_app import java
+from spark_app.settings import Settings
+
+SPARK_LOG = "spark.log"
+
+
+class NoSparkError(RuntimeError):
+    """Spark did not start; the message says why and what to do."""
+
+
+def start(settings: Settings, app: str = "millstream") -> SparkSession:
+    """A running session, with Delta, Kafka and GraphFrames; raises NoJavaError or NoSparkError in words."""
+    os.environ["JAVA_HOME"] = str(java.home())
+    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    builder = SparkSession.builder.master(settings.spark.master).appName(app)
+    for name, value in _configuration(settings).items():
+        builder = builder.config(name, value)
+    log = _log_file(settings)
+    with _stderr_to(log):
+        spark = _started(builder, log)
+    spark.sparkContext.setLogLevel("WARN")
+    # It prints each error to the terminal once more, as JSON.
+    logging.getLogger("DataFrameQueryContextLogger").setLevel(logging.CRITICAL)
+    # Without it ALS ignores its checkpoint interval, and its lineage grows until the stack is full.
+    spark.sparkContext.setCheckpointDir(_scratch(settings))
+    return spark
+
+
+def stop(spark: SparkSession) -> None:
+    """Stop it, and remove what it kept aside while it ran."""
+    scratch = spark.sparkContext.getCheckpointDir()
+    spark.stop()
+    if scratch:
+        shutil.rmtree(Path(scratch.removeprefix("file:")).parent, ignore_errors=True)
+
+
+def cores(spark: SparkSession) -> int:
+    """Tasks that can run at once."""
+    return int(spark.sparkContext.defaultParallelism)
+
+
+def packages(settings: Settings) -> list[str]:
+    """Maven coordinates of the jars that Spark needs beside its own."""
+    return [settings.spark.kafka_package, settings.spark.graphframes_package, settings.spark.delta_package]
+
+
+def _configuration(settings: Settings) -> dict[str, str]:
+    partitions = settings.spark.shuffle_partitions or 2 * _cores_asked_for(settings.spark.master)
+    return {
+        "spark.jars.packages": ",".join(packages(settings)),
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.databricks.delta.snapshotPartitions": "1",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": str(partitions),
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "20000",
+        "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
+        "spark.sql.streaming.metricsEnabled": "false",
+        "spark.driver.memory": settings.spark.driver_memory,
+        "spark.executor.memory": settings.spark.executor_memory,
+        "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:+UseParallelGC",
+        "spark.executor.extraJavaOptions": "-Duser.timezone=UTC",
+        # One BLAS thread a task: the tasks are what runs side by side.
+        "spark.executorEnv.OPENBLAS_NUM_THREADS": "1",
+        "spark.executorEnv.OMP_NUM_THREADS": "1",
+        # The workers import this package, from wherever the program was started.
+        "spark.executorEnv.PYTHONPATH": str(Path(__file__).parent.parent),
+        "spark.ui.enabled": str(settings.spark.ui).lower(),
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.warehouse.dir": str(Path(tempfile.gettempdir()) / "millstream-warehouse"),
+    }
+
+
+def _cores_asked_for(master: str) -> int:
+    """local[2] is 2; local[*] all of this machine's; a cluster starts with 8."""
+    inside = master.partition("[")[2].partition("]")[0].partition(",")[0]
+    if inside.isdigit():
+        return int(inside)
+    return (os.cpu_count() or 2) if master.startswith("local") else 8
+
+
+def _started(builder: "SparkSession.Builder", log: Path) -> SparkSession:
+    try:
+        return builder.getOrCreate()
+    except Exception as error:
+        tail = log.read_text(errors="replace")[-20_000:] if log.exists() else ""
+        raise NoSparkError(_why(tail, error, log)) from error
+
+
+def _why(tail: str, error: Exception, log: Path) -> str:
+    if "unresolved dependency" in tail or "not found" in tail:
+        missing = next((line.strip() for line in tail.splitlines() if "unresolved dependency" in line), "some packages")
+        return (
+            f"Spark's packages could not be fetched ({missing.strip(': ')}). Is Maven Central reachable? "
+            f"The coordinates are settings (MILLSTREAM_SPARK__...); the whole story is in {log}"
+        )
+    first = (str(error).strip().splitlines() or ["no message"])[0]
+    return f"Spark did not start: {first}. Its own messages are in {log}"
+
+
+def _log_file(settings: Settings) -> Path:
+    folder = settings.data_dir / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / SPARK_LOG
+
+
+def _scratch(settings: Settings) -> str:
+    """A folder for this session alone: on one machine beside the system's temporary files."""
+    if settings.spark.master.startswith("local"):
+        return tempfile.mkdtemp(prefix="millstream-")
+    return str((settings.data_dir / "scratch" / str(os.getpid())).absolute())
+
+
+@contextmanager
+def _stderr_to(log: Path) -> Iterator[None]:
+    """While it lasts, what is started here (the JVM, for all of its life) writes its stderr to the file."""
+    kept = os.dup(2)
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
