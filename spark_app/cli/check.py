@@ -1,0 +1,78 @@
+"""Verbs that check: settings and doctor."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from spark_app import doctor as doctor_
+from spark_app import java, progress
+from spark_app.settings import PREFIX, WrongSettingError, listed, load
+
+FAILED = 1
+
+InstallJava = Annotated[bool, typer.Option("--install-java", help="Install Java with apt when there is none.")]
+Quick = Annotated[bool, typer.Option("--quick", help="Do not start Spark.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give the verbs to the command line."""
+    for verb in (settings, doctor):
+        app.command()(verb)
+
+
+def settings(
+    name: Annotated[str | None, typer.Argument(help="Print only the value of this one, such as data_dir.")] = None,
+) -> None:
+    """List every setting: its value, its default, where it comes from, what it means.
+
+    Example: python -m spark_app settings data_dir
+    """
+    rows = listed(load())
+    if name is not None:
+        typer.echo(_value(rows, name))
+        return
+    table = Table("setting", "value", "default", "from", "meaning")
+    for row in rows:
+        table.add_row(*(cell.replace("[", "\\[") for cell in row))
+    progress.console.print(table)
+
+
+def doctor(
+    install_java: InstallJava = False,
+    quick: Quick = False,
+) -> None:
+    """Look at Java, memory, folders, disk, ports and Spark's packages, and say what to do.
+
+    Example: python -m spark_app doctor --quick
+    """
+    if install_java:
+        _ensure_java()
+        return
+    findings = []
+    for finding in doctor_.look(load(), start_spark=not quick):
+        findings.append(finding)
+        mark = "ok  " if finding.is_well else "FAIL"
+        advice = "" if finding.is_well else f"\n       {finding.remedy}"
+        progress.console.print(f"{mark} {finding.name:<15} {finding.found}{advice}", markup=False)
+    if not all(finding.is_well for finding in findings):
+        raise typer.Exit(FAILED)
+
+
+def _ensure_java() -> None:
+    try:
+        home = java.home()
+    except java.NoJavaError:
+        if not java.may_install():
+            raise
+        progress.console.print(f"no usable Java: installing one ({java.APT_LINE})", markup=False)
+        home = java.install()
+    progress.console.print(f"Java: {home}", markup=False)
+
+
+def _value(rows: list[tuple[str, str, str, str, str]], name: str) -> str:
+    wanted = PREFIX + name.upper().removeprefix(PREFIX)
+    for variable, value, *_ in rows:
+        if variable == wanted:
+            return value
+    raise WrongSettingError(f"{wanted} is not a setting; `python -m spark_app settings` lists all")

@@ -1,0 +1,235 @@
+"""Verbs that work: run, ingest, train, evaluate, export, draw. Those that need Spark start it when they do."""
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pyspark.sql import DataFrame, SparkSession
+
+from spark_app import failpoints, generations, ingestion, logs, pipeline, progress, session, store
+from spark_app.cli import summary
+from spark_app.generations import Generation
+from spark_app.ingestion import Intake
+from spark_app.settings import Settings, load
+
+FAILED, TOO_LITTLE = 1, 3
+SHOWN_RECORDS = 10
+
+Input = Annotated[
+    list[Path] | None, typer.Option("--input", help="A file or folder; several times for several. Default: the inbox.")
+]
+Source = Annotated[str | None, typer.Option("--source", help="files or kafka")]
+Results = Annotated[Path | None, typer.Option("--results", help="Where CSV files and pictures go.")]
+Now = Annotated[bool, typer.Option("--now", help="Train also below the threshold.")]
+DryRun = Annotated[Path | None, typer.Option("--dry-run", help="Show what a path would give; write nothing.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show ten records of each batch, and the log.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give the verbs to the command line."""
+    for verb in (run, ingest, train, evaluate, export, draw):
+        app.command()(verb)
+
+
+def run(
+    inputs: Input = None, source: Source = None, results: Results = None, now: Now = False, verbose: Verbose = False
+) -> None:
+    """Take in what is there, train when enough is new, publish, export and draw.
+
+    Example: python -m spark_app run --input sales.csv --results results
+    """
+    settings = load(source=source, results_dir=results)
+    with _working(settings, "run", verbose) as spark:
+        intake, seconds = _take_in(spark, settings, inputs, verbose)
+        due = pipeline.due(settings)
+        if not due.missing or (now and store.counts(settings).accepted):
+            generation = pipeline.refresh(spark(), settings, {"ingest": seconds})
+            if not generation.metrics["published"]:
+                progress.warn(f"generation {generation.id} was not published: {generation.metrics['reason']}")
+        else:
+            progress.console.print(summary.not_due(due), markup=False)
+        published = generations.published(settings)
+        if published is None:
+            raise typer.Exit(TOO_LITTLE if not intake.refused else FAILED)
+        _bring_up_to_date(spark, settings, published)
+        summary.show(settings, published, intake)
+    _leave(intake)
+
+
+def ingest(
+    inputs: Input = None,
+    source: Source = None,
+    dry_run: DryRun = None,
+    verbose: Verbose = False,
+) -> None:
+    """Take in events: each is accepted, a duplicate, or in quarantine with its reason.
+
+    Example: python -m spark_app ingest --dry-run sales.csv
+    """
+    settings = load(source=source)
+    if dry_run is not None:
+        with _working(settings, "ingest", verbose) as spark:
+            preview = ingestion.preview(spark(), settings, _existing(dry_run))
+        summary.show_preview(preview)
+        _leave(preview.intake)
+        return
+    with _working(settings, "ingest", verbose) as spark:
+        intake, _ = _take_in(spark, settings, inputs, verbose)
+        progress.console.print(summary.due_in_words(pipeline.due(settings)), markup=False)
+    _leave(intake)
+
+
+def train(now: Now = False, verbose: Verbose = False) -> None:
+    """Train on the events that are stored, judge, and publish.
+
+    Example: python -m spark_app train --now
+    """
+    settings = load()
+    due = pipeline.due(settings)
+    if due.missing and not (now and store.counts(settings).accepted):
+        progress.console.print(summary.not_due(due), markup=False)
+        raise typer.Exit(TOO_LITTLE)
+    with _working(settings, "train", verbose) as spark:
+        generation = pipeline.refresh(spark(), settings)
+        progress.console.print(f"generation {generation.id}: {generation.metrics['reason']}", markup=False)
+        if not generation.metrics["published"]:
+            raise typer.Exit(FAILED)
+
+
+def evaluate() -> None:
+    """Judge the settings on the events that are stored, beside popularity; nothing is written.
+
+    Example: MILLSTREAM_ALS__FACTORS=32 python -m spark_app evaluate
+    """
+    settings = load()
+    if not store.counts(settings).accepted:
+        progress.console.print("there are no events to judge on; ingest some first", markup=False)
+        raise typer.Exit(TOO_LITTLE)
+    with _working(settings, "evaluate", False) as spark:
+        with progress.phase("evaluate"):
+            judgement = pipeline.evaluate(spark(), settings)
+        summary.show_metrics(judgement.metrics, judgement.baselines)
+
+
+def export(results: Results = None) -> None:
+    """Write the CSV files of the published generation.
+
+    Example: python -m spark_app export --results results
+    """
+    settings = load(results_dir=results)
+    published = _published(settings)
+    with _working(settings, "export", False) as spark:
+        _export(spark(), settings, published)
+
+
+def draw(results: Results = None) -> None:
+    """Draw the pictures from the CSV files; the same as `python visualize_graph.py`.
+
+    Example: python -m spark_app draw --results results
+    """
+    _draw(load(results_dir=results))
+
+
+@contextmanager
+def _working(settings: Settings, verb: str, verbose: bool) -> Iterator[Callable[[], SparkSession]]:
+    """A log, fail points, and a function that starts Spark at its first call; Spark is stopped at the end."""
+    logs.start(settings, verb, verbose=verbose)
+    failpoints.arm(settings)
+    started: list[SparkSession] = []
+
+    @functools.cache
+    def spark() -> SparkSession:
+        with progress.phase("start") as step:
+            started.append(session.start(settings))
+            step.say(f"Spark {started[0].version} on {settings.spark.master}")
+        return started[0]
+
+    try:
+        yield spark
+    finally:
+        for one in started:
+            session.stop(one)
+
+
+def _take_in(
+    spark: Callable[[], SparkSession], settings: Settings, inputs: list[Path] | None, verbose: bool
+) -> tuple[Intake, float]:
+    """Take in all inputs; Spark is not started when no file is new. Gives what was taken, and the seconds."""
+    intake, seconds = Intake(), 0.0
+    seen = _show_records if verbose else None
+    if settings.source == "kafka":
+        session_ = spark()
+        with progress.phase("ingest") as step:
+            intake = ingestion.take_topic(session_, settings, seen)
+            step.say(summary.taken(intake))
+        return intake, step.seconds
+    for path in inputs or [_inbox(settings)]:
+        waiting = ingestion.waiting(settings, _existing(path))
+        if not waiting.good:
+            intake.refused += waiting.refused
+            intake.passed_over += waiting.passed_over
+            if not waiting.refused:
+                progress.console.print(f"nothing new in {path}", markup=False)
+            continue
+        session_ = spark()
+        with progress.phase("ingest") as step:
+            intake.add(ingestion.take_files(session_, settings, path, seen))
+            step.say(summary.taken(intake))
+        seconds += step.seconds
+    summary.warn_of(intake)
+    return intake, seconds
+
+
+def _bring_up_to_date(spark: Callable[[], SparkSession], settings: Settings, published: Generation) -> None:
+    """Results and pictures of the published generation, unless they stand there already."""
+    if not pipeline.is_exported(settings, published):
+        _export(spark(), settings, published)
+    if not pipeline.is_drawn(settings):
+        _draw(settings)
+
+
+def _export(spark: SparkSession, settings: Settings, published: Generation) -> None:
+    with progress.phase("export") as step:
+        rows = pipeline.export(spark, settings, published)
+        step.say(f"{len(rows)} CSV files in {settings.results_dir}, {sum(rows.values()):,} rows")
+
+
+def _draw(settings: Settings) -> None:
+    with progress.phase("draw") as step:
+        lines = pipeline.draw(settings)
+        step.say(f"{len(lines)} pictures")
+
+
+def _published(settings: Settings) -> Generation:
+    published = generations.published(settings)
+    if published is None:
+        raise generations.NoGenerationError("nothing is published yet; `run` or `train` comes first")
+    return published
+
+
+def _inbox(settings: Settings) -> Path:
+    inbox = settings.data_dir / "inbox"
+    inbox.mkdir(parents=True, exist_ok=True)
+    return inbox
+
+
+def _existing(path: Path) -> Path:
+    if not path.exists():
+        raise ingestion.IntakeError(f"{path} does not exist; expected a file or a folder")
+    return path
+
+
+def _show_records(judged: DataFrame) -> None:
+    for row in judged.limit(SHOWN_RECORDS).collect():
+        progress.console.print(summary.record(row.asDict()), markup=False)
+
+
+def _leave(intake: Intake) -> None:
+    """A file that was refused makes the exit code 1; the rest was taken all the same."""
+    if intake.refused:
+        raise typer.Exit(FAILED)
+
+

@@ -1,0 +1,124 @@
+"""What a machine needs, looked at one by one: found or not, and what to do about it."""
+
+import os
+import shutil
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from spark_app import java, session
+from spark_app.settings import Settings
+
+GIGABYTE = 1 << 30
+LEAST_FREE = 2 * GIGABYTE
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at; `remedy` says what to do when it is not well."""
+
+    name: str
+    is_well: bool
+    found: str
+    remedy: str = ""
+
+
+def look(settings: Settings, *, start_spark: bool = True) -> Iterator[Finding]:
+    """Look at everything, the cheap things first; starting Spark shows that its packages can be had."""
+    yield _python()
+    yield _java()
+    yield _memory(settings)
+    for name, folder in (("data folder", settings.data_dir), ("results folder", settings.results_dir)):
+        yield _writable(name, folder)
+    yield _disk(settings)
+    yield _loopback()
+    if settings.source == "kafka":
+        yield _broker(settings)
+    if start_spark:
+        yield _spark(settings)
+
+
+def _python() -> Finding:
+    version = sys.version.split()[0]
+    return Finding("Python", sys.version_info >= (3, 11), version, "install Python 3.11 or later")
+
+
+def _java() -> Finding:
+    try:
+        return Finding("Java", True, str(java.home()))
+    except java.NoJavaError as error:
+        return Finding("Java", False, str(error), "`doctor --install-java` installs it where apt may be used")
+
+
+def _memory(settings: Settings) -> Finding:
+    """The driver's heap has to fit beside Python's own needs."""
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    heap = _bytes(settings.spark.driver_memory)
+    remedy = f"lower MILLSTREAM_SPARK__DRIVER_MEMORY ({settings.spark.driver_memory})"
+    return Finding("memory", heap <= 0.8 * whole, f"{whole / GIGABYTE:.1f} GiB", remedy)
+
+
+def _writable(name: str, folder: Path) -> Finding:
+    def write() -> str:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"x")
+        return f"{folder} can be written"
+
+    return _tried(name, write, f"make {folder} writable, or name another folder in the settings")
+
+
+def _disk(settings: Settings) -> Finding:
+    there = next(folder for folder in (settings.data_dir, *settings.data_dir.absolute().parents) if folder.exists())
+    free = shutil.disk_usage(there).free
+    return Finding("disk", free >= LEAST_FREE, f"{free / GIGABYTE:.1f} GiB free", "free at least 2 GiB")
+
+
+def _loopback() -> Finding:
+    """Spark's parts talk to each other over ports that the system chooses."""
+
+    def bind() -> str:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            return f"loopback port {server.getsockname()[1]} can be opened"
+
+    return _tried("ports", bind, "allow programs to listen on 127.0.0.1")
+
+
+def _broker(settings: Settings) -> Finding:
+    first = settings.kafka.bootstrap_servers.split(",")[0]
+    host, _, port = first.rpartition(":")
+
+    def connect() -> str:
+        with socket.create_connection((host, int(port)), timeout=3):
+            return f"{first} answers"
+
+    return _tried("Kafka", connect, "start the broker, or set MILLSTREAM_KAFKA__BOOTSTRAP_SERVERS")
+
+
+def _spark(settings: Settings) -> Finding:
+    def start() -> str:
+        begun = time.perf_counter()
+        spark = session.start(settings, app="millstream-doctor")
+        try:
+            spark.range(1).count()
+            packages = len(session.packages(settings))
+            return f"{spark.version} with {packages} packages, {time.perf_counter() - begun:.1f} s to start"
+        finally:
+            session.stop(spark)
+
+    remedy = "the first start fetches the packages from Maven Central: it must be reachable once"
+    return _tried("Spark", start, remedy)
+
+
+def _tried(name: str, action: Callable[[], str], remedy: str) -> Finding:
+    try:
+        return Finding(name, True, action())
+    except (OSError, ValueError, RuntimeError) as error:
+        return Finding(name, False, str(error), remedy)
+
+
+def _bytes(size: str) -> int:
+    return int(size[:-1]) * {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}[size[-1].lower()]

@@ -1,0 +1,232 @@
+"""Wiring of the intake: a folder, a file or a topic is streamed in, judged and kept, each record once."""
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+from pyspark.errors import StreamingQueryException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from spark_app import events, layouts, session, sources, store
+from spark_app.settings import Settings
+
+
+class IntakeError(RuntimeError):
+    """The stream stopped; the message says why."""
+
+
+@dataclass
+class Intake:
+    """What one run took in, and the files that it did not take."""
+
+    read: int = 0
+    accepted: int = 0
+    duplicates: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+    files: int = 0
+    batches: int = 0
+    refused: list[sources.Refusal] = field(default_factory=list)
+    passed_over: list[str] = field(default_factory=list)
+
+    def count(self, taken: store.Counts) -> None:
+        """Add what a batch took."""
+        self.batches += 1
+        self.read += taken.read
+        self.accepted += taken.accepted
+        self.duplicates += taken.duplicates
+        for reason, number in taken.rejected.items():
+            self.rejected[reason] = self.rejected.get(reason, 0) + number
+
+    def add(self, other: "Intake") -> None:
+        """Add what another input gave."""
+        self.count(store.Counts(other.read, other.accepted, other.duplicates, other.rejected))
+        self.batches += other.batches - 1
+        self.files += other.files
+        self.refused += other.refused
+        self.passed_over += other.passed_over
+
+
+class Preview(NamedTuple):
+    """What a file or folder would give, with nothing written."""
+
+    layouts: dict[str, str]
+    rows: list[dict[str, object]]
+    counts: dict[str, int]
+    intake: Intake
+
+
+Seen = Callable[[DataFrame], None]
+
+
+def waiting(settings: Settings, path: Path) -> sources.FileBatch:
+    """Files that a run would take or refuse now; no Spark is needed to know. IntakeError when nothing is there."""
+    return _look_at(settings, _listed(path), _taken(settings), named=path.is_file())
+
+
+def take_files(spark: SparkSession, settings: Settings, path: Path, seen: Seen | None = None) -> Intake:
+    """Stream in all files of a folder, or one file, that were not taken yet. `seen` is shown each judged batch.
+
+    IntakeError when the path does not exist.
+    """
+    taken = _taken(settings)
+    known = [name for name in _listed(path) if _partition(name, settings) in taken]
+    intake = Intake(refused=_look_at(settings, known, taken, named=path.is_file()).refused)
+    checkpoint = _checkpoint(settings, str(path.absolute()))
+    _forget_refused(checkpoint)
+
+    def take(names: DataFrame, batch: store.BatchId) -> None:
+        offered = [sources.local(row.path) for row in names.collect()]
+        new = [name for name in offered if _partition(name, settings) not in taken]
+        looked_at = _look_at(settings, new, _taken(settings), named=path.is_file())
+        intake.refused += looked_at.refused
+        intake.passed_over += looked_at.passed_over
+        intake.files += len(looked_at.good)
+        if looked_at.refused:
+            _refused_mark(checkpoint).touch()
+        for files in sources.in_portions(looked_at.good, _bytes(settings.max_bytes_per_trigger)):
+            facts = {file.partition: _ledger_facts(file) for file in files}
+            _keep(_judged_files(spark, settings, files), settings, batch.of(facts), intake, seen, facts)
+
+    _drain(sources.file_names(spark, settings, path), checkpoint, take)
+    return intake
+
+
+def take_topic(spark: SparkSession, settings: Settings, seen: Seen | None = None) -> Intake:
+    """Stream in what the topic holds now and was not taken yet."""
+    intake = Intake()
+
+    def take(raw: DataFrame, batch: store.BatchId) -> None:
+        judged = _judged(_not_taken(raw, settings), settings, {})
+        _keep(judged, settings, batch, intake, seen)
+
+    checkpoint = _checkpoint(settings, f"kafka:{settings.kafka.topic}")
+    _drain(sources.kafka(spark, settings), checkpoint, take)
+    return intake
+
+
+def preview(spark: SparkSession, settings: Settings, path: Path, rows: int = 5) -> Preview:
+    """Read and judge without writing: the layout of each file, some events, counts and reasons."""
+    looked_at = _look_at(settings, _listed(path), {}, named=path.is_file())
+    intake = Intake(refused=looked_at.refused, passed_over=looked_at.passed_over, files=len(looked_at.good))
+    names = {file.path: _layout_name(file, settings) for file in looked_at.good}
+    if not looked_at.good:
+        return Preview(names, [], {}, intake)
+    judged = _judged_files(spark, settings, looked_at.good).persist()
+    counts = {row["reason"] or "accepted": row["count"] for row in judged.groupBy("reason").count().collect()}
+    first = judged.filter("reason IS NULL").orderBy("partition", "position").limit(rows).collect()
+    judged.unpersist()
+    return Preview(names, [row.asDict(recursive=True) for row in first], counts, intake)
+
+
+def _listed(path: Path) -> list[str]:
+    if not path.exists():
+        raise IntakeError(f"{path} does not exist; expected a file or a folder")
+    return [str(found) for found in sources.listed(path)]
+
+
+def _taken(settings: Settings) -> dict[str, sources.Taken]:
+    return {name: sources.Taken(*facts) for name, facts in store.taken_files(settings).items()}
+
+
+def _partition(path: str, settings: Settings) -> str:
+    return sources.partition_of(Path(path), settings.data_dir)
+
+
+def _look_at(
+    settings: Settings, paths: Sequence[str], taken: Mapping[str, sources.Taken], *, named: bool
+) -> sources.FileBatch:
+    return sources.look_at(paths, data_dir=settings.data_dir, own=settings.columns, taken=taken, named=named)
+
+
+def _judged_files(spark: SparkSession, settings: Settings, files: Sequence[sources.File]) -> DataFrame:
+    headers = {file.header: layouts.recognise(file.header, settings.columns) for file in files if file.header}
+    return _judged(sources.read(spark, files, session.cores(spark)), settings, headers)
+
+
+def _judged(raw: DataFrame, settings: Settings, headers: dict[str, layouts.Layout]) -> DataFrame:
+    return events.judge(raw, headers=headers, event_types=settings.event_types, now=datetime.now(UTC))
+
+
+def _keep(
+    judged: DataFrame,
+    settings: Settings,
+    batch: store.BatchId,
+    intake: Intake,
+    seen: Seen | None,
+    files: dict[str, dict[str, object]] | None = None,
+) -> None:
+    intake.count(store.add(judged, settings, batch, files=files))
+    if seen:
+        seen(judged)
+
+
+def _not_taken(raw: DataFrame, settings: Settings) -> DataFrame:
+    """Without the offsets that the ledger has already, as after a lost checkpoint."""
+    first = store.next_positions(settings, f"kafka:{settings.kafka.topic}")
+    if not first:
+        return raw
+    known = F.create_map(*[F.lit(value) for pair in first.items() for value in pair])
+    return raw.filter(F.col("position") >= F.coalesce(known[F.col("partition")], F.lit(0)))
+
+
+def _drain(stream: DataFrame, checkpoint: Path, take: Callable[[DataFrame, store.BatchId], None]) -> None:
+    """Run micro-batches until the source holds nothing more; the first error of a batch is raised as it was."""
+    failures: list[Exception] = []
+
+    def each(rows: DataFrame, number: int) -> None:
+        query_id = rows.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId")
+        try:
+            take(rows, store.BatchId(str(query_id), number))
+        except Exception as error:
+            failures.append(error)
+            raise
+
+    writer = stream.writeStream.foreachBatch(each).option("checkpointLocation", str(checkpoint.absolute()))
+    query = writer.trigger(availableNow=True).start()
+    try:
+        query.awaitTermination()
+    except StreamingQueryException as error:
+        raise failures[0] if failures else IntakeError(_first_line(error)) from error
+    finally:
+        query.stop()
+
+
+def _checkpoint(settings: Settings, name: str) -> Path:
+    """A folder for each topic or input path, readable and without collisions."""
+    readable = "".join(letter if letter.isalnum() else "-" for letter in name)[-40:].strip("-")
+    return settings.data_dir / "checkpoints" / f"{readable}-{sha256(name.encode()).hexdigest()[:8]}"
+
+
+def _refused_mark(checkpoint: Path) -> Path:
+    return checkpoint.with_suffix(".refused")
+
+
+def _forget_refused(checkpoint: Path) -> None:
+    """Spark never offers a file twice. After a refusal it begins anew; the ledger knows what was taken."""
+    if _refused_mark(checkpoint).exists():
+        shutil.rmtree(checkpoint, ignore_errors=True)
+        _refused_mark(checkpoint).unlink()
+
+
+def _ledger_facts(file: sources.File) -> dict[str, object]:
+    return {"bytes": file.bytes, "modified_at": file.modified_at, "sha256": file.sha256}
+
+
+def _bytes(size: str) -> int:
+    """Such as 256m."""
+    digits = size.rstrip("kmgKMG")
+    return int(digits) << {"": 0, "k": 10, "m": 20, "g": 30}[size[len(digits) :].lower()]
+
+
+def _layout_name(file: sources.File, settings: Settings) -> str:
+    return layouts.recognise(file.header, settings.columns).name if file.header else "json"
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
