@@ -1,0 +1,79 @@
+"""The direction of imports is a test: a stage knows the ground floor, and no stage knows another."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+APP = ROOT / "spark_app"
+# Free of Spark, read by all.
+GROUND_FLOOR = {"settings", "schemas", "rules", "scoring", "layouts", "records", "java", "failpoints", "progress"}
+# What a model is, for those that use one; `models/__init__.py` holds nothing else.
+INTERFACES = {"models"}
+STAGES = {
+    "session", "sources", "events", "store", "interactions", "evaluation", "recommendations", "graph",
+    "generations", "exports",
+}  # fmt: skip
+# A session needs a Java; all that speaks to the user is wiring.
+MODELS = {path.stem for path in (APP / "models").glob("*.py")} - {"__init__"}
+
+
+def imported(path: Path) -> set[str]:
+    """Modules of spark_app that a file imports, by their first name below it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "spark_app":
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("spark_app."):
+            found.add(node.module.split(".")[1])
+        elif isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("spark_app.")}
+    return found
+
+
+def packages(path: Path) -> set[str]:
+    """Packages that a file imports."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    named = {alias.name.split(".")[0] for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return named | {(node.module or "").split(".")[0] for node in nodes if isinstance(node, ast.ImportFrom)}
+
+
+@pytest.mark.parametrize("stage", sorted(STAGES))
+def test_a_stage_imports_the_ground_floor_and_no_other_stage(stage):
+    assert imported(APP / f"{stage}.py") <= GROUND_FLOOR | INTERFACES
+
+
+@pytest.mark.parametrize("model", sorted(MODELS))
+def test_a_model_imports_the_ground_floor_and_no_stage(model):
+    assert imported(APP / "models" / f"{model}.py") <= GROUND_FLOOR | INTERFACES
+
+
+@pytest.mark.parametrize("module", sorted(GROUND_FLOOR))
+def test_the_ground_floor_knows_no_spark_and_nothing_above_it(module):
+    path = APP / f"{module}.py"
+    assert "pyspark" not in packages(path)
+    assert imported(path) <= GROUND_FLOOR
+
+
+def test_every_module_is_a_stage_the_ground_floor_or_wiring():
+    wiring = {"__init__", "__main__", "ingestion", "training", "pipeline", "doctor", "logs"}
+    assert {path.stem for path in APP.glob("*.py")} <= GROUND_FLOOR | STAGES | wiring
+
+
+def test_only_the_settings_read_the_environment():
+    readers = {
+        path.name
+        for path in [*APP.rglob("*.py")]
+        if "os.environ" in path.read_text() or "getenv" in path.read_text()
+    }
+    # java.py looks for JAVA_HOME, session.py sets what Spark reads.
+    assert readers <= {"settings.py", "java.py", "session.py"}
+
+
+def test_the_pictures_need_no_spark_and_nothing_of_ours():
+    assert not packages(ROOT / "visualize_graph.py") & {"pyspark", "spark_app", "kafka_producer"}
+
+
+def test_the_application_never_imports_the_producer():
+    assert not [path for path in APP.rglob("*.py") if "kafka_producer" in packages(path)]

@@ -1,0 +1,203 @@
+"""The whole way: from files to a published generation, in the shared session and as a user calls it."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import settings_for
+from test_cli import call
+
+from spark_app import generations, ingestion, pipeline, store
+
+ROOT = Path(__file__).parent.parent
+FILES = (
+    "recommendations.csv", "vertices.csv", "edges.csv", "user_mappings.csv", "product_mappings.csv", "rmse.txt",
+    "metrics.json", "recommendation_graph.png", "degree_distribution.png", "top_products.png",
+)  # fmt: skip
+
+
+def simulate(inbox, events=4000, users=150, products=60, seed=7):
+    arguments = {"--events": events, "--users": users, "--products": products, "--seed": seed, "--files": 2}
+    words = [str(word) for pair in arguments.items() for word in pair]
+    command = [sys.executable, "-m", "kafka_producer", "simulate", "--to", "files", "--inbox", str(inbox), *words]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+
+
+def plain(path, *lines):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(["user,product,quantity,timestamp", *lines]) + "\n")
+
+
+def rows(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def refreshed(spark, settings):
+    generation = pipeline.refresh(spark, settings)
+    pipeline.export(spark, settings, generation)
+    return generation
+
+
+@pytest.fixture(scope="module")
+def simulated(spark, tmp_path_factory):
+    """A small shop that was taken in, trained and exported."""
+    settings = settings_for(tmp_path_factory.mktemp("simulated"), als={"factors": 8, "iterations": 5})
+    simulate(settings.data_dir / "inbox")
+    ingestion.take_files(spark, settings, settings.data_dir / "inbox")
+    return settings, refreshed(spark, settings)
+
+
+def test_the_lists_beat_popularity_where_tastes_are_hidden(simulated):
+    metrics = simulated[1].metrics
+    assert metrics["metrics"]["ndcg_at_10"] > metrics["baselines"]["popular"]["ndcg_at_10"] > 0
+
+
+def test_metrics_hold_every_key_of_the_contract(simulated):
+    settings, generation = simulated
+    metrics = json.loads((settings.results_dir / "metrics.json").read_text())
+    assert metrics["generation"] == generation.id and metrics["published"] is True
+    assert set(metrics["seconds"]) >= {"ingest", "train", "evaluate", "recommend", "graph", "export"}
+    assert set(metrics["metrics"]) >= {
+        "rmse", "ndcg_at_10", "recall_at_10", "precision_at_10", "map_at_10", "hit_rate_at_10", "coverage", "novelty",
+        "users_judged", "ndcg_at_10_ci",
+    }  # fmt: skip
+    low, high = metrics["metrics"]["ndcg_at_10_ci"]
+    assert low < metrics["metrics"]["ndcg_at_10"] < high
+    events = metrics["events"]
+    assert events["read"] == events["accepted"] + events["duplicates"] + sum(events["rejected"].values())
+
+
+def test_no_list_holds_what_its_user_has_met(spark, simulated):
+    settings, _ = simulated
+    met = {(row.user, row.product) for row in store.read(spark, settings, "events").select("user", "product").collect()}
+    listed = rows(settings.results_dir / "recommendations.csv")
+    assert listed and not [row for row in listed if (row["user"], row["product"]) in met]
+
+
+def test_every_user_has_a_list_with_ranks_from_one_and_falling_scores(simulated):
+    settings, _ = simulated
+    lists = {}
+    for row in rows(settings.results_dir / "recommendations.csv"):
+        lists.setdefault(row["user"], []).append(row)
+    assert set(lists) == {row["user"] for row in rows(settings.results_dir / "user_mappings.csv")}
+    for listed in lists.values():
+        assert [int(row["rank"]) for row in listed] == list(range(1, len(listed) + 1))
+        scores = [float(row["score"]) for row in listed]
+        assert scores == sorted(scores, reverse=True)
+
+
+def test_edges_join_vertices_that_are_there_and_say_what_the_lists_say(simulated):
+    settings, _ = simulated
+    vertices = {row["id"] for row in rows(settings.results_dir / "vertices.csv")}
+    edges = {(row["src"], row["dst"], row["rank"]) for row in rows(settings.results_dir / "edges.csv")}
+    listed = rows(settings.results_dir / "recommendations.csv")
+    assert edges == {(f"u:{row['user']}", f"p:{row['product']}", row["rank"]) for row in listed}
+    assert vertices == {end for edge in edges for end in edge[:2]}
+
+
+def test_the_same_events_settings_and_seed_give_the_same_generation(spark, simulated):
+    settings, first = simulated
+    again = pipeline.refresh(spark, settings)
+    for table in (generations.RECOMMENDATIONS, generations.VERTICES, generations.EDGES, generations.USERS):
+        key = ["id"] if table == "vertices" else (["src", "dst"] if table == "edges" else ["userId"])
+        key += ["rank"] if table == "recommendations" else []
+        order = [(name, "ascending") for name in key]
+        left, right = (generations.scan(one, table).sort_by(order) for one in (first, again))
+        assert left.to_pylist() == right.to_pylist(), table
+
+
+def test_new_events_keep_the_ids_that_were_given(spark, tmp_path):
+    settings = settings_for(tmp_path, als={"factors": 2, "iterations": 2}, top_n=3)
+    plain(settings.data_dir / "inbox" / "one.csv", "m,x,1,2026-01-01", "n,x,1,2026-01-02", "m,y,1,2026-01-03")
+    ingestion.take_files(spark, settings, settings.data_dir / "inbox")
+    pipeline.refresh(spark, settings)
+    plain(settings.data_dir / "inbox" / "two.csv", "a,b,1,2026-01-04", "n,y,1,2026-01-05")
+    ingestion.take_files(spark, settings, settings.data_dir / "inbox")
+    users = generations.scan(pipeline.refresh(spark, settings), generations.USERS).to_pylist()
+    assert {row["user"]: row["userId"] for row in users} == {"m": 0, "n": 1, "a": 2}
+
+
+def test_ratings_are_fitted_and_judged_beside_mean_and_biases(spark, tmp_path):
+    settings = settings_for(tmp_path, feedback="explicit", explicit={"factors": 2, "iterations": 3})
+    pairs = [(u, p) for u in range(20) for p in range(15) if (u + p) % 3]
+    lines = [f"u{u},p{p},{(u * 3 + p * 7) % 10},{1_700_000_000 + (u * 31 + p * 17) % 400 * 3600}" for u, p in pairs]
+    ratings = settings.data_dir / "inbox" / "ratings.csv"
+    ratings.parent.mkdir(parents=True)
+    ratings.write_text("userId,movieId,rating,timestamp\n" + "\n".join(lines) + "\n")
+    ingestion.take_files(spark, settings, ratings)
+    metrics = pipeline.refresh(spark, settings).metrics
+    assert metrics["feedback"] == "explicit"
+    assert metrics["metrics"]["rmse"] > 0
+    assert metrics["baselines"]["global_mean"]["rmse"] > 0 and metrics["baselines"]["biases"]["rmse"] > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("one row", ["ann,lamp,1,2026-01-01"]),
+        ("everyone bought everything", [f"u{u},p{p},1,2026-01-0{1 + p}" for u in range(3) for p in range(3)]),
+        ("nothing but returns", ["ann,lamp,-1,2026-01-01", "bob,chair,-2,2026-01-02"]),
+    ],
+)
+def test_degenerate_events_end_in_a_stated_result(spark, tmp_path, name, lines):
+    settings = settings_for(tmp_path, als={"factors": 2, "iterations": 2})
+    plain(settings.data_dir / "inbox" / "few.csv", *lines)
+    ingestion.take_files(spark, settings, settings.data_dir / "inbox")
+    generation = refreshed(spark, settings)
+    metrics = generation.metrics
+    assert metrics["published"] is True, name
+    assert metrics["metrics"]["ndcg_at_10"] is not None or metrics["metrics"]["reasons"], name
+    assert "NaN" not in (settings.results_dir / "metrics.json").read_text()
+    assert (settings.results_dir / "rmse.txt").read_text().startswith("RMSE: ")
+    assert len(pipeline.draw(settings)) == 3
+
+
+def test_it_is_due_when_enough_is_new_counted_from_the_tables(spark, tmp_path):
+    settings = settings_for(tmp_path, train_threshold=3)
+    plain(settings.data_dir / "inbox" / "one.csv", "ann,lamp,1,2026-01-01", "bob,lamp,1,2026-01-02")
+    ingestion.take_files(spark, settings, settings.data_dir / "inbox")
+    assert pipeline.due(settings) == (2, 3, True)
+    plain(settings.data_dir / "inbox" / "two.csv", "cid,lamp,1,2026-01-03", ",lamp,1,2026-01-03")
+    ingestion.take_files(spark, settings, settings.data_dir / "inbox")
+    assert pipeline.due(settings).missing == 0
+
+
+def test_a_run_as_a_user_calls_it(tmp_path):
+    """First below the threshold, then enough, then nothing new; then what reads the results."""
+    simulate(tmp_path / "data" / "inbox", events=900, users=60, products=30)
+    small = {"MILLSTREAM_ALS__FACTORS": "4", "MILLSTREAM_ALS__ITERATIONS": "3", "MILLSTREAM_SPARK__MASTER": "local[2]"}
+    few = call(tmp_path, "run", **small)
+    assert few.returncode == 3, few.stderr
+    assert "900 of 1,000 new events, 100 missing" in few.stdout
+    assert not (tmp_path / "results").exists()
+    first = call(tmp_path, "run", "--now", **small)
+    assert first.returncode == 0, first.stderr
+    assert [name for name in FILES if not (tmp_path / "results" / name).exists()] == []
+    assert "NDCG@10" in first.stdout and "recommend U" in first.stdout
+    again = call(tmp_path, "run", **small)
+    assert again.returncode == 0, again.stderr
+    assert "nothing to train" in again.stdout and "Spark" not in again.stdout
+    assert "source als" in call(tmp_path, "recommend", "U00001").stdout
+    unknown = call(tmp_path, "recommend", "nobody").stdout
+    assert "'nobody' is unknown" in unknown and "fallback" in unknown
+    assert list((tmp_path / "data" / "logs").glob("*-run.jsonl"))
+
+
+def test_a_kill_between_two_csv_files_leaves_no_mix_and_the_next_run_is_whole(tmp_path):
+    settings = settings_for(tmp_path)
+    pairs = [(u, p) for u in range(6) for p in range(5) if u % 2 == p % 2 or p == 4]
+    plain(settings.data_dir / "inbox" / "one.csv", *(f"u{u},p{p},1,2026-01-0{1 + p}" for u, p in pairs))
+    small = {"MILLSTREAM_ALS__FACTORS": "2", "MILLSTREAM_ALS__ITERATIONS": "2", "MILLSTREAM_SPARK__MASTER": "local[2]"}
+    deadly = {"MILLSTREAM_FAILPOINT": "mid_csv:1", "MILLSTREAM_UNDER_TEST": "true"}
+    assert call(tmp_path, "run", "--now", **small, **deadly).returncode == -9
+    assert not (tmp_path / "results" / "metrics.json").exists()
+    ran = call(tmp_path, "run", **small)
+    assert ran.returncode == 0, ran.stderr
+    published = generations.published(settings)
+    assert json.loads((tmp_path / "results" / "metrics.json").read_text())["generation"] == published.id
+    assert [name for name in FILES if not (tmp_path / "results" / name).exists()] == []
+    assert store.counts(settings).accepted == len(store.scan(settings, store.EVENTS, ["event_id"])) == len(pairs)

@@ -1,0 +1,54 @@
+"""What the README says is there: commands, verbs, settings, files and columns."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from spark_app import settings
+from spark_app.cli import app
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_the_two_commands_open_it():
+    first_block = README.split("```")[1]
+    assert [line.split("#")[0].strip() for line in first_block.strip().splitlines()] == ["make run", "make test"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_make_target_it_names_is_there(page):
+    spoken = re.findall(r"(?:`|^ {4})make ([a-z]+)\b", page.read_text(), re.M)
+    makefile = (ROOT / "Makefile").read_text()
+    assert all(re.search(rf"^{target}:", makefile, re.M) for target in spoken)
+
+
+@pytest.mark.parametrize("target", ["run", "test", "lint", "bench", "reset", "help"])
+def test_make_knows_what_each_target_would_do(target):
+    planned = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert planned.returncode == 0, planned.stderr
+
+
+def test_every_verb_of_the_table_is_a_command():
+    cells = re.findall(r"^\| (`.+?`) \|", README, re.M)
+    verbs = {name.split()[0] for cell in cells for name in re.findall("`([^`]+)`", cell)}
+    known = {command.name or command.callback.__name__ for command in app.registered_commands}
+    known |= {group.name for group in app.registered_groups}
+    assert verbs and verbs <= known
+
+
+def test_every_setting_it_names_is_one(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    known = {row[0] for row in settings.listed(settings.load())}
+    for page in PAGES:
+        named = set(re.findall(r"MILLSTREAM_[A-Z_]*[A-Z]", page.read_text()))
+        assert named <= known, page.name
+
+
+def test_every_file_it_links_to_is_there():
+    for page in PAGES:
+        for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"

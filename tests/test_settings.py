@@ -1,0 +1,77 @@
+import pytest
+
+from spark_app import settings
+from spark_app.settings import WrongSettingError
+
+
+@pytest.fixture(autouse=True)
+def _empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def rows():
+    return {name: (value, default, origin) for name, value, default, origin, _ in settings.listed(settings.load())}
+
+
+def test_defaults_are_those_of_the_contract():
+    found = settings.load()
+    assert (found.train_threshold, found.top_n, found.seed) == (1000, 10, 7)
+    assert (found.als.factors, found.als.regularization, found.als.alpha, found.als.iterations) == (64, 0.1, 1.0, 10)
+    assert (found.feedback, found.strength, found.half_life_days) == ("implicit", "binary", None)
+
+
+def test_the_environment_stands_above_the_env_file(tmp_path, monkeypatch):
+    (tmp_path / ".env").write_text("MILLSTREAM_TOP_N=5\nMILLSTREAM_SEED=3\n")
+    monkeypatch.setenv("MILLSTREAM_TOP_N", "6")
+    assert rows()["MILLSTREAM_TOP_N"] == ("6", "10", "environment")
+    assert rows()["MILLSTREAM_SEED"] == ("3", "7", ".env")
+
+
+def test_a_nested_setting_is_named_with_two_underscores(monkeypatch):
+    monkeypatch.setenv("MILLSTREAM_ALS__FACTORS", "8")
+    assert settings.load().als.factors == 8
+    assert rows()["MILLSTREAM_ALS__FACTORS"] == ("8", "64", "environment")
+
+
+def test_own_weights_are_added_to_the_defaults(monkeypatch):
+    monkeypatch.setenv("MILLSTREAM_WEIGHTS", '{"wish": 2, "view": 0.5}')
+    weights = settings.load().weights
+    assert (weights["wish"], weights["view"], weights["purchase"]) == (2.0, 0.5, 5.0)
+
+
+def test_what_the_command_line_gives_stands_above_all(monkeypatch):
+    monkeypatch.setenv("MILLSTREAM_SOURCE", "kafka")
+    assert settings.load(source="files").source == "files"
+    assert settings.load(source=None).source == "kafka"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("MILLSTREAM_TOP_N", "0", "greater than or equal to 1"),
+        ("MILLSTREAM_TOP_N", "ten", "valid integer"),
+        ("MILLSTREAM_FEEDBACK", "maybe", "'implicit' or 'explicit'"),
+        ("MILLSTREAM_ALS__ALPHA", "-1", "greater than 0"),
+        ("MILLSTREAM_WEIGHTS", "view=1", "expected JSON"),
+        ("MILLSTREAM_WEIGHTS", '{"purchase": 0, "cart": 0, "like": 0, "rate": 0, "view": 0}', "above 0"),
+        ("MILLSTREAM_SPARK__DRIVER_MEMORY", "lots", "match pattern"),
+    ],
+)
+def test_a_wrong_value_is_one_line_that_names_variable_value_and_what_was_expected(monkeypatch, name, value, expected):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(WrongSettingError) as error:
+        settings.load()
+    message = str(error.value)
+    assert name in message and expected in message and "\n" not in message
+    if not value.startswith("{"):
+        assert value in message
+
+
+def test_a_misspelt_setting_is_refused_by_name(monkeypatch):
+    monkeypatch.setenv("MILLSTREAM_TOPN", "5")
+    with pytest.raises(WrongSettingError, match="MILLSTREAM_TOPN is not a setting"):
+        settings.load()
+
+
+def test_every_setting_says_what_it_means():
+    assert [name for name, *_, meaning in settings.listed(settings.load()) if not meaning] == []
