@@ -1,0 +1,72 @@
+# Millstream. `make run` and `make test` are all that is needed: each sets up what it lacks.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench samples reset java
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+# Seconds of a step, as the program itself shows them.
+DONE = awk -v name="$(1)" -v from="$$begun" -v to="$$(date +%s.%N)" 'BEGIN { printf "%-12s %7.1f s  %s\n", name, to - from, "$(2)" }'
+
+help: ## Show what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
+
+run: $(VENV)/.pipeline java ## Simulate sales and run on them; INPUT=PATH runs on your own files
+	@if [ -n "$$INPUT" ]; then \
+		$(PYTHON) -m spark_app run --input "$$INPUT"; \
+	else \
+		data="$$($(PYTHON) -m spark_app settings data_dir)/demo" && begun=$$(date +%s.%N) && \
+		said="$$($(PYTHON) -m kafka_producer simulate --to files --inbox "$$data/inbox")" && echo "$$said" && \
+		$(call DONE,simulate,) && \
+		MILLSTREAM_DATA_DIR="$$data" $(PYTHON) -m spark_app run; \
+	fi; code=$$?; [ $$code -eq 3 ] || exit $$code
+
+test: $(VENV)/.dev java ## Run every test
+	@$(PYTHON) -m pytest -q
+
+lint: $(VENV)/.dev ## Check style and types
+	@$(PYTHON) -m ruff check . && $(PYTHON) -m mypy
+
+bench: $(VENV)/.dev java ## Measure top-N beside MLlib's own
+	@$(PYTHON) benchmarks/topn.py
+
+samples: $(VENV)/.pipeline java ## Redraw docs/images from the seeded simulation
+	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
+	MILLSTREAM_DATA_DIR="$$home/data" MILLSTREAM_RESULTS_DIR="$$home/results" $(MAKE) --no-print-directory run INPUT= && \
+	mkdir -p docs/images && cp "$$home"/results/*.png docs/images/
+
+reset: $(VENV)/.pipeline ## Ask, then empty the data folder; YES=1 does not ask
+	@data="$$($(PYTHON) -m spark_app settings data_dir)"; \
+	[ -d "$$data" ] || { echo "$$data does not exist: nothing to empty"; exit 0; }; \
+	case "$$(cd "$$data" && pwd -P)" in /|"$$(cd ~ && pwd -P)"|"$$(pwd -P)") echo "error: $$data is no data folder"; exit 1;; esac; \
+	[ -n "$$YES" ] || read -r -p "Empty $$data ($$(du -sh "$$data" | cut -f1)), all events and generations in it? [y/N] " answer; \
+	if [ -n "$$YES" ] || [ "$$answer" = y ]; then find "$$data" -mindepth 1 -delete && echo "$$data is empty"; \
+	else echo "nothing was deleted"; fi
+
+java: $(VENV)/.pipeline
+	@$(PYTHON) -m spark_app doctor --install-java >$(VENV)/.java || { cat $(VENV)/.java; exit 1; }
+	@grep -v '^Java:' $(VENV)/.java || true
+
+$(VENV)/.pipeline: requirements.txt | $(PYTHON)
+	@$(call INSTALL,requirements.txt)
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt requirements.txt | $(PYTHON)
+	@$(call INSTALL,requirements-dev.txt)
+	@touch $@ $(VENV)/.pipeline
+
+INSTALL = begun=$$(date +%s.%N); \
+	if command -v uv >/dev/null; then uv pip install -q --python $(PYTHON) -r $(1); \
+	else $(PYTHON) -m pip install -q --disable-pip-version-check -r $(1); fi && $(call DONE,install,$(1))
+
+$(PYTHON):
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || command -v uv >/dev/null || \
+		{ echo "error: Python 3.11 or later is needed, and python3 is $$(python3 --version 2>&1)"; exit 1; }
+	@if command -v uv >/dev/null; then uv venv -q --python '>=3.11' $(VENV); \
+	elif ! python3 -m venv $(VENV) 2>$(VENV).log; then \
+		rm -rf $(VENV); line="apt-get install -y python3-venv"; \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "no venv module: installing it ($$line)"; apt-get update -qq && $$line -qq >/dev/null && python3 -m venv $(VENV); \
+		else cat $(VENV).log; echo "error: no virtual environment could be made; try: sudo $$line"; rm -f $(VENV).log; exit 1; fi; \
+	fi; rm -f $(VENV).log
