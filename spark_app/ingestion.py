@@ -76,6 +76,7 @@ def take_files(spark: SparkSession, settings: Settings, path: Path, seen: Seen |
     taken = _taken(settings)
     known = [name for name in _listed(path) if _partition(name, settings) in taken]
     intake = Intake(refused=_look_at(settings, known, taken, named=path.is_file()).refused)
+    memory = store.Memory()
     checkpoint = _checkpoint(settings, str(path.absolute()))
     _forget_refused(checkpoint)
 
@@ -90,7 +91,7 @@ def take_files(spark: SparkSession, settings: Settings, path: Path, seen: Seen |
             _refused_mark(checkpoint).touch()
         for files in sources.in_portions(looked_at.good, _bytes(settings.max_bytes_per_trigger)):
             facts = {file.partition: _ledger_facts(file) for file in files}
-            _keep(_judged_files(spark, settings, files), settings, batch.of(facts), intake, seen, facts)
+            _keep(_judged_files(spark, settings, files), settings, batch.of(facts), intake, memory, seen, facts)
 
     _drain(sources.file_names(spark, settings, path), checkpoint, take)
     return intake
@@ -98,11 +99,11 @@ def take_files(spark: SparkSession, settings: Settings, path: Path, seen: Seen |
 
 def take_topic(spark: SparkSession, settings: Settings, seen: Seen | None = None) -> Intake:
     """Stream in what the topic holds now and was not taken yet."""
-    intake = Intake()
+    intake, memory = Intake(), store.Memory()
 
     def take(raw: DataFrame, batch: store.BatchId) -> None:
         judged = _judged(_not_taken(raw, settings), settings, {})
-        _keep(judged, settings, batch, intake, seen)
+        _keep(judged, settings, batch, intake, memory, seen)
 
     checkpoint = _checkpoint(settings, f"kafka:{settings.kafka.topic}")
     _drain(sources.kafka(spark, settings), checkpoint, take)
@@ -157,10 +158,11 @@ def _keep(
     settings: Settings,
     batch: store.BatchId,
     intake: Intake,
+    memory: store.Memory,
     seen: Seen | None,
     files: dict[str, dict[str, object]] | None = None,
 ) -> None:
-    intake.count(store.add(judged, settings, batch, files=files))
+    intake.count(store.add(judged, settings, batch, files=files, memory=memory))
     if seen:
         seen(judged)
 

@@ -47,9 +47,7 @@ class _Echo:
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
-        self.render: Any = (
-            structlog.dev.ConsoleRenderer() if stream.isatty() else structlog.processors.JSONRenderer()
-        )
+        self.render: Any = structlog.dev.ConsoleRenderer() if stream.isatty() else structlog.processors.JSONRenderer()
 
     def __call__(self, logger: Any, name: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         print(self.render(logger, name, dict(entry)), file=self.stream)

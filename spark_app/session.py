@@ -76,7 +76,7 @@ def _configuration(settings: Settings) -> dict[str, str]:
         "spark.sql.streaming.metricsEnabled": "false",
         "spark.driver.memory": settings.spark.driver_memory,
         "spark.executor.memory": settings.spark.executor_memory,
-        "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:+UseParallelGC",
+        "spark.driver.extraJavaOptions": f"-Duser.timezone=UTC -XX:+UseParallelGC {settings.spark.java_options}".strip(),
         "spark.executor.extraJavaOptions": "-Duser.timezone=UTC",
         # One BLAS thread a task: the tasks are what runs side by side.
         "spark.executorEnv.OPENBLAS_NUM_THREADS": "1",

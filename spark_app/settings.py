@@ -50,6 +50,7 @@ class Spark(BaseModel):
     master: str = Field("local[*]", min_length=1, description="local[*], spark://host:7077, yarn, k8s://...")
     driver_memory: str = Field("4g", pattern=r"^\d+[kmgKMG]$", description="heap of the driver; on one machine of all")
     executor_memory: str = Field("4g", pattern=r"^\d+[kmgKMG]$", description="heap of an executor on a cluster")
+    java_options: str = Field("", description="more options for the driver's Java, such as -XX:+UseZGC")
     shuffle_partitions: int | None = Field(None, ge=1, description="default: two for each core")
     ui: bool = Field(False, description="Spark's own page on port 4040")
     kafka_package: str = Field(

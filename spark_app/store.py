@@ -5,26 +5,37 @@ When the tables hold more than the ledger says, a batch was cut short: its recor
 place (source, partition, position), counted, and not written a second time. So a checkpoint may be lost without loss.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import DeltaTable
-from pyspark.sql import DataFrame, SparkSession, Window
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from spark_app import failpoints, records, rules, schemas
+from spark_app.event_ids import EventIds, Hashes
 from spark_app.settings import Settings
+
+Place = tuple[str, str, int]
+Tally = list[dict[str, Any]]
 
 EVENTS, QUARANTINE, BATCHES = "events", "quarantine", "batches"
 _SCHEMAS = {EVENTS: schemas.EVENT, QUARANTINE: schemas.QUARANTINE, BATCHES: schemas.BATCH}
 _PLACE = ["source", "partition", "position"]
-_LIGHT = 1_000_000
+_TEXT, _NUMBER, _TIME = pa.string(), pa.int64(), pa.timestamp("us", "UTC")
+_KINDS = {"source": _TEXT, "partition": _TEXT, "sha256": _TEXT, "modified_at": _TIME, "taken_at": _TIME}
+_KINDS["rejected"] = pa.map_(_TEXT, _NUMBER)
+_LEDGER = pa.schema([(name, _KINDS.get(name, _NUMBER)) for name in schemas.names(schemas.BATCH)])
 _NEW, _KEPT, _DUPLICATE = "new", "kept", "duplicate"
 
 
@@ -104,58 +115,105 @@ def is_cut_short(settings: Settings) -> bool:
     return _rows(settings, EVENTS) != known.accepted or _rows(settings, QUARANTINE) != sum(known.rejected.values())
 
 
+@dataclass
+class Memory:
+    """What a process remembers of the tables between its batches; built anew after a crash or when others wrote.
+
+    `version` is that of the event table after the last whole batch of this process, None when there is none.
+    """
+
+    ids: EventIds = field(default_factory=EventIds)
+    version: int | None = None
+
+    def begin(self, settings: Settings, ids: Callable[[], Hashes]) -> None:
+        """Be up to date, and know nothing for certain until `end`; `ids` gives the hashes of the event table."""
+        if self.version != version(settings):
+            self.ids = EventIds(ids())
+        self.version = None
+
+    def end(self, settings: Settings, taken: Hashes) -> None:
+        """A batch with these ids is whole."""
+        self.ids.add(taken)
+        self.version = version(settings)
+
+
 def add(
-    judged: DataFrame, settings: Settings, batch: BatchId, *, files: Mapping[str, Mapping[str, Any]] | None = None
+    judged: DataFrame,
+    settings: Settings,
+    batch: BatchId,
+    *,
+    files: Mapping[str, Mapping[str, Any]] | None = None,
+    memory: Memory | None = None,
 ) -> Counts:
     """Keep a batch of judged records: new events, rejected records, and the ledger that accounts for all.
 
     `files` gives bytes, modified_at and sha256 for each file, by partition; files without a record are in the ledger
-    too.
+    too. `memory` is handed from batch to batch by one who brings several.
     """
-    cut_short = is_cut_short(settings)
+    memory = memory or Memory()
+    cut_short = memory.version != version(settings) and is_cut_short(settings)
     writer = _Writer(settings, None if cut_short else batch)
+    memory.begin(settings, lambda: _hashes(judged.sparkSession, settings))
     with _persisted(_marked(judged, settings, cut_short=cut_short)) as marked:
-        own_ids = marked.filter("own_id").count()
-        if not own_ids:
-            return _write(marked, writer, files or {})
-        events = read(judged.sparkSession, settings, EVENTS)
-        with _persisted(_doubles(marked, events, own_ids)) as doubles:
-            return _write(_placed(marked, doubles), writer, files or {})
+        tally = _tally(marked)
+        hashes = np.array([number for part in tally for number in part.pop("hashes")], np.int64)
+        doubles = _doubles(marked, settings, memory.ids.suspects(hashes))
+        counts = _write(_placed(marked, doubles), _moved(tally, doubles), writer, files or {})
+    memory.end(settings, hashes)
+    return counts
 
 
-def _write(placed: DataFrame, writer: "_Writer", files: Mapping[str, Mapping[str, Any]]) -> Counts:
+def _write(placed: DataFrame, tally: Tally, writer: "_Writer", files: Mapping[str, Mapping[str, Any]]) -> Counts:
     """Events, then quarantine, then the ledger: what the ledger does not count is found again after a crash."""
-    tally = _tally(placed)
-    new = [row for row in tally if row["state"] == _NEW]
+    new = [part for part in tally if part["state"] == _NEW]
     failpoints.reach("before_write")
-    if any(row["reason"] is None for row in new):
+    if any(part["reason"] is None for part in new):
         writer.append(_events(placed), EVENTS)
     failpoints.reach("after_write_before_commit")
-    if any(row["reason"] is not None for row in new):
+    if any(part["reason"] is not None for part in new):
         writer.append(_rejected(placed), QUARANTINE)
     ledger = _ledger_rows(tally, files, version(writer.settings))
     if ledger:
-        writer.append(placed.sparkSession.createDataFrame(ledger, schemas.BATCH).coalesce(1), BATCHES)
+        writer.account(ledger)
     return _summed(ledger)
 
 
 class _Writer(NamedTuple):
-    """Appends with the batch's name, so that Delta skips what it has seen; without a name nothing is skipped."""
+    """Appends with the batch's name, so that what was written is not written again; without a name nothing is skipped."""
 
     settings: Settings
     batch: BatchId | None
 
     def append(self, rows: DataFrame, table: str) -> None:
+        """Rows of executors; Delta knows the name."""
         writer = rows.write.format("delta").mode("append")
         if self.batch:
             writer = writer.option("txnAppId", self.batch.query).option("txnVersion", self.batch.number)
         writer.save(str(_path(self.settings, table)))
 
+    def account(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Rows of the ledger, few: without Spark, which takes half a second for them."""
+        names = []
+        if self.batch:
+            if _last_batch(self.settings, self.batch.query) >= self.batch.number:
+                return
+            names = [Transaction(self.batch.query, self.batch.number)]
+        named = CommitProperties(app_transactions=names)
+        table = pa.Table.from_pylist(list(map(dict, rows)), _LEDGER)
+        write_deltalake(_path(self.settings, BATCHES), table, mode="append", commit_properties=named)
+
+
+def _last_batch(settings: Settings, query: str) -> int:
+    """The number of the newest batch of a query in the ledger; -1 when there is none."""
+    if not _exists(settings, BATCHES):
+        return -1
+    known = DeltaTable(_path(settings, BATCHES)).transaction_version(query)
+    return -1 if known is None else int(known)
+
 
 def _marked(judged: DataFrame, settings: Settings, *, cut_short: bool) -> DataFrame:
-    """Add `own_id` (the producer gave the event_id) and `state`: new, or kept by a batch that was cut short."""
-    place = F.concat_ws(":", *_PLACE)
-    marked = judged.withColumn("own_id", F.col("reason").isNull() & (F.col("event_id") != place))
+    """Add `hash` (of an event_id that the producer gave) and `state`: new, or kept by a batch that was cut short."""
+    marked = judged.withColumn("hash", F.when(F.col("reason").isNull(), _hash()))
     if not cut_short:
         return marked.withColumn("state", F.lit(_NEW))
     spark = judged.sparkSession
@@ -165,32 +223,78 @@ def _marked(judged: DataFrame, settings: Settings, *, cut_short: bool) -> DataFr
     return joined.withColumn("state", F.when(F.col("held"), _KEPT).otherwise(_NEW)).drop("held")
 
 
-def _doubles(marked: DataFrame, events: DataFrame, own_ids: int) -> DataFrame:
-    """Places of records whose event_id the table has from another place, or this batch from an earlier one.
-
-    `own_ids` is the number of records with an event_id of their own.
-    """
-    place = F.struct(*_PLACE)
-    own = marked.filter("own_id").select("event_id", "received_at", *_PLACE)
-    known = events.join(_light(own.select("event_id"), own_ids), "event_id", "left_semi")
-    joined = own.join(known.select("event_id", place.alias("known")), "event_id", "left")
-    line = Window.partitionBy("event_id").orderBy("received_at", *_PLACE)
-    first = joined.withColumn("first", F.coalesce("known", F.first(place).over(line)))
-    return first.filter(F.col("first") != place).select(*_PLACE)
+def _hash() -> Column:
+    """Of an event_id that the producer gave; null for one that is the record's own place."""
+    return F.when(F.col("event_id") != F.concat_ws(":", *_PLACE), F.xxhash64("event_id"))
 
 
-def _placed(marked: DataFrame, doubles: DataFrame) -> DataFrame:
+def _hashes(spark: SparkSession, settings: Settings) -> Hashes:
+    """Those of the event table."""
+    if not _exists(settings, EVENTS):
+        return np.empty(0, np.int64)
+    known = read(spark, settings, EVENTS).select(_hash().alias("hash")).filter("hash IS NOT NULL")
+    return known.toArrow()["hash"].to_numpy()
+
+
+def _tally(marked: DataFrame) -> Tally:
+    """Counts and bounds of positions by partition, reason and state, and the hashes of their event ids."""
+    groups = marked.groupBy("source", "partition", "reason", "state").agg(
+        F.count("*").alias("records"),
+        F.min("position").alias("first"),
+        F.max("position").alias("last"),
+        F.collect_list("hash").alias("hashes"),
+    )
+    return groups.toArrow().to_pylist()
+
+
+def _doubles(marked: DataFrame, settings: Settings, suspects: Hashes) -> list[Place]:
+    """Places of records whose event_id the table has from another place, or this batch from an earlier one."""
+    if not len(suspects):
+        return []
+    spark = marked.sparkSession
+    wanted = F.broadcast(spark.createDataFrame(pd.DataFrame({"hash": suspects}), "hash BIGINT"))
+    own = marked.join(wanted, "hash", "left_semi").select("event_id", "received_at", *_PLACE).toArrow()
+    first = _known_places(settings, own["event_id"])
+    doubles = []
+    order = [("received_at", "ascending"), *((name, "ascending") for name in _PLACE)]
+    for row in own.sort_by(order).to_pylist():
+        place = tuple(row[name] for name in _PLACE)
+        if first.setdefault(row["event_id"], place) != place:
+            doubles.append(place)
+    return doubles
+
+
+def _known_places(settings: Settings, event_ids: pa.ChunkedArray) -> dict[str, Place]:
+    """event_id -> where it came from, for those that the event table has."""
+    if not _exists(settings, EVENTS):
+        return {}
+    table = DeltaTable(_path(settings, EVENTS)).to_pyarrow_dataset()
+    found = table.to_table(columns=["event_id", *_PLACE], filter=pc.field("event_id").isin(event_ids.combine_chunks()))
+    return {row["event_id"]: tuple(row[name] for name in _PLACE) for row in found.to_pylist()}
+
+
+def _placed(marked: DataFrame, doubles: Sequence[Place]) -> DataFrame:
     """Set `state` to duplicate at the places of the doubles."""
-    count = doubles.count()
-    if not count:
+    if not doubles:
         return marked
-    joined = marked.join(_light(doubles, count).withColumn("double", F.lit(True)), _PLACE, "left")
+    places = pd.DataFrame(doubles, columns=_PLACE).assign(double=True)
+    schema = "source STRING, partition STRING, position BIGINT, double BOOLEAN"
+    joined = marked.join(F.broadcast(marked.sparkSession.createDataFrame(places, schema)), _PLACE, "left")
     return joined.withColumn("state", F.when(F.col("double"), _DUPLICATE).otherwise(F.col("state"))).drop("double")
 
 
-def _light(rows: DataFrame, count: int) -> DataFrame:
-    """Carried to the other side of a join rather than sorted with it, unless they are too many."""
-    return F.broadcast(rows) if count <= _LIGHT else rows
+def _moved(tally: Tally, doubles: Sequence[Place]) -> Tally:
+    """The tally with the doubles moved from new to duplicate."""
+    by_partition = Counter(place[:2] for place in doubles)
+    moved = []
+    for part in tally:
+        double = by_partition.get((part["source"], part["partition"]), 0)
+        if double and part["reason"] is None and part["state"] == _NEW:
+            moved.append(part | {"records": double, "state": _DUPLICATE})
+            part = part | {"records": part["records"] - double}
+        if part["records"]:
+            moved.append(part)
+    return moved
 
 
 @contextmanager
@@ -200,14 +304,6 @@ def _persisted(rows: DataFrame) -> Iterator[DataFrame]:
         yield held
     finally:
         held.unpersist()
-
-
-def _tally(placed: DataFrame) -> list[dict[str, Any]]:
-    """Counts and bounds of positions by partition, reason and state."""
-    groups = placed.groupBy("source", "partition", "reason", "state").agg(
-        F.count("*").alias("records"), F.min("position").alias("first"), F.max("position").alias("last")
-    )
-    return [row.asDict() for row in groups.collect()]
 
 
 def _events(placed: DataFrame) -> DataFrame:
@@ -279,12 +375,5 @@ def _rows(settings: Settings, name: str) -> int:
 
 def _ledger(settings: Settings, columns: list[str]) -> pa.Table:
     if not _exists(settings, BATCHES):
-        return _empty_ledger().select(columns)
+        return _LEDGER.empty_table().select(columns)
     return DeltaTable(_path(settings, BATCHES)).to_pyarrow_table(columns=columns)
-
-
-def _empty_ledger() -> pa.Table:
-    text, number, time = pa.string(), pa.int64(), pa.timestamp("us", "UTC")
-    kinds = {"source": text, "partition": text, "sha256": text, "modified_at": time, "taken_at": time}
-    fields = [(name, kinds.get(name, number)) for name in schemas.names(schemas.BATCH) if name != "rejected"]
-    return pa.schema([*fields, ("rejected", pa.map_(text, number))]).empty_table()

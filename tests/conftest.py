@@ -11,6 +11,13 @@ from spark_app import session
 from spark_app.settings import Settings
 
 SHARED_DATA = Path(__file__).parent.parent.parent / "shared" / "data"
+# A test runs each piece of code a few times: the second compiler of the JVM costs more than it brings.
+SMALL_SPARK = {
+    "master": "local[2]",
+    "shuffle_partitions": 2,
+    "driver_memory": "2g",
+    "java_options": "-XX:TieredStopAtLevel=1",
+}
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -35,9 +42,8 @@ def settings(tmp_path: Path) -> Settings:
 
 def settings_for(home: Path, **changes: object) -> Settings:
     """Settings for a small machine, all files below `home`."""
-    small = {"master": "local[2]", "shuffle_partitions": 2, "driver_memory": "2g"}
     return Settings(
-        _env_file=None, data_dir=home / "data", results_dir=home / "results", **{"spark": small} | changes
+        _env_file=None, data_dir=home / "data", results_dir=home / "results", **{"spark": SMALL_SPARK} | changes
     )
 
 

@@ -42,9 +42,7 @@ def test_folding_in_a_training_user_gives_back_its_factors(fitted):
     users, products = vectors(fitted.users, "userId"), vectors(fitted.products, "productId")
     matrix = np.array([products[number] for number in sorted(products)])
     rows = fitted.strengths.filter("userId = 3").orderBy("productId").collect()
-    folded = scoring.fold_in(
-        matrix, [row.productId for row in rows], [row.strength for row in rows], fitted.equations
-    )
+    folded = scoring.fold_in(matrix, [row.productId for row in rows], [row.strength for row in rows], fitted.equations)
     np.testing.assert_allclose(folded, users[3], atol=1e-4)
 
 

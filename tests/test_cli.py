@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import SMALL_SPARK
 from typer.testing import CliRunner
 
 from spark_app.cli import app
@@ -21,9 +22,11 @@ VERBS = (
 def call(folder, *arguments, **environment):
     """Run a verb in an empty folder; gives the finished process."""
     given = {name: value for name, value in os.environ.items() if not name.startswith("MILLSTREAM_")}
+    spark = {f"MILLSTREAM_SPARK__{name.upper()}": str(value) for name, value in SMALL_SPARK.items()}
     return subprocess.run(
         [sys.executable, "-m", "spark_app", *map(str, arguments)],
-        cwd=folder, env=given | {"PYTHONPATH": str(ROOT)} | environment, capture_output=True, text=True, check=False,
+        cwd=folder, env=given | {"PYTHONPATH": str(ROOT)} | spark | environment,
+        capture_output=True, text=True, check=False,
         timeout=300,
     )  # fmt: skip
 
@@ -115,7 +118,7 @@ def test_a_java_of_the_wrong_version_is_named(monkeypatch, tmp_path):
 
     program = tmp_path / "bin" / "java"
     program.parent.mkdir()
-    program.write_text('#!/bin/sh\necho \'openjdk version "11.0.2"\' >&2\n')
+    program.write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\"' >&2\n")
     program.chmod(0o755)
     monkeypatch.setattr(java, "_candidates", lambda: iter([tmp_path]))
     with pytest.raises(java.NoJavaError, match=r"is Java 11.*openjdk-17-jre-headless"):

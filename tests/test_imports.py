@@ -63,9 +63,7 @@ def test_every_module_is_a_stage_the_ground_floor_or_wiring():
 
 def test_only_the_settings_read_the_environment():
     readers = {
-        path.name
-        for path in [*APP.rglob("*.py")]
-        if "os.environ" in path.read_text() or "getenv" in path.read_text()
+        path.name for path in [*APP.rglob("*.py")] if "os.environ" in path.read_text() or "getenv" in path.read_text()
     }
     # java.py looks for JAVA_HOME, session.py sets what Spark reads.
     assert readers <= {"settings.py", "java.py", "session.py"}

@@ -4,7 +4,6 @@ import gzip
 import json
 import shutil
 
-import pytest
 from conftest import settings_for
 from test_cli import call
 
@@ -135,18 +134,17 @@ def test_a_dry_run_shows_and_writes_nothing(spark, settings):
     assert not (settings.data_dir / "events").exists()
 
 
-@pytest.mark.parametrize("lose_checkpoint", [False, True])
-def test_a_kill_after_the_write_and_before_the_commit_loses_and_doubles_nothing(spark, tmp_path, lose_checkpoint):
-    settings = settings_for(tmp_path)
+def test_a_kill_after_the_write_and_before_the_commit_loses_and_doubles_nothing(spark, tmp_path):
+    """With the checkpoint, and without it in a copy of the folder."""
+    killed, bereft = settings_for(tmp_path / "killed"), settings_for(tmp_path / "bereft")
     events = [{"event_id": "1"}, {"event_id": "1"}, {}, {"quantity": "x"}, {"event_id": "2"}]
-    (inbox(settings) / "a.jsonl").write_text(lines(*events))
+    (inbox(killed) / "a.jsonl").write_text(lines(*events))
     environment = {"MILLSTREAM_UNDER_TEST": "true", "MILLSTREAM_FAILPOINT": "after_write_before_commit:1"}
-    assert call(tmp_path, "ingest", **environment).returncode == -9
-    assert store.is_cut_short(settings)
-    if lose_checkpoint:
-        shutil.rmtree(settings.data_dir / "checkpoints")
-    ingestion.take_files(spark, settings, inbox(settings))
-    partition = "inbox/a.jsonl"
-    assert ids(spark, settings) == ["1", "2", f"files:{partition}:2"]
-    assert store.counts(settings) == Counts(5, 3, 1, {"bad_quantity": 1})
-    assert not store.is_cut_short(settings)
+    assert call(tmp_path / "killed", "ingest", **environment).returncode == -9
+    shutil.copytree(killed.data_dir, bereft.data_dir, ignore=shutil.ignore_patterns("checkpoints"))
+    for settings in (killed, bereft):
+        assert store.is_cut_short(settings)
+        ingestion.take_files(spark, settings, inbox(settings))
+        assert ids(spark, settings) == ["1", "2", "files:inbox/a.jsonl:2"]
+        assert store.counts(settings) == Counts(5, 3, 1, {"bad_quantity": 1})
+        assert not store.is_cut_short(settings)

@@ -18,6 +18,8 @@ FILES = (
     "metrics.json", "recommendation_graph.png", "degree_distribution.png", "top_products.png",
 )  # fmt: skip
 
+SMALL = {"MILLSTREAM_ALS__FACTORS": "4", "MILLSTREAM_ALS__ITERATIONS": "3"}
+
 
 def simulate(inbox, events=4000, users=150, products=60, seed=7):
     arguments = {"--events": events, "--users": users, "--products": products, "--seed": seed, "--files": 2}
@@ -166,38 +168,28 @@ def test_it_is_due_when_enough_is_new_counted_from_the_tables(spark, tmp_path):
     assert pipeline.due(settings).missing == 0
 
 
-def test_a_run_as_a_user_calls_it(tmp_path):
-    """First below the threshold, then enough, then nothing new; then what reads the results."""
+def test_a_run_as_a_user_calls_it_and_one_killed_between_two_csv_files(tmp_path):
+    """First below the threshold, then enough and killed, then whole, then nothing new; then what reads the results."""
+    settings, results = settings_for(tmp_path), tmp_path / "results"
     simulate(tmp_path / "data" / "inbox", events=900, users=60, products=30)
-    small = {"MILLSTREAM_ALS__FACTORS": "4", "MILLSTREAM_ALS__ITERATIONS": "3", "MILLSTREAM_SPARK__MASTER": "local[2]"}
-    few = call(tmp_path, "run", **small)
+    few = call(tmp_path, "run", **SMALL)
     assert few.returncode == 3, few.stderr
     assert "900 of 1,000 new events, 100 missing" in few.stdout
-    assert not (tmp_path / "results").exists()
-    first = call(tmp_path, "run", "--now", **small)
-    assert first.returncode == 0, first.stderr
-    assert [name for name in FILES if not (tmp_path / "results" / name).exists()] == []
-    assert "NDCG@10" in first.stdout and "recommend U" in first.stdout
-    again = call(tmp_path, "run", **small)
+    assert not results.exists()
+    deadly = {"MILLSTREAM_FAILPOINT": "mid_csv:1", "MILLSTREAM_UNDER_TEST": "true"}
+    assert call(tmp_path, "run", "--now", **SMALL, **deadly).returncode == -9
+    assert not (results / "metrics.json").exists()
+    whole = call(tmp_path, "run", **SMALL)
+    assert whole.returncode == 0, whole.stderr
+    assert [name for name in FILES if not (results / name).exists()] == []
+    assert "NDCG@10" in whole.stdout and "recommend U" in whole.stdout
+    published = generations.published(settings)
+    assert json.loads((results / "metrics.json").read_text())["generation"] == published.id
+    assert store.counts(settings).accepted == len(store.scan(settings, store.EVENTS, ["event_id"])) == 900
+    again = call(tmp_path, "run", **SMALL)
     assert again.returncode == 0, again.stderr
     assert "nothing to train" in again.stdout and "Spark" not in again.stdout
     assert "source als" in call(tmp_path, "recommend", "U00001").stdout
     unknown = call(tmp_path, "recommend", "nobody").stdout
     assert "'nobody' is unknown" in unknown and "fallback" in unknown
     assert list((tmp_path / "data" / "logs").glob("*-run.jsonl"))
-
-
-def test_a_kill_between_two_csv_files_leaves_no_mix_and_the_next_run_is_whole(tmp_path):
-    settings = settings_for(tmp_path)
-    pairs = [(u, p) for u in range(6) for p in range(5) if u % 2 == p % 2 or p == 4]
-    plain(settings.data_dir / "inbox" / "one.csv", *(f"u{u},p{p},1,2026-01-0{1 + p}" for u, p in pairs))
-    small = {"MILLSTREAM_ALS__FACTORS": "2", "MILLSTREAM_ALS__ITERATIONS": "2", "MILLSTREAM_SPARK__MASTER": "local[2]"}
-    deadly = {"MILLSTREAM_FAILPOINT": "mid_csv:1", "MILLSTREAM_UNDER_TEST": "true"}
-    assert call(tmp_path, "run", "--now", **small, **deadly).returncode == -9
-    assert not (tmp_path / "results" / "metrics.json").exists()
-    ran = call(tmp_path, "run", **small)
-    assert ran.returncode == 0, ran.stderr
-    published = generations.published(settings)
-    assert json.loads((tmp_path / "results" / "metrics.json").read_text())["generation"] == published.id
-    assert [name for name in FILES if not (tmp_path / "results" / name).exists()] == []
-    assert store.counts(settings).accepted == len(store.scan(settings, store.EVENTS, ["event_id"])) == len(pairs)

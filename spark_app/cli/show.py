@@ -235,5 +235,3 @@ def _number(value: Any) -> str:
 def _plain(value: Any) -> str:
     """Text that Rich must not read as markup."""
     return str(value).replace("[", "\\[")
-
-

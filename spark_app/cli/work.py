@@ -231,5 +231,3 @@ def _leave(intake: Intake) -> None:
     """A file that was refused makes the exit code 1; the rest was taken all the same."""
     if intake.refused:
         raise typer.Exit(FAILED)
-
-
