@@ -35,11 +35,12 @@ _KINDS = {
 
 
 def judge(
-    raw: DataFrame, *, headers: Mapping[str, layouts.Layout], event_types: Sequence[str], now: datetime
+    raw: DataFrame, *, headers: Mapping[str, layouts.Layout], event_types: Sequence[str], now: datetime | None = None
 ) -> DataFrame:
     """Each raw record with its `reason` (null when accepted) and the columns of an event.
 
-    `headers` says which layout each CSV header of `raw` has; `now` bounds timestamps from above.
+    `headers` says which layout each CSV header of `raw` has; `now` bounds timestamps from above; without it, the
+    time of each batch.
     Columns: those of schemas.EVENT, then reason, value (null when accepted) and header.
     """
     read = _read_json(raw)
@@ -130,7 +131,7 @@ def _checked_fields() -> list[Column]:
     ]
 
 
-def _first_fault(event_types: Sequence[str], now: datetime) -> Column:
+def _first_fault(event_types: Sequence[str], now: datetime | None) -> Column:
     """The first reason of rules.REASONS that applies, or null."""
     known = F.col("_event_type").isin(*event_types, rules.POST, rules.DISLIKE)
     faults = {
@@ -232,6 +233,7 @@ def _normal_form(text: Column) -> Column:
     return F.regexp_replace(joined, "([+-]\\d{2})(\\d{2})$", "$1:$2")
 
 
-def _outside(time: Column, now: datetime) -> Column:
-    latest = F.lit(now) + F.expr(f"INTERVAL {rules.MAX_AHEAD_SECONDS} SECONDS")
+def _outside(time: Column, now: datetime | None) -> Column:
+    present = F.current_timestamp() if now is None else F.lit(now)
+    latest = present + F.expr(f"INTERVAL {rules.MAX_AHEAD_SECONDS} SECONDS")
     return time.isNull() | (time < F.lit(rules.EARLIEST).cast("timestamp")) | (time > latest)

@@ -3,14 +3,14 @@
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.streaming import StreamingQuery
 
 from spark_app import events, layouts, session, sources, store
 from spark_app.settings import Settings
@@ -32,6 +32,7 @@ class Intake:
     batches: int = 0
     refused: list[sources.Refusal] = field(default_factory=list)
     passed_over: list[str] = field(default_factory=list)
+    memory: store.Memory = field(default_factory=store.Memory)
 
     def count(self, taken: store.Counts) -> None:
         """Add what a batch took."""
@@ -68,15 +69,37 @@ def waiting(settings: Settings, path: Path) -> sources.FileBatch:
     return _look_at(settings, _listed(path), _taken(settings), named=path.is_file())
 
 
+class Inlet(NamedTuple):
+    """A source as a stream: what it is called, its records or file names, its checkpoint, and who takes a batch."""
+
+    name: str
+    stream: Callable[[], DataFrame]
+    checkpoint: Path
+    take: Callable[[DataFrame, store.BatchId], None]
+
+
 def take_files(spark: SparkSession, settings: Settings, path: Path, seen: Seen | None = None) -> Intake:
     """Stream in all files of a folder, or one file, that were not taken yet. `seen` is shown each judged batch.
 
     IntakeError when the path does not exist.
     """
+    intake = Intake()
+    _drain(files(spark, settings, path, intake, seen))
+    return intake
+
+
+def take_topic(spark: SparkSession, settings: Settings, seen: Seen | None = None) -> Intake:
+    """Stream in what the topic holds now and was not taken yet."""
+    intake = Intake()
+    _drain(topic(spark, settings, intake, seen))
+    return intake
+
+
+def files(spark: SparkSession, settings: Settings, path: Path, intake: Intake, seen: Seen | None = None) -> Inlet:
+    """A folder, or one file; what comes of its batches is added to `intake`. IntakeError when it does not exist."""
     taken = _taken(settings)
     known = [name for name in _listed(path) if _partition(name, settings) in taken]
-    intake = Intake(refused=_look_at(settings, known, taken, named=path.is_file()).refused)
-    memory = store.Memory()
+    intake.refused += _look_at(settings, known, taken, named=path.is_file()).refused
     checkpoint = _checkpoint(settings, str(path.absolute()))
     _forget_refused(checkpoint)
 
@@ -89,25 +112,28 @@ def take_files(spark: SparkSession, settings: Settings, path: Path, seen: Seen |
         intake.files += len(looked_at.good)
         if looked_at.refused:
             _refused_mark(checkpoint).touch()
-        for files in sources.in_portions(looked_at.good, _bytes(settings.max_bytes_per_trigger)):
-            facts = {file.partition: _ledger_facts(file) for file in files}
-            _keep(_judged_files(spark, settings, files), settings, batch.of(facts), intake, memory, seen, facts)
+        for portion in sources.in_portions(looked_at.good, _bytes(settings.max_bytes_per_trigger)):
+            facts = {file.partition: _ledger_facts(file) for file in portion}
+            judged = _judged_files(spark, settings, portion)
+            intake.count(store.add(judged, settings, batch.of(facts), files=facts, memory=intake.memory))
+            if seen:
+                seen(judged)
 
-    _drain(sources.file_names(spark, settings, path), checkpoint, take)
-    return intake
+    return Inlet(str(path), lambda: sources.file_names(spark, settings, path), checkpoint, take)
 
 
-def take_topic(spark: SparkSession, settings: Settings, seen: Seen | None = None) -> Intake:
-    """Stream in what the topic holds now and was not taken yet."""
-    intake, memory = Intake(), store.Memory()
+def topic(spark: SparkSession, settings: Settings, intake: Intake, seen: Seen | None = None) -> Inlet:
+    """The topic of the settings; what comes of its batches is added to `intake`."""
+    name = f"kafka:{settings.kafka.topic}"
 
-    def take(raw: DataFrame, batch: store.BatchId) -> None:
-        judged = _judged(_not_taken(raw, settings), settings, {})
-        _keep(judged, settings, batch, intake, memory, seen)
+    def take(judged: DataFrame, batch: store.BatchId) -> None:
+        new = _not_taken(judged, settings)
+        intake.count(store.add(new, settings, batch, memory=intake.memory))
+        if seen:
+            seen(new)
 
-    checkpoint = _checkpoint(settings, f"kafka:{settings.kafka.topic}")
-    _drain(sources.kafka(spark, settings), checkpoint, take)
-    return intake
+    # Judged as a stream: the plan is made once, and not for each batch.
+    return Inlet(name, lambda: _judged(sources.kafka(spark, settings), settings, {}), _checkpoint(settings, name), take)
 
 
 def preview(spark: SparkSession, settings: Settings, path: Path, rows: int = 5) -> Preview:
@@ -150,21 +176,7 @@ def _judged_files(spark: SparkSession, settings: Settings, files: Sequence[sourc
 
 
 def _judged(raw: DataFrame, settings: Settings, headers: dict[str, layouts.Layout]) -> DataFrame:
-    return events.judge(raw, headers=headers, event_types=settings.event_types, now=datetime.now(UTC))
-
-
-def _keep(
-    judged: DataFrame,
-    settings: Settings,
-    batch: store.BatchId,
-    intake: Intake,
-    memory: store.Memory,
-    seen: Seen | None,
-    files: dict[str, dict[str, object]] | None = None,
-) -> None:
-    intake.count(store.add(judged, settings, batch, files=files, memory=memory))
-    if seen:
-        seen(judged)
+    return events.judge(raw, headers=headers, event_types=settings.event_types)
 
 
 def _not_taken(raw: DataFrame, settings: Settings) -> DataFrame:
@@ -176,24 +188,29 @@ def _not_taken(raw: DataFrame, settings: Settings) -> DataFrame:
     return raw.filter(F.col("position") >= F.coalesce(known[F.col("partition")], F.lit(0)))
 
 
-def _drain(stream: DataFrame, checkpoint: Path, take: Callable[[DataFrame, store.BatchId], None]) -> None:
-    """Run micro-batches until the source holds nothing more; the first error of a batch is raised as it was."""
-    failures: list[Exception] = []
+def started(inlet: Inlet, failures: list[Exception], trigger: Mapping[str, Any]) -> StreamingQuery:
+    """A query that brings each micro-batch to the inlet; the error of a batch is put into `failures` as it was."""
 
     def each(rows: DataFrame, number: int) -> None:
         query_id = rows.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId")
         try:
-            take(rows, store.BatchId(str(query_id), number))
+            inlet.take(rows, store.BatchId(str(query_id), number))
         except Exception as error:
             failures.append(error)
             raise
 
-    writer = stream.writeStream.foreachBatch(each).option("checkpointLocation", str(checkpoint.absolute()))
-    query = writer.trigger(availableNow=True).start()
+    writer = inlet.stream().writeStream.foreachBatch(each)
+    return writer.option("checkpointLocation", str(inlet.checkpoint.absolute())).trigger(**trigger).start()
+
+
+def _drain(inlet: Inlet) -> None:
+    """Run micro-batches until the source holds nothing more; the first error of a batch is raised as it was."""
+    failures: list[Exception] = []
+    query = started(inlet, failures, {"availableNow": True})
     try:
         query.awaitTermination()
     except StreamingQueryException as error:
-        raise failures[0] if failures else IntakeError(_first_line(error)) from error
+        raise failures[0] if failures else IntakeError(first_line(error)) from error
     finally:
         query.stop()
 
@@ -229,6 +246,7 @@ def _layout_name(file: sources.File, settings: Settings) -> str:
     return layouts.recognise(file.header, settings.columns).name if file.header else "json"
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error says, without the trace that Java adds."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 
 import structlog
 from rich.console import Console
@@ -13,6 +14,8 @@ _WIDTH = 12
 
 # Where there is no terminal to fit into, tables may be as wide as they need.
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+# A terminal shows one bar at a time, whatever runs beside it.
+_one_bar = Lock()
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -41,6 +44,12 @@ def phase(name: str) -> Iterator[Phase]:
     structlog.get_logger().info("phase", name=name, seconds=round(step.seconds, 3), result=step.text)
 
 
+def note(text: str) -> None:
+    """One line on stdout."""
+    console.print(text, markup=False)
+    structlog.get_logger().info("noted", text=text)
+
+
 def warn(text: str) -> None:
     """One line on stderr that does not stop anything."""
     errors.print(text, markup=False, style="yellow" if sys.stderr.isatty() else None)
@@ -49,10 +58,13 @@ def warn(text: str) -> None:
 
 @contextmanager
 def _bar(name: str) -> Iterator[None]:
-    if not console.is_terminal:
+    if not console.is_terminal or not _one_bar.acquire(blocking=False):
         yield
         return
     columns = (TextColumn(f"{name:<{_WIDTH}}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        bar.add_task(name, total=None)
-        yield
+    try:
+        with Progress(*columns, console=console, transient=True) as bar:
+            bar.add_task(name, total=None)
+            yield
+    finally:
+        _one_bar.release()

@@ -74,9 +74,11 @@ def _configuration(settings: Settings) -> dict[str, str]:
         "spark.sql.execution.arrow.maxRecordsPerBatch": "20000",
         "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
         "spark.sql.streaming.metricsEnabled": "false",
+        # Under --follow a batch gets every second free core while a training has the others.
+        "spark.scheduler.mode": "FAIR",
         "spark.driver.memory": settings.spark.driver_memory,
         "spark.executor.memory": settings.spark.executor_memory,
-        "spark.driver.extraJavaOptions": f"-Duser.timezone=UTC -XX:+UseParallelGC {settings.spark.java_options}".strip(),
+        "spark.driver.extraJavaOptions": f"-Duser.timezone=UTC -XX:+UseParallelGC {settings.spark.java_options}",
         "spark.executor.extraJavaOptions": "-Duser.timezone=UTC",
         # One BLAS thread a task: the tasks are what runs side by side.
         "spark.executorEnv.OPENBLAS_NUM_THREADS": "1",

@@ -95,6 +95,8 @@ class Settings(BaseSettings):
         "256m", pattern=r"^\d+[kmgKMG]?$", description="bytes of files in one micro-batch, about"
     )
     train_threshold: int = Field(1000, ge=1, description="new accepted events before it trains")
+    train_interval: float = Field(600, ge=0, description="seconds between two trainings under --follow, at the least")
+    trigger_interval: float = Field(0.5, gt=0, description="seconds between two micro-batches under --follow")
     top_n: int = Field(10, ge=1, le=1000, description="length of a list")
     feedback: Literal["implicit", "explicit"] = Field("implicit", description="fit what users did, or their ratings")
     strength: Literal["binary", "log"] = Field("binary", description="weight x 1, or weight x log1p(net quantity)")

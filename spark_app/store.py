@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -119,11 +120,13 @@ def is_cut_short(settings: Settings) -> bool:
 class Memory:
     """What a process remembers of the tables between its batches; built anew after a crash or when others wrote.
 
-    `version` is that of the event table after the last whole batch of this process, None when there is none.
+    `version` is that of the event table after the last whole batch of this process, None when there is none. Of
+    several streams that share a memory, one has its turn at a time.
     """
 
     ids: EventIds = field(default_factory=EventIds)
     version: int | None = None
+    turn: Lock = field(default_factory=Lock)
 
     def begin(self, settings: Settings, ids: Callable[[], Hashes]) -> None:
         """Be up to date, and know nothing for certain until `end`; `ids` gives the hashes of the event table."""
@@ -151,6 +154,13 @@ def add(
     too. `memory` is handed from batch to batch by one who brings several.
     """
     memory = memory or Memory()
+    with memory.turn:
+        return _add(judged, settings, batch, files or {}, memory)
+
+
+def _add(
+    judged: DataFrame, settings: Settings, batch: BatchId, files: Mapping[str, Mapping[str, Any]], memory: Memory
+) -> Counts:
     cut_short = memory.version != version(settings) and is_cut_short(settings)
     writer = _Writer(settings, None if cut_short else batch)
     memory.begin(settings, lambda: _hashes(judged.sparkSession, settings))
@@ -158,7 +168,7 @@ def add(
         tally = _tally(marked)
         hashes = np.array([number for part in tally for number in part.pop("hashes")], np.int64)
         doubles = _doubles(marked, settings, memory.ids.suspects(hashes))
-        counts = _write(_placed(marked, doubles), _moved(tally, doubles), writer, files or {})
+        counts = _write(_placed(marked, doubles), _moved(tally, doubles), writer, files)
     memory.end(settings, hashes)
     return counts
 
@@ -179,7 +189,7 @@ def _write(placed: DataFrame, tally: Tally, writer: "_Writer", files: Mapping[st
 
 
 class _Writer(NamedTuple):
-    """Appends with the batch's name, so that what was written is not written again; without a name nothing is skipped."""
+    """Appends under the batch's name, so that what was written is not written again; without one nothing is skipped."""
 
     settings: Settings
     batch: BatchId | None

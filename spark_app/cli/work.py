@@ -10,7 +10,7 @@ import typer
 from pyspark.sql import DataFrame, SparkSession
 
 from spark_app import failpoints, generations, ingestion, logs, pipeline, progress, session, store
-from spark_app.cli import summary
+from spark_app.cli import endless, outcome, summary
 from spark_app.generations import Generation
 from spark_app.ingestion import Intake
 from spark_app.settings import Settings, load
@@ -23,6 +23,7 @@ Input = Annotated[
 ]
 Source = Annotated[str | None, typer.Option("--source", help="files or kafka")]
 Results = Annotated[Path | None, typer.Option("--results", help="Where CSV files and pictures go.")]
+Follow = Annotated[bool, typer.Option("--follow", help="Go on for ever, until Ctrl-C or SIGTERM.")]
 Now = Annotated[bool, typer.Option("--now", help="Train also below the threshold.")]
 DryRun = Annotated[Path | None, typer.Option("--dry-run", help="Show what a path would give; write nothing.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show ten records of each batch, and the log.")]
@@ -35,13 +36,22 @@ def add_to(app: typer.Typer) -> None:
 
 
 def run(
-    inputs: Input = None, source: Source = None, results: Results = None, now: Now = False, verbose: Verbose = False
+    inputs: Input = None,
+    source: Source = None,
+    results: Results = None,
+    now: Now = False,
+    follow: Follow = False,
+    verbose: Verbose = False,
 ) -> None:
     """Take in what is there, train when enough is new, publish, export and draw.
 
     Example: python -m spark_app run --input sales.csv --results results
     """
     settings = load(source=source, results_dir=results)
+    if follow:
+        with _working(settings, "run", verbose) as spark:
+            endless.run(spark(), settings, _paths(settings, inputs), _seen(verbose))
+        return
     with _working(settings, "run", verbose) as spark:
         intake, seconds = _take_in(spark, settings, inputs, verbose)
         due = pipeline.due(settings)
@@ -54,7 +64,7 @@ def run(
         published = generations.published(settings)
         if published is None:
             raise typer.Exit(TOO_LITTLE if not intake.refused else FAILED)
-        _bring_up_to_date(spark, settings, published)
+        outcome.bring_up_to_date(spark, settings, published)
         summary.show(settings, published, intake)
     _leave(intake)
 
@@ -63,6 +73,7 @@ def ingest(
     inputs: Input = None,
     source: Source = None,
     dry_run: DryRun = None,
+    follow: Follow = False,
     verbose: Verbose = False,
 ) -> None:
     """Take in events: each is accepted, a duplicate, or in quarantine with its reason.
@@ -77,17 +88,24 @@ def ingest(
         _leave(preview.intake)
         return
     with _working(settings, "ingest", verbose) as spark:
+        if follow:
+            endless.ingest(spark(), settings, _paths(settings, inputs), _seen(verbose))
+            return
         intake, _ = _take_in(spark, settings, inputs, verbose)
         progress.console.print(summary.due_in_words(pipeline.due(settings)), markup=False)
     _leave(intake)
 
 
-def train(now: Now = False, verbose: Verbose = False) -> None:
+def train(now: Now = False, follow: Follow = False, verbose: Verbose = False) -> None:
     """Train on the events that are stored, judge, and publish.
 
     Example: python -m spark_app train --now
     """
     settings = load()
+    if follow:
+        with _working(settings, "train", verbose) as spark:
+            endless.train(spark(), settings)
+        return
     due = pipeline.due(settings)
     if due.missing and not (now and store.counts(settings).accepted):
         progress.console.print(summary.not_due(due), markup=False)
@@ -122,7 +140,7 @@ def export(results: Results = None) -> None:
     settings = load(results_dir=results)
     published = _published(settings)
     with _working(settings, "export", False) as spark:
-        _export(spark(), settings, published)
+        outcome.export(spark(), settings, published)
 
 
 def draw(results: Results = None) -> None:
@@ -130,7 +148,7 @@ def draw(results: Results = None) -> None:
 
     Example: python -m spark_app draw --results results
     """
-    _draw(load(results_dir=results))
+    outcome.draw(load(results_dir=results))
 
 
 @contextmanager
@@ -159,15 +177,15 @@ def _take_in(
 ) -> tuple[Intake, float]:
     """Take in all inputs; Spark is not started when no file is new. Gives what was taken, and the seconds."""
     intake, seconds = Intake(), 0.0
-    seen = _show_records if verbose else None
+    seen = _seen(verbose)
     if settings.source == "kafka":
         session_ = spark()
         with progress.phase("ingest") as step:
             intake = ingestion.take_topic(session_, settings, seen)
             step.say(summary.taken(intake))
         return intake, step.seconds
-    for path in inputs or [_inbox(settings)]:
-        waiting = ingestion.waiting(settings, _existing(path))
+    for path in _paths(settings, inputs):
+        waiting = ingestion.waiting(settings, path)
         if not waiting.good:
             intake.refused += waiting.refused
             intake.passed_over += waiting.passed_over
@@ -183,31 +201,20 @@ def _take_in(
     return intake, seconds
 
 
-def _bring_up_to_date(spark: Callable[[], SparkSession], settings: Settings, published: Generation) -> None:
-    """Results and pictures of the published generation, unless they stand there already."""
-    if not pipeline.is_exported(settings, published):
-        _export(spark(), settings, published)
-    if not pipeline.is_drawn(settings):
-        _draw(settings)
-
-
-def _export(spark: SparkSession, settings: Settings, published: Generation) -> None:
-    with progress.phase("export") as step:
-        rows = pipeline.export(spark, settings, published)
-        step.say(f"{len(rows)} CSV files in {settings.results_dir}, {sum(rows.values()):,} rows")
-
-
-def _draw(settings: Settings) -> None:
-    with progress.phase("draw") as step:
-        lines = pipeline.draw(settings)
-        step.say(f"{len(lines)} pictures")
-
-
 def _published(settings: Settings) -> Generation:
     published = generations.published(settings)
     if published is None:
         raise generations.NoGenerationError("nothing is published yet; `run` or `train` comes first")
     return published
+
+
+def _paths(settings: Settings, inputs: list[Path] | None) -> list[Path]:
+    """The inputs, each of which has to be there; the inbox when none is given."""
+    return [_existing(path) for path in inputs or [_inbox(settings)]]
+
+
+def _seen(verbose: bool) -> ingestion.Seen | None:
+    return _show_records if verbose else None
 
 
 def _inbox(settings: Settings) -> Path:

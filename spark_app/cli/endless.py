@@ -1,0 +1,125 @@
+"""What the verbs do under --follow: for ever, until Ctrl-C or SIGTERM, which end it within half a minute."""
+
+import functools
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from types import FrameType
+
+from pyspark.sql import SparkSession
+
+from spark_app import following, generations, ingestion, pipeline, progress
+from spark_app.cli import outcome, summary
+from spark_app.generations import Generation
+from spark_app.ingestion import Inlet, Intake
+from spark_app.settings import Settings
+
+REPORTS_EVERY = 10.0
+
+
+def run(spark: SparkSession, settings: Settings, paths: Sequence[Path], seen: ingestion.Seen | None) -> None:
+    """Take in, and train beside it whenever enough is new; results and pictures follow each generation."""
+    published = generations.published(settings)
+    if published is not None:
+        outcome.bring_up_to_date(lambda: spark, settings, published)
+    with _until_told() as stop:
+        training = following.beside(spark, settings, stop, functools.partial(_show, spark, settings))
+        try:
+            _take_in(spark, settings, paths, seen, stop)
+        finally:
+            stop.set()
+            following.end(spark, training)
+
+
+def ingest(spark: SparkSession, settings: Settings, paths: Sequence[Path], seen: ingestion.Seen | None) -> None:
+    """Only take in."""
+    with _until_told() as stop:
+        _take_in(spark, settings, paths, seen, stop)
+
+
+def train(spark: SparkSession, settings: Settings) -> None:
+    """Only train, on what another process takes in."""
+    progress.note(f"waiting for events: {summary.due_in_words(pipeline.due(settings))}")
+    with _until_told() as stop:
+        training = following.beside(spark, settings, stop, functools.partial(_show, spark, settings))
+        stop.wait()
+        following.end(spark, training)
+
+
+def _take_in(
+    spark: SparkSession, settings: Settings, paths: Sequence[Path], seen: ingestion.Seen | None, stop: Event
+) -> None:
+    intake = Intake()
+    inlets = _inlets(spark, settings, paths, intake, seen)
+    progress.note(f"following {', '.join(inlet.name for inlet in inlets)}; Ctrl-C ends it, and it can be resumed")
+    report = _Report(settings, intake)
+    following.ingest(spark, settings, inlets, stop, progress.warn, report.beat)
+    report.tell()
+
+
+def _inlets(
+    spark: SparkSession, settings: Settings, paths: Sequence[Path], intake: Intake, seen: ingestion.Seen | None
+) -> list[Inlet]:
+    if settings.source == "kafka":
+        return [ingestion.topic(spark, settings, intake, seen)]
+    return [ingestion.files(spark, settings, path, intake, seen) for path in paths]
+
+
+def _show(spark: SparkSession, settings: Settings, generation: Generation) -> None:
+    """Bring results and pictures to a generation that was just made, or say why it was not published."""
+    if not generation.metrics["published"]:
+        progress.warn(f"generation {generation.id} was not published: {generation.metrics['reason']}")
+        return
+    outcome.export(spark, settings, generation)
+    outcome.draw(settings)
+    progress.note(f"generation {generation.id} is published")
+
+
+class _Report:
+    """One line now and then of what was taken, while something is."""
+
+    def __init__(self, settings: Settings, intake: Intake) -> None:
+        self.settings = settings
+        self.intake = intake
+        self.read = self.refused = 0
+        self.told_at = time.monotonic()
+
+    def beat(self) -> None:
+        """Called often; tells when it is time to, and of a refused file at once."""
+        if time.monotonic() - self.told_at >= REPORTS_EVERY or len(self.intake.refused) > self.refused:
+            self.tell()
+
+    def tell(self) -> None:
+        """One line if anything was taken since the last one, and one for each file that was refused."""
+        new, seconds = self.intake.read - self.read, time.monotonic() - self.told_at
+        for refusal in self.intake.refused[self.refused :]:
+            progress.warn(f"refused {refusal.path}: {refusal.reason}")
+        if new:
+            due = summary.due_in_words(pipeline.due(self.settings))
+            progress.note(f"{new:,} taken, {new / seconds:,.0f}/s; {summary.taken(self.intake)}; {due}")
+        self.read, self.refused, self.told_at = self.intake.read, len(self.intake.refused), time.monotonic()
+
+
+@contextmanager
+def _until_told() -> Iterator[Event]:
+    """An event that SIGTERM and SIGINT set; a second signal does not wait."""
+    stop = Event()
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    for number in before:
+        signal.signal(number, on_signal)
+    try:
+        yield stop
+        progress.note("stopped; what was taken is kept, and the same command goes on from there")
+    finally:
+        stop.set()
+        for number, handler in before.items():
+            signal.signal(number, handler)

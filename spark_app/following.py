@@ -1,0 +1,177 @@
+"""Wiring of what never ends: micro-batches as long as events come, and training beside them, until it is told to stop.
+
+Taking in waits for its broker, and carries on where it was; training has a thread and a share of the cores of its own.
+Both remember in the tables alone what they did, so that either may be killed at any time.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from threading import Event
+
+import structlog
+from pyspark import InheritableThread
+from pyspark.errors import StreamingQueryException
+from pyspark.sql import SparkSession
+from pyspark.sql.streaming import StreamingQuery
+
+from spark_app import generations, ingestion, pipeline, progress, topic
+from spark_app.generations import Generation
+from spark_app.ingestion import Inlet, IntakeError
+from spark_app.settings import Settings
+
+INGEST, TRAIN = "ingest", "train"
+LOOKS_EVERY = 0.5
+# A batch that is under way when it is told to stop may still end well, within these seconds.
+BATCH_ENDS_WITHIN = 15.0
+TRAINING_ENDS_WITHIN = 8.0
+# A stream that breaks off again at once, so many times, has a fault that waiting does not mend.
+ATTEMPTS = 3
+LASTS = 60.0
+
+Told = Callable[[str], None]
+Shown = Callable[[Generation], None]
+
+
+def ingest(
+    spark: SparkSession, settings: Settings, inlets: Sequence[Inlet], stop: Event, told: Told, beat: Callable[[], None]
+) -> None:
+    """Take in micro-batches from every inlet until `stop`; each change of the source's state is told in one line.
+
+    `beat` is called twice a second.
+
+    IntakeError when a stream cannot go on, in words.
+    """
+    source = _Source(settings, told)
+    faults: list[float] = []
+    while not stop.is_set():
+        if not source.wait(stop):
+            return
+        failures: list[Exception] = []
+        queries = [_started(spark, settings, inlet, failures) for inlet in inlets]
+        try:
+            _watch(queries, source, stop, beat)
+        except StreamingQueryException as error:
+            fault = failures[0] if failures else error
+            faults = [then for then in faults if time.monotonic() - then < LASTS] + [time.monotonic()]
+            source.explain(fault, hopeless=len(faults) >= ATTEMPTS)
+        finally:
+            for query in queries:
+                _end(query)
+
+
+def train(spark: SparkSession, settings: Settings, stop: Event, shown: Shown) -> None:
+    """Train whenever enough is new, at most once in `train_interval`, until `stop`; `shown` gets each generation.
+
+    A training that fails is said in one line and tried again after the interval.
+    """
+    context = spark.sparkContext
+    context.setLocalProperty("spark.scheduler.pool", TRAIN)
+    context.setJobGroup(TRAIN, "training", interruptOnCancel=True)
+    tried = 0.0
+    while not stop.wait(LOOKS_EVERY):
+        since = min(_age(settings), time.monotonic() - tried if tried else float("inf"))
+        if since < settings.train_interval or pipeline.due(settings).missing:
+            continue
+        tried = time.monotonic()
+        try:
+            shown(pipeline.refresh(spark, settings))
+        except Exception as error:  # noqa: BLE001 - taking in goes on, whatever it was
+            if stop.is_set():
+                return
+            structlog.get_logger().error("training failed", exc_info=error)
+            progress.warn(f"training failed: {ingestion.first_line(error)}; it is tried again when its time has come")
+
+
+def beside(spark: SparkSession, settings: Settings, stop: Event, shown: Shown) -> InheritableThread:
+    """Training in a thread of its own."""
+    thread = InheritableThread(target=train, args=(spark, settings, stop, shown), daemon=True)
+    thread.start()
+    return thread
+
+
+def end(spark: SparkSession, training: InheritableThread) -> None:
+    """Break a training off; what it wrote has no manifest, and the next one removes it."""
+    spark.sparkContext.cancelJobGroup(TRAIN)
+    training.join(TRAINING_ENDS_WITHIN)
+
+
+class _Source:
+    """Whether the source is there; each change is told once."""
+
+    def __init__(self, settings: Settings, told: Told) -> None:
+        self.settings = settings
+        self.told = told
+        self.fault = ""
+
+    def wait(self, stop: Event) -> bool:
+        """Wait until the topic can be read, at most until `stop`; whether it can."""
+        while self._is_away(thorough=True):
+            if stop.wait(LOOKS_EVERY):
+                return False
+        return not stop.is_set()
+
+    def look(self) -> None:
+        """Tell when the broker has gone or come back; Spark itself notices late."""
+        self._is_away(thorough=bool(self.fault))
+
+    def explain(self, fault: Exception, *, hopeless: bool) -> None:
+        """Go on after a stream broke off, when that may help; else raise what it was."""
+        if self.settings.source == "kafka" and self._is_away(thorough=True):
+            return
+        if hopeless or isinstance(fault, IntakeError):
+            raise fault
+        self.told(f"the stream broke off and starts again: {ingestion.first_line(fault)}")
+
+    def _is_away(self, *, thorough: bool) -> bool:
+        fault = self._found(thorough=thorough)
+        if fault != self.fault:
+            self.told(f"{fault}; waiting" if fault else f"{self.settings.kafka.bootstrap_servers} answers again")
+            self.fault = fault
+        return bool(fault)
+
+    def _found(self, *, thorough: bool) -> str:
+        if self.settings.source != "kafka":
+            return ""
+        try:
+            if thorough:
+                topic.offsets(self.settings.kafka)
+            else:
+                topic.connect(self.settings.kafka)
+        except (topic.BrokerAwayError, topic.TopicMissingError) as error:
+            return str(error).partition(" (")[0]
+        return ""
+
+
+def _started(spark: SparkSession, settings: Settings, inlet: Inlet, failures: list[Exception]) -> StreamingQuery:
+    spark.sparkContext.setLocalProperty("spark.scheduler.pool", INGEST)
+    interval = f"{round(settings.trigger_interval * 1000)} milliseconds"
+    return ingestion.started(inlet, failures, {"processingTime": interval})
+
+
+def _watch(queries: Sequence[StreamingQuery], source: _Source, stop: Event, beat: Callable[[], None]) -> None:
+    """Until `stop`; raises what broke a query off."""
+    while not stop.wait(LOOKS_EVERY):
+        for query in queries:
+            if not query.isActive:
+                query.awaitTermination()
+                return
+        source.look()
+        beat()
+
+
+def _end(query: StreamingQuery) -> None:
+    """Let the batch under way come to its end, within reason, then stop the query."""
+    deadline = time.monotonic() + BATCH_ENDS_WITHIN
+    while query.isActive and query.status["isTriggerActive"] and time.monotonic() < deadline:
+        time.sleep(0.01)
+    query.stop()
+
+
+def _age(settings: Settings) -> float:
+    """Seconds since the newest generation was made; without one, for ever."""
+    newest = generations.newest(settings)
+    if newest is None:
+        return float("inf")
+    made = datetime.fromisoformat(newest.manifest["created_at"])
+    return (datetime.now(UTC) - made).total_seconds()
