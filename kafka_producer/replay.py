@@ -13,12 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kafka_producer.simulate import COMPACT
 from spark_app import layouts, records, rules
 
 NUMBERS = ("quantity", "rating", "price", "total_price")
 _NUMBER = re.compile(rules.NUMBER)
 _LONGEST_NAME = 200
+# Not orjson: whole numbers of any size, and halves of characters in a file's name, come through.
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 Read = Callable[[bytes], tuple[dict[str, Any] | None, bytes]]
 
@@ -143,4 +144,4 @@ def _number(text: str) -> int | float | str:
 
 
 def _json(value: object) -> bytes:
-    return COMPACT.encode(value).encode(errors="replace")
+    return _COMPACT.encode(value).encode(errors="replace")
