@@ -21,10 +21,14 @@ Fault = Callable[[Event], str]
 
 
 class Line(NamedTuple):
-    """A line of output; its mark is GOOD, DUPLICATE, or the reason for which it will be rejected."""
+    """A line of output; its mark is GOOD, DUPLICATE, or the reason for which it will be rejected.
+
+    `user` is whose event it is, or was before it broke.
+    """
 
     text: str
     mark: str
+    user: str
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ def said_twice(event: Event) -> str:
 
 def too_large_a_number(event: Event) -> str:
     """A quantity that is JSON and no number a computer holds."""
-    return encode(event | {"quantity": float("inf")}).replace("Infinity", "1e400")
+    return encode(event | {"quantity": "1e400"}).replace('"1e400"', "1e400")
 
 
 FAULTS: tuple[tuple[str, Fault], ...] = (
@@ -124,13 +128,14 @@ def summary(simulation: Simulation) -> Summary:
 def with_dirt(events: Iterable[Event], simulation: Simulation) -> Iterator[Line]:
     """The lines of a simulation's good events, with what is sent twice and what is broken in between."""
     planned = dirt(simulation)
-    to_come = defaultdict[int, list[str]](list)
+    to_come = defaultdict[int, list[Line]](list)
     for place, event in enumerate(events):
-        text = encode(event)
-        yield Line(text, GOOD)
+        line = Line(encode(event), GOOD, str(event["user"]))
+        yield line
         if place in planned.again:
-            to_come[planned.again[place]].append(text)
-        yield from (Line(text, DUPLICATE) for text in to_come.pop(place, ()))
+            to_come[planned.again[place]].append(line._replace(mark=DUPLICATE))
+        if place in to_come:
+            yield from to_come.pop(place)
         if place in planned.broken:
             yield broken(event | {"event_id": f"{simulation.key}-B{place:07d}"}, planned.broken[place])
 
@@ -138,4 +143,4 @@ def with_dirt(events: Iterable[Event], simulation: Simulation) -> Iterator[Line]
 def broken(event: Event, fault: int) -> Line:
     """An event with one of the FAULTS."""
     reason, applied = FAULTS[fault]
-    return Line(applied(event), reason)
+    return Line(applied(event), reason, str(event["user"]))

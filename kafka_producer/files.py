@@ -30,7 +30,7 @@ def deliver(lines: Iterable[str], *, count: int, names: Sequence[str], inbox: Pa
     wanted = missing(names, inbox=inbox)
     if not wanted:
         return []
-    coming = iter(lines)
+    coming = (line.encode() for line in lines)
     for name, size in zip(names, sizes(count, parts=len(names)), strict=True):
         part = islice(coming, size)
         if name in wanted:
@@ -46,13 +46,13 @@ def sizes(count: int, *, parts: int) -> list[int]:
     return [each + (part < over) for part in range(parts)]
 
 
-def write(lines: Iterable[str], path: Path) -> None:
+def write(lines: Iterable[bytes], path: Path) -> None:
     """One file of lines, whole or not there."""
     with aside(path) as file:
-        file.writelines(line.encode() + b"\n" for line in lines)
+        file.writelines(line + b"\n" for line in lines)
 
 
-def skip(lines: Iterable[str]) -> None:
+def skip(lines: Iterable[bytes]) -> None:
     """Pass over lines that are there already."""
     for _ in lines:
         pass

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming import StreamingQuery
 
-from spark_app import events, layouts, session, sources, store
+from spark_app import events, layouts, records, session, sources, store
 from spark_app.settings import Settings
 
 
@@ -153,7 +153,7 @@ def preview(spark: SparkSession, settings: Settings, path: Path, rows: int = 5) 
 def _listed(path: Path) -> list[str]:
     if not path.exists():
         raise IntakeError(f"{path} does not exist; expected a file or a folder")
-    return [str(found) for found in sources.listed(path)]
+    return [str(found) for found in records.listed(path)]
 
 
 def _taken(settings: Settings) -> dict[str, sources.Taken]:

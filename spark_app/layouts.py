@@ -1,15 +1,15 @@
-"""Known CSV layouts, recognised by their header, and how each becomes an event: data and SQL text, no Spark.
+"""Known CSV layouts, recognised by their header, and how each becomes an event: data, no Spark.
 
-A layout maps fields of the event to SQL over the columns of its header, in backquotes. A row is read by places, not
-by names, so that a column may be called anything.
+A layout says of each field of the event from which columns it is made. That is rendered twice: as SQL text for the
+stream, and as Python for the producer that replays files. A row is read by places, not by names, so that a column may
+be called anything.
 """
 
 import csv
 import json
-import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from spark_app import rules
 
@@ -28,7 +28,7 @@ CANDIDATE = (
     + ", properties: MAP<STRING, STRING>>"
 )
 CORRUPT = "_corrupt"
-_COLUMN = re.compile("`((?:[^`]|``)*)`")
+_NULL = "CAST(NULL AS STRING)"
 
 # Words in a column's name that hint at its meaning, to propose a mapping for an unknown header.
 _HINTS = {
@@ -41,16 +41,52 @@ _HINTS = {
 }
 
 
+class Change(NamedTuple):
+    """What is done to a text, said in SQL and in Python."""
+
+    sql: str
+    python: Callable[[str], str]
+
+
+AS_IS = Change("{}", lambda text: text)
+TRIMMED = Change("trim({})", lambda text: text.strip(" "))
+WITHOUT_FRACTION = Change("regexp_replace({}, '\\\\.0$', '')", lambda text: text.removesuffix(".0"))
+
+
+class Text(NamedTuple):
+    """What a field is made from: the first of some columns that is filled, with one change; or a constant."""
+
+    columns: tuple[str, ...] = ()
+    change: Change = AS_IS
+    constant: str = ""
+
+    def sql(self, cells: Mapping[str, str]) -> str:
+        """Over the SQL of each column's cell; NULL where a column is missing."""
+        if not self.columns:
+            return f"'{_escaped(self.constant)}'"
+        if not set(self.columns) <= cells.keys():
+            return _NULL
+        found = [cells[name] for name in self.columns]
+        return self.change.sql.format(found[0] if len(found) == 1 else f"coalesce({', '.join(found)})")
+
+    def of(self, cells: Mapping[str, str]) -> str | None:
+        """From the text of each column's cell; None where all are empty."""
+        if not self.columns:
+            return self.constant
+        found = next((cells[name] for name in self.columns if cells.get(name)), None)
+        return None if found is None else self.change.python(found)
+
+
 class Layout(NamedTuple):
     """How the rows of one kind of CSV become events."""
 
     name: str
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
-    fields: Mapping[str, str] = {}
-    product: Mapping[str, str] = {}
-    customer: Mapping[str, str] = {}
-    properties: Mapping[str, str] = {}
+    fields: Mapping[str, Text] = {}
+    product: Mapping[str, Text] = {}
+    customer: Mapping[str, Text] = {}
+    properties: Mapping[str, Text] = {}
 
 
 class UnknownHeaderError(ValueError):
@@ -61,25 +97,24 @@ ONLINE_RETAIL = Layout(
     "online_retail",
     ("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country"),
     fields={
-        "user": "regexp_replace(`CustomerID`, '\\\\.0$', '')",
-        "product": "`StockCode`",
-        "quantity": "`Quantity`",
-        "timestamp": "`InvoiceDate`",
-        "session_id": "`InvoiceNo`",
-        "price": "`UnitPrice`",
+        "user": Text(("CustomerID",), WITHOUT_FRACTION),
+        "product": Text(("StockCode",)),
+        "quantity": Text(("Quantity",)),
+        "timestamp": Text(("InvoiceDate",)),
+        "session_id": Text(("InvoiceNo",)),
+        "price": Text(("UnitPrice",)),
     },
-    product={"name": "trim(`Description`)", "price": "`UnitPrice`"},
-    customer={"location": "`Country`"},
+    product={"name": Text(("Description",), TRIMMED), "price": Text(("UnitPrice",))},
+    customer={"location": Text(("Country",))},
 )
 _II = {"InvoiceNo": "Invoice", "UnitPrice": "Price", "CustomerID": "Customer ID"}
 
 
-def _quoted(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"
-
-
-def _renamed(texts: Mapping[str, str]) -> dict[str, str]:
-    return {field: _COLUMN.sub(lambda found: _quoted(_II.get(found[1], found[1])), sql) for field, sql in texts.items()}
+def _renamed(texts: Mapping[str, Text]) -> dict[str, Text]:
+    return {
+        field: text._replace(columns=tuple(_II.get(name, name) for name in text.columns))
+        for field, text in texts.items()
+    }
 
 
 ONLINE_RETAIL_II = Layout(
@@ -94,24 +129,24 @@ REES46 = Layout(
     ("event_time", "event_type", "product_id", "category_id", "category_code", "brand", "price", "user_id",
      "user_session"),
     fields={
-        "user": "`user_id`",
-        "product": "`product_id`",
-        "timestamp": "`event_time`",
-        "event_type": "`event_type`",
-        "session_id": "`user_session`",
-        "price": "`price`",
+        "user": Text(("user_id",)),
+        "product": Text(("product_id",)),
+        "timestamp": Text(("event_time",)),
+        "event_type": Text(("event_type",)),
+        "session_id": Text(("user_session",)),
+        "price": Text(("price",)),
     },
-    product={"category": "coalesce(`category_code`, `category_id`)", "brand": "`brand`", "price": "`price`"},
+    product={"category": Text(("category_code", "category_id")), "brand": Text(("brand",)), "price": Text(("price",))},
 )  # fmt: skip
 MOVIELENS = Layout(
     "movielens",
     ("userId", "movieId", "rating", "timestamp"),
     fields={
-        "user": "`userId`",
-        "product": "`movieId`",
-        "rating": "`rating`",
-        "timestamp": "`timestamp`",
-        "event_type": "'rate'",
+        "user": Text(("userId",)),
+        "product": Text(("movieId",)),
+        "rating": Text(("rating",)),
+        "timestamp": Text(("timestamp",)),
+        "event_type": Text(constant="rate"),
     },
 )
 _PLAIN_FIELDS = (
@@ -121,19 +156,19 @@ PLAIN = Layout(
     "plain",
     ("user", "product"),
     (*_PLAIN_FIELDS, "name", "category", "brand"),
-    fields={name: f"`{name}`" for name in ("user", "product", *_PLAIN_FIELDS)},
-    product={name: f"`{name}`" for name in ("name", "category", "brand", "price")},
+    fields={name: Text((name,)) for name in ("user", "product", *_PLAIN_FIELDS)},
+    product={name: Text((name,)) for name in ("name", "category", "brand", "price")},
 )
 POSTS = Layout(
     "posts",
     ("user", "post_text"),
     ("image", "timestamp"),
     fields={
-        "user": "`user`",
-        "text": "`post_text`",
-        "image": "`image`",
-        "timestamp": "`timestamp`",
-        "event_type": f"'{rules.POST}'",
+        "user": Text(("user",)),
+        "text": Text(("post_text",)),
+        "image": Text(("image",)),
+        "timestamp": Text(("timestamp",)),
+        "event_type": Text(constant=rules.POST),
     },
 )
 _BROWSING_PROPERTIES = (
@@ -145,9 +180,14 @@ BROWSING = Layout(
     ("user_id", "category_name", "application_name", "domain_tags", "domain", "volume", "duration", "server_ip",
      "referer_category", "referer_domain"),
     ("timestamp",),
-    fields={"user": "`user_id`", "product": "`domain`", "event_type": "'view'", "timestamp": "`timestamp`"},
-    product={"category": "`category_name`"},
-    properties={name: f"`{name}`" for name in _BROWSING_PROPERTIES},
+    fields={
+        "user": Text(("user_id",)),
+        "product": Text(("domain",)),
+        "event_type": Text(constant="view"),
+        "timestamp": Text(("timestamp",)),
+    },
+    product={"category": Text(("category_name",))},
+    properties={name: Text((name,)) for name in _BROWSING_PROPERTIES},
 )  # fmt: skip
 
 KNOWN = (ONLINE_RETAIL, ONLINE_RETAIL_II, REES46, MOVIELENS, BROWSING, POSTS, PLAIN)
@@ -183,14 +223,11 @@ def candidate(layout: Layout, header: str, row: str) -> str:
     """SQL text of the CANDIDATE struct that a parsed row (an SQL name) of this layout stands for."""
     cells = {name: f"{row}.{_cell(place)}" for place, name in enumerate(columns_of(header))}
 
-    def text(columns: Mapping[str, str], field: str) -> str:
-        sql = columns.get(field, "")
-        if not sql or any(_unquoted(found) not in cells for found in _COLUMN.findall(sql)):
-            return "CAST(NULL AS STRING)"
-        return _COLUMN.sub(lambda found: cells[_unquoted(found[1])], sql)
+    def text(made: Mapping[str, Text], field: str) -> str:
+        return made[field].sql(cells) if field in made else _NULL
 
-    def struct(columns: Mapping[str, str], fields: Sequence[str]) -> str:
-        return "named_struct(" + ", ".join(f"'{field}', {text(columns, field)}" for field in fields) + ")"
+    def struct(made: Mapping[str, Text], fields: Sequence[str]) -> str:
+        return "named_struct(" + ", ".join(f"'{field}', {text(made, field)}" for field in fields) + ")"
 
     flat = ", ".join(f"'{field}', {text(layout.fields, field)}" for field in TEXT_FIELDS)
     pairs = ", ".join(f"'{_escaped(name)}', {text(layout.properties, name)}" for name in layout.properties)
@@ -199,6 +236,22 @@ def candidate(layout: Layout, header: str, row: str) -> str:
         f"named_struct({flat}, 'product_data', {struct(layout.product, PRODUCT_FIELDS)}, "
         f"'customer_data', {struct(layout.customer, CUSTOMER_FIELDS)}, 'properties', {properties})"
     )
+
+
+def event(layout: Layout, columns: Sequence[str], row: Sequence[str]) -> dict[str, Any]:
+    """The event that a row of this layout stands for, all its values still texts; what is empty is left out.
+
+    ValueError when the row has not as many cells as the header has columns.
+    """
+    cells = dict(zip(columns, row, strict=True))
+
+    def filled(made: Mapping[str, Text]) -> dict[str, str]:
+        texts = ((field, text.of(cells)) for field, text in made.items())
+        return {field: text for field, text in texts if text is not None}
+
+    parts = {"product_data": layout.product, "customer_data": layout.customer, "properties": layout.properties}
+    told = {name: filled(made) for name, made in parts.items()}
+    return {**filled(layout.fields), **{name: part for name, part in told.items() if part}}
 
 
 def _from_settings(own: Mapping[str, str], columns: Sequence[str]) -> list[Layout]:
@@ -211,9 +264,9 @@ def _from_settings(own: Mapping[str, str], columns: Sequence[str]) -> list[Layou
             "columns",
             tuple(own.values()),
             rest,
-            fields={field: _quoted(column) for field, column in own.items() if field in TEXT_FIELDS},
-            product={field: _quoted(column) for field, column in own.items() if field in PRODUCT_FIELDS[1:]},
-            properties={name: _quoted(name) for name in rest},
+            fields={field: Text((column,)) for field, column in own.items() if field in TEXT_FIELDS},
+            product={field: Text((column,)) for field, column in own.items() if field in PRODUCT_FIELDS[1:]},
+            properties={name: Text((name,)) for name in rest},
         )
     ]
 
@@ -245,10 +298,6 @@ def _proposed(columns: Sequence[str]) -> dict[str, str]:
 
 def _cell(place: int) -> str:
     return f"c{place}"
-
-
-def _unquoted(name: str) -> str:
-    return name.replace("``", "`")
 
 
 def _escaped(text: str) -> str:

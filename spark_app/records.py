@@ -16,6 +16,8 @@ import pyarrow as pa
 from spark_app import rules
 
 FILES = "files"
+SUFFIXES = (".csv", ".json", ".jsonl", ".ndjson")
+_JSON_SUFFIXES = SUFFIXES[1:]
 # A longer line keeps its first part, which is more than enough to be refused for its size.
 _LINE_LIMIT = 16 * rules.MAX_BYTES
 # A quoted cell may go on for this many lines; what is still open then was no quotation.
@@ -31,8 +33,36 @@ def read_files(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Runs on the executors: (path, partition, header, received_at) -> raw records."""
     for batch in batches:
         for row in batch.to_pylist():
-            with _opened(row["path"]) as file:
-                yield from _raw_batches(_records(file, row["header"] is not None), row)
+            yield from _raw_batches(read(row["path"], has_header=row["header"] is not None), row)
+
+
+def listed(path: Path) -> list[Path]:
+    """Files of a folder and its subfolders, hidden ones left out, or the file itself."""
+    if path.is_file():
+        return [path]
+    inside = (found for found in sorted(path.rglob("*")) if found.is_file())
+    return [found for found in inside if not any(part[0] in "._" for part in found.relative_to(path).parts)]
+
+
+def has_known_suffix(path: str) -> bool:
+    """Whether its name says that it holds JSON or CSV."""
+    return _plain_name(path).endswith(SUFFIXES)
+
+
+def read(path: str, *, has_header: bool) -> Iterator[bytes]:
+    """The records of one file, blank lines and the header left out."""
+    with _opened(path) as file:
+        yield from _records(file, has_header)
+
+
+def header_of(path: str) -> str | None:
+    """The header of a CSV; None when the file holds JSON, or nothing at all."""
+    if _plain_name(path).endswith(_JSON_SUFFIXES):
+        return None
+    first = first_of(path)
+    if not first or first.lstrip().startswith(b"{"):
+        return None
+    return first.decode(errors="replace")
 
 
 def first_of(path: str) -> bytes:
@@ -181,3 +211,7 @@ def _opened(path: str) -> IO[bytes]:
     if path.lower().endswith(".gz"):
         return cast(IO[bytes], gzip.open(path, "rb"))
     return Path(path).open("rb", buffering=1 << 20)
+
+
+def _plain_name(path: str) -> str:
+    return path.lower().removesuffix(".gz")

@@ -4,16 +4,33 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
 from spark_app.schemas import EVENT_WEIGHTS
 
 PREFIX = "MILLSTREAM_"
+MASK = "********"
 
 
 class WrongSettingError(ValueError):
     """A setting has a value that cannot be used; the message names the variable, the value and what was expected."""
+
+
+class Security(BaseModel):
+    """How the broker is spoken to; connection.py refuses what does not go together."""
+
+    protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="SSL encrypts, SASL logs in"
+    )
+    ca_file: Path | None = Field(None, description="PEM of the authority that signed the broker's certificate")
+    cert_file: Path | None = Field(None, description="PEM of our own certificate, where the broker asks for one")
+    key_file: Path | None = Field(None, description="PEM of its key (PKCS 8, without a passphrase)")
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "PLAIN", description="how user and password are shown to the broker"
+    )
+    user: str = Field("", description="who logs in")
+    password: SecretStr = Field(SecretStr(""), description="never shown, logged or recorded")
 
 
 class Kafka(BaseModel):
@@ -24,6 +41,7 @@ class Kafka(BaseModel):
     starting_offsets: Literal["earliest", "latest"] = Field("earliest", description="where a first run begins")
     fail_on_data_loss: bool = Field(True, description="stop when offsets that were not yet read have expired")
     max_offsets_per_trigger: int = Field(500_000, ge=1, description="records in one micro-batch at the most")
+    security: Security = Security()
 
 
 class Als(BaseModel):
@@ -173,6 +191,8 @@ def _reach(settings: BaseModel, path: tuple[str, ...]) -> Any:
 def _shown(value: Any) -> str:
     if isinstance(value, dict):
         return json.dumps(value, ensure_ascii=False)
+    if _is_secret(value):
+        return MASK if value.get_secret_value() else ""
     return "" if value is None else str(value)
 
 
@@ -211,7 +231,7 @@ def _in_words(error: ValidationError) -> str:
     first = error.errors()[0]
     name = PREFIX + "__".join(str(part) for part in first["loc"]).upper()
     expected = first["msg"].removeprefix("Value error, ")
-    return f"{name}={first['input']}: {expected[0].lower()}{expected[1:]}"
+    return f"{name}={_without_secrets(name, first['input'])}: {expected[0].lower()}{expected[1:]}"
 
 
 def _unreadable(error: Exception) -> str:
@@ -220,5 +240,15 @@ def _unreadable(error: Exception) -> str:
         if f'"{name}"' in str(error):
             variable = PREFIX + name.upper()
             value = EnvSettingsSource(Settings).env_vars.get(variable.lower(), "")
-            return f"{variable}={value}"
+            return f"{variable}={_without_secrets(variable, value)}"
     return str(error)
+
+
+def _without_secrets(name: str, value: Any) -> Any:
+    """A value to be shown; what holds or may hold a secret is masked."""
+    secrets = (PREFIX + "__".join(path).upper() for path, default, _ in _fields(Settings) if _is_secret(default))
+    return MASK if value and any(secret.startswith(name) for secret in secrets) else value
+
+
+def _is_secret(value: Any) -> bool:
+    return isinstance(value, SecretStr)

@@ -17,11 +17,9 @@ from urllib.parse import unquote
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from spark_app import layouts, records, schemas
+from spark_app import connection, layouts, records, schemas
 from spark_app.settings import Settings
 
-SUFFIXES = (".csv", ".json", ".jsonl", ".ndjson")
-_JSON_SUFFIXES = SUFFIXES[1:]
 # Below this a file is read by one task: starting another takes longer.
 _BYTES_A_TASK = 4_000_000
 _UNPACKED = 6
@@ -66,7 +64,7 @@ def kafka(spark: SparkSession, settings: Settings) -> DataFrame:
     """The topic as a stream of raw records."""
     return from_kafka(
         spark.readStream.format("kafka")
-        .option("kafka.bootstrap.servers", settings.kafka.bootstrap_servers)
+        .options(**connection.for_spark(settings.kafka))
         .option("subscribe", settings.kafka.topic)
         .option("startingOffsets", settings.kafka.starting_offsets)
         .option("failOnDataLoss", str(settings.kafka.fail_on_data_loss).lower())
@@ -101,14 +99,6 @@ def file_names(spark: SparkSession, settings: Settings, path: Path) -> DataFrame
     )
 
 
-def listed(path: Path) -> list[Path]:
-    """Files of a folder and its subfolders, hidden ones left out, or the file itself."""
-    if path.is_file():
-        return [path]
-    inside = (found for found in sorted(path.rglob("*")) if found.is_file())
-    return [found for found in inside if not any(part[0] in "._" for part in found.relative_to(path).parts)]
-
-
 def look_at(
     paths: Iterable[str], *, data_dir: Path, own: Mapping[str, str], taken: Mapping[str, Taken], named: bool = False
 ) -> FileBatch:
@@ -119,7 +109,7 @@ def look_at(
     """
     batch = FileBatch([], [], [])
     for path in sorted(local(path) for path in paths):
-        if not named and not _plain_name(path).endswith(SUFFIXES):
+        if not named and not records.has_known_suffix(path):
             batch.passed_over.append(path)
             continue
         try:
@@ -185,7 +175,7 @@ def _file(path: str, data_dir: Path, own: Mapping[str, str], taken: Mapping[str,
     if before:
         same = before.sha256 == sha256
         return None if same else Refusal(path, "it has changed since it was taken; move changed rows in as a new file")
-    header = _header(path)
+    header = records.header_of(path)
     if header is not None:
         layouts.recognise(header, own)
     records.ensure_whole(path)
@@ -197,23 +187,9 @@ def _size(file: File) -> int:
     return file.bytes * (_UNPACKED if file.path.lower().endswith(".gz") else 1)
 
 
-def _header(path: str) -> str | None:
-    """The header of a CSV; None when the file holds JSON, or nothing at all."""
-    if _plain_name(path).endswith(_JSON_SUFFIXES):
-        return None
-    first = records.first_of(path)
-    if not first or first.lstrip().startswith(b"{"):
-        return None
-    return first.decode(errors="replace")
-
-
 def _sha256(path: str) -> str:
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _plain_name(path: str) -> str:
-    return path.lower().removesuffix(".gz")
 
 
 def _escaped(path: Path) -> str:

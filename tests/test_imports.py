@@ -8,7 +8,10 @@ import pytest
 ROOT = Path(__file__).parent.parent
 APP = ROOT / "spark_app"
 # Free of Spark, read by all.
-GROUND_FLOOR = {"settings", "schemas", "rules", "scoring", "layouts", "records", "java", "failpoints", "progress"}
+GROUND_FLOOR = {
+    "settings", "schemas", "rules", "scoring", "layouts", "records", "java", "failpoints", "progress", "connection",
+    "topic",
+}  # fmt: skip
 # What a model is, for those that use one; `models/__init__.py` holds nothing else.
 INTERFACES = {"models"}
 STAGES = {
@@ -71,6 +74,11 @@ def test_only_the_settings_read_the_environment():
 
 def test_the_pictures_need_no_spark_and_nothing_of_ours():
     assert not packages(ROOT / "visualize_graph.py") & {"pyspark", "spark_app", "kafka_producer"}
+
+
+@pytest.mark.parametrize(("folder", "alone"), [("spark_app", "topic.py"), ("kafka_producer", "send.py")])
+def test_one_file_of_each_program_knows_a_kafka_client(folder, alone):
+    assert [path.name for path in (ROOT / folder).rglob("*.py") if "kafka" in packages(path)] == [alone]
 
 
 def test_the_application_never_imports_the_producer():

@@ -1,0 +1,124 @@
+"""What a broker says of a topic, without Spark: settings in, offsets out, or an error in words within seconds.
+
+The one file of spark_app that imports a Kafka client.
+"""
+
+import logging
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from kafka import KafkaAdminClient, TopicPartition
+from kafka import errors as kafka_errors
+from kafka.admin import OffsetSpec
+
+from spark_app import connection
+from spark_app.settings import Kafka
+
+TIMEOUT = 5.0
+_LOGGER = "kafka"
+_REFUSED = (kafka_errors.AuthorizationError, kafka_errors.SaslAuthenticationFailedError)
+
+
+class TopicError(RuntimeError):
+    """The topic cannot be used; the message says why."""
+
+
+class BrokerAwayError(TopicError):
+    """Nothing answers where the broker should be, or nothing that speaks as the settings say."""
+
+
+class LoginRefusedError(TopicError):
+    """The broker does not take the user or the password."""
+
+
+class NotAllowedError(TopicError):
+    """The user may not do this with the topic."""
+
+
+class TopicMissingError(TopicError):
+    """The broker has no such topic."""
+
+
+def offsets(kafka: Kafka, timeout: float = TIMEOUT) -> dict[int, tuple[int, int]]:
+    """Partition -> (earliest offset, end offset: that of the next message); raises a TopicError."""
+    with _asking(kafka, timeout) as admin:
+        (said,) = admin.describe_topics([kafka.topic])
+        _raise_for(said["error_code"], kafka)
+        partitions = [TopicPartition(kafka.topic, one["partition_index"]) for one in said["partitions"]]
+        earliest = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
+        end = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
+    return {one.partition: (earliest[one].offset, end[one].offset) for one in sorted(partitions)}
+
+
+def is_reachable(kafka: Kafka, timeout: float = TIMEOUT) -> bool:
+    """Whether a broker answers and lets us in; LoginRefusedError when it answers and does not."""
+    try:
+        with _asking(kafka, timeout):
+            return True
+    except BrokerAwayError:
+        return False
+
+
+@contextmanager
+def in_words(kafka: Kafka) -> Iterator[None]:
+    """While it lasts, errors of the Kafka client come out as a TopicError, and its log is kept off the screen."""
+    story = _Story()
+    logger = logging.getLogger(_LOGGER)
+    before = logger.propagate
+    logger.addHandler(story)
+    logger.propagate = False
+    try:
+        yield
+    except kafka_errors.KafkaError as error:
+        raise named(error, kafka, story.last) from error
+    except ssl.SSLError as error:
+        raise TopicError(f"the certificates for {kafka.bootstrap_servers} cannot be used: {error}") from error
+    finally:
+        logger.removeHandler(story)
+        logger.propagate = before
+
+
+def named(error: Exception, kafka: Kafka, cause: Exception | None = None) -> TopicError:
+    """What the client raised, and what it logged before, as one of the errors above."""
+    where, who = kafka.bootstrap_servers, kafka.security.user
+    if isinstance(cause, _REFUSED) and not isinstance(error, _REFUSED):
+        error = cause
+    if isinstance(error, kafka_errors.SaslAuthenticationFailedError):
+        return LoginRefusedError(f"{where} refuses the user {who!r} or the password (MILLSTREAM_KAFKA__SECURITY__...)")
+    if isinstance(error, kafka_errors.AuthorizationError):
+        return NotAllowedError(f"{where} does not let {who or 'us'} use the topic {kafka.topic!r}")
+    if isinstance(error, (kafka_errors.UnknownTopicOrPartitionError, kafka_errors.InvalidTopicError)):
+        return TopicMissingError(f"{where} has no topic {kafka.topic!r}")
+    why = f" ({cause})" if cause else ""
+    if isinstance(error, (kafka_errors.KafkaTimeoutError, kafka_errors.KafkaConnectionError)):
+        return BrokerAwayError(f"no broker answers at {where}{why}")
+    return TopicError(f"{where}, topic {kafka.topic!r}: {error}{why}")
+
+
+class _Story(logging.Handler):
+    """Keeps the last error that the client logs: what it raises in the end only says that it gave up."""
+
+    last: Exception | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        for found in record.args if isinstance(record.args, tuple) else ():
+            if isinstance(found, Exception) and not isinstance(found, kafka_errors.KafkaTimeoutError):
+                self.last = found
+
+
+@contextmanager
+def _asking(kafka: Kafka, timeout: float) -> Iterator[KafkaAdminClient]:
+    milliseconds = round(timeout * 1000)
+    arguments = connection.for_python(kafka)
+    with in_words(kafka):
+        admin = KafkaAdminClient(**arguments, bootstrap_timeout_ms=milliseconds, request_timeout_ms=milliseconds)
+        try:
+            yield admin
+        finally:
+            admin.close()
+
+
+def _raise_for(code: int, kafka: Kafka) -> None:
+    if code:
+        raise named(kafka_errors.for_code(code)(), kafka)
