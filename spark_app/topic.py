@@ -4,6 +4,7 @@ The one file of spark_app that imports a Kafka client.
 """
 
 import logging
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,6 +59,18 @@ def is_reachable(kafka: Kafka, timeout: float = TIMEOUT) -> bool:
             return True
     except BrokerAwayError:
         return False
+
+
+def connect(kafka: Kafka, timeout: float = TIMEOUT) -> None:
+    """Open a connection to the first broker that takes it, and close it; BrokerAwayError when none does. Cheap."""
+    for address in kafka.bootstrap_servers.split(","):
+        host, _, port = address.strip().rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout).close()
+            return
+        except (OSError, ValueError):
+            continue
+    raise BrokerAwayError(f"no broker answers at {kafka.bootstrap_servers}")
 
 
 @contextmanager
