@@ -12,7 +12,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming import StreamingQuery
 
-from spark_app import events, layouts, records, session, sources, store
+from spark_app import events, layouts, ledger, records, session, sources, store
+from spark_app import topic as topic_
 from spark_app.settings import Settings
 
 
@@ -34,7 +35,7 @@ class Intake:
     passed_over: list[str] = field(default_factory=list)
     memory: store.Memory = field(default_factory=store.Memory)
 
-    def count(self, taken: store.Counts) -> None:
+    def count(self, taken: ledger.Counts) -> None:
         """Add what a batch took."""
         self.batches += 1
         self.read += taken.read
@@ -45,7 +46,7 @@ class Intake:
 
     def add(self, other: "Intake") -> None:
         """Add what another input gave."""
-        self.count(store.Counts(other.read, other.accepted, other.duplicates, other.rejected))
+        self.count(ledger.Counts(other.read, other.accepted, other.duplicates, other.rejected))
         self.batches += other.batches - 1
         self.files += other.files
         self.refused += other.refused
@@ -75,7 +76,7 @@ class Inlet(NamedTuple):
     name: str
     stream: Callable[[], DataFrame]
     checkpoint: Path
-    take: Callable[[DataFrame, store.BatchId], None]
+    take: Callable[[DataFrame, ledger.BatchId], None]
 
 
 def take_files(spark: SparkSession, settings: Settings, path: Path, seen: Seen | None = None) -> Intake:
@@ -103,7 +104,7 @@ def files(spark: SparkSession, settings: Settings, path: Path, intake: Intake, s
     checkpoint = _checkpoint(settings, str(path.absolute()))
     _forget_refused(checkpoint)
 
-    def take(names: DataFrame, batch: store.BatchId) -> None:
+    def take(names: DataFrame, batch: ledger.BatchId) -> None:
         offered = [sources.local(row.path) for row in names.collect()]
         new = [name for name in offered if _partition(name, settings) not in taken]
         looked_at = _look_at(settings, new, _taken(settings), named=path.is_file())
@@ -126,14 +127,17 @@ def topic(spark: SparkSession, settings: Settings, intake: Intake, seen: Seen | 
     """The topic of the settings; what comes of its batches is added to `intake`."""
     name = f"kafka:{settings.kafka.topic}"
 
-    def take(judged: DataFrame, batch: store.BatchId) -> None:
-        new = _not_taken(judged, settings)
+    def stream() -> DataFrame:
+        # Judged as a stream: the plan is made once, and not for each batch.
+        return _judged(sources.kafka(spark, settings, _beginning(settings)), settings, {})
+
+    def take(judged: DataFrame, batch: ledger.BatchId) -> None:
+        new = judged if store.is_fresh(intake.memory, settings) else _not_taken(judged, settings)
         intake.count(store.add(new, settings, batch, memory=intake.memory))
         if seen:
             seen(new)
 
-    # Judged as a stream: the plan is made once, and not for each batch.
-    return Inlet(name, lambda: _judged(sources.kafka(spark, settings), settings, {}), _checkpoint(settings, name), take)
+    return Inlet(name, stream, _checkpoint(settings, name), take)
 
 
 def preview(spark: SparkSession, settings: Settings, path: Path, rows: int = 5) -> Preview:
@@ -157,7 +161,7 @@ def _listed(path: Path) -> list[str]:
 
 
 def _taken(settings: Settings) -> dict[str, sources.Taken]:
-    return {name: sources.Taken(*facts) for name, facts in store.taken_files(settings).items()}
+    return {name: sources.Taken(*facts) for name, facts in ledger.taken_files(settings).items()}
 
 
 def _partition(path: str, settings: Settings) -> str:
@@ -179,9 +183,43 @@ def _judged(raw: DataFrame, settings: Settings, headers: dict[str, layouts.Layou
     return events.judge(raw, headers=headers, event_types=settings.event_types)
 
 
+def _beginning(settings: Settings) -> dict[int, int]:
+    """Partition -> the offset at which a stream without a checkpoint begins; empty when nothing was taken yet.
+
+    IntakeError when offsets that were not taken are gone. TopicError when the topic cannot be read.
+    """
+    there = topic_.offsets(settings.kafka)
+    taken = ledger.next_positions(settings, f"kafka:{settings.kafka.topic}")
+    for partition, first in sorted((int(name), first) for name, first in taken.items()):
+        earliest, end = there.get(partition, (0, 0))
+        if end < first:
+            raise IntakeError(_made_anew(settings.kafka.topic, partition, first, end))
+        if earliest > first and settings.kafka.fail_on_data_loss:
+            raise IntakeError(_expired(settings.kafka.topic, partition, first, earliest))
+    if not taken:
+        return {}
+    return {partition: max(taken.get(str(partition), 0), earliest) for partition, (earliest, _) in there.items()}
+
+
+def _made_anew(name: str, partition: int, first: int, end: int) -> str:
+    return (
+        f"topic {name!r} ends at offset {end:,} of partition {partition}, and {first:,} were taken from it: it was "
+        "made anew under its old name. Its events may be the old ones or others: give it a new name and set "
+        "MILLSTREAM_KAFKA__TOPIC, or use another data folder"
+    )
+
+
+def _expired(name: str, partition: int, first: int, earliest: int) -> str:
+    return (
+        f"offsets {first:,} to {earliest - 1:,} of partition {partition} of topic {name!r} expired before they were "
+        f"taken: {earliest - first:,} records are gone. MILLSTREAM_KAFKA__FAIL_ON_DATA_LOSS=false goes on with what is "
+        "there; a longer retention.ms of the topic keeps it from happening again"
+    )
+
+
 def _not_taken(raw: DataFrame, settings: Settings) -> DataFrame:
-    """Without the offsets that the ledger has already, as after a lost checkpoint."""
-    first = store.next_positions(settings, f"kafka:{settings.kafka.topic}")
+    """Without the offsets that the ledger has already, as after a crash between the ledger and the checkpoint."""
+    first = ledger.next_positions(settings, f"kafka:{settings.kafka.topic}")
     if not first:
         return raw
     known = F.create_map(*[F.lit(value) for pair in first.items() for value in pair])
@@ -194,7 +232,7 @@ def started(inlet: Inlet, failures: list[Exception], trigger: Mapping[str, Any])
     def each(rows: DataFrame, number: int) -> None:
         query_id = rows.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId")
         try:
-            inlet.take(rows, store.BatchId(str(query_id), number))
+            inlet.take(rows, ledger.BatchId(str(query_id), number))
         except Exception as error:
             failures.append(error)
             raise

@@ -18,9 +18,11 @@ from spark_app import (
     generations,
     graph,
     interactions,
+    ledger,
     progress,
     recommendations,
     store,
+    tables,
     training,
 )
 from spark_app.generations import Generation
@@ -56,7 +58,7 @@ def due(settings: Settings) -> Due:
     """Counted from the tables, so that a restart forgets nothing. No Spark."""
     newest = generations.newest(settings)
     tried = newest.manifest["events"]["accepted"] if newest else 0
-    return Due(store.counts(settings).accepted - tried, settings.train_threshold, newest is None)
+    return Due(ledger.counts(settings).accepted - tried, settings.train_threshold, newest is None)
 
 
 def refresh(spark: SparkSession, settings: Settings, seconds: dict[str, float] | None = None) -> Generation:
@@ -67,8 +69,8 @@ def refresh(spark: SparkSession, settings: Settings, seconds: dict[str, float] |
     seconds = {"ingest": 0.0} | (seconds or {})
     generations.remove_unfinished(settings)
     parent = generations.newest(settings)
-    version = store.version(settings)
-    events = store.read(spark, settings, store.EVENTS, version).select(*_TRAINED_ON).persist()
+    version = tables.version(settings)
+    events = store.read(spark, settings, tables.EVENTS, version).select(*_TRAINED_ON).persist()
     with progress.phase("index") as step:
         ids = _indexed(spark, events, parent)
         step.say(f"{ids.users.count():,} users, {ids.products.count():,} products")
@@ -96,7 +98,7 @@ def refresh(spark: SparkSession, settings: Settings, seconds: dict[str, float] |
         step.say(_write_graph(spark, generation))
     seconds["graph"] = step.seconds
     busiest = events.groupBy("user").count().orderBy(F.desc("count"), "user").first()
-    metrics = _metrics(settings, generation, judgement, counts, store.counts(settings, version), fault, seconds)
+    metrics = _metrics(settings, generation, judgement, counts, ledger.counts(settings, version), fault, seconds)
     manifest = _manifest(spark, settings, version, parent, judgement, metrics)
     generations.finish(generation, metrics, manifest | {"busiest_user": busiest and busiest["user"]})
     if not fault:
@@ -107,7 +109,7 @@ def refresh(spark: SparkSession, settings: Settings, seconds: dict[str, float] |
 
 def evaluate(spark: SparkSession, settings: Settings) -> training.Judgement:
     """Judge the settings on the events stored so far; nothing is written."""
-    events = store.read(spark, settings, store.EVENTS, store.version(settings)).select(*_TRAINED_ON).persist()
+    events = store.read(spark, settings, tables.EVENTS, tables.version(settings)).select(*_TRAINED_ON).persist()
     return training.judge(events, _indexed(spark, events, generations.newest(settings)), settings)
 
 
@@ -202,7 +204,7 @@ def _metrics(
     generation: Generation,
     judgement: training.Judgement,
     counts: Any,
-    events: store.Counts,
+    events: ledger.Counts,
     fault: str,
     seconds: dict[str, float],
 ) -> dict[str, Any]:

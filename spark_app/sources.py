@@ -7,6 +7,7 @@ record, so that a file of any size needs little memory.
 
 import gzip
 import hashlib
+import json
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -60,13 +61,14 @@ class Taken(NamedTuple):
     sha256: str
 
 
-def kafka(spark: SparkSession, settings: Settings) -> DataFrame:
-    """The topic as a stream of raw records."""
+def kafka(spark: SparkSession, settings: Settings, first: Mapping[int, int] | None = None) -> DataFrame:
+    """The topic as a stream of raw records; `first` says at which offset of each partition a new stream begins."""
+    known = json.dumps({settings.kafka.topic: {str(partition): offset for partition, offset in (first or {}).items()}})
     return from_kafka(
         spark.readStream.format("kafka")
         .options(**connection.for_spark(settings.kafka))
         .option("subscribe", settings.kafka.topic)
-        .option("startingOffsets", settings.kafka.starting_offsets)
+        .option("startingOffsets", known if first else settings.kafka.starting_offsets)
         .option("failOnDataLoss", str(settings.kafka.fail_on_data_loss).lower())
         .option("maxOffsetsPerTrigger", settings.kafka.max_offsets_per_trigger)
         .load()

@@ -7,8 +7,8 @@ import shutil
 from conftest import settings_for
 from test_cli import call
 
-from spark_app import ingestion, store
-from spark_app.store import BatchId, Counts
+from spark_app import ingestion, ledger, store, tables
+from spark_app.ledger import BatchId, Counts
 
 HEADER = "user,product,quantity,timestamp"
 
@@ -24,7 +24,7 @@ def lines(*events):
 
 
 def ids(spark, settings):
-    return sorted(row.event_id for row in store.read(spark, settings, store.EVENTS).select("event_id").collect())
+    return sorted(row.event_id for row in store.read(spark, settings, tables.EVENTS).select("event_id").collect())
 
 
 def test_read_is_accepted_plus_duplicates_plus_rejected(spark, settings):
@@ -33,8 +33,8 @@ def test_read_is_accepted_plus_duplicates_plus_rejected(spark, settings):
     taken = ingestion.take_files(spark, settings, inbox(settings))
     assert (taken.read, taken.accepted, taken.duplicates) == (5, 2, 1)
     assert taken.rejected == {"bad_quantity": 1, "not_json": 1}
-    assert store.counts(settings) == Counts(5, 2, 1, {"not_json": 1, "bad_quantity": 1})
-    kept = store.read(spark, settings, store.QUARANTINE).collect()
+    assert ledger.counts(settings) == Counts(5, 2, 1, {"not_json": 1, "bad_quantity": 1})
+    kept = store.read(spark, settings, tables.QUARANTINE).collect()
     assert {(row.reason, bytes(row.value)) for row in kept} >= {("not_json", b"not json")}
     assert not store.is_cut_short(settings)
 
@@ -46,7 +46,7 @@ def test_an_event_id_counts_once_over_all_files_and_the_first_wins(spark, settin
     taken = ingestion.take_files(spark, settings, inbox(settings))
     assert (taken.accepted, taken.duplicates) == (1, 1)
     assert ids(spark, settings) == ["1", "2"]
-    assert store.read(spark, settings, store.EVENTS).filter("event_id = '1'").first().product == "first"
+    assert store.read(spark, settings, tables.EVENTS).filter("event_id = '1'").first().product == "first"
 
 
 def test_two_equal_lines_without_an_id_are_two_events(spark, settings):
@@ -79,7 +79,7 @@ def test_a_batch_that_comes_again_writes_nothing_twice(spark, settings):
     again = store.add(judged, settings, BatchId("query", 0))
     assert first == Counts(3, 2, 0, {"bad_quantity": 1})
     assert again.read == 3 and len(ids(spark, settings)) == 2
-    assert store.counts(settings) == first
+    assert ledger.counts(settings) == first
 
 
 def test_a_changed_file_is_refused_by_name_and_a_touched_one_is_not(spark, settings):
@@ -103,7 +103,7 @@ def test_an_unknown_header_refuses_its_file_alone_until_the_settings_know_it(spa
     assert mapping == {"user": "Kunde", "product": "Artikel"}
     knowing = settings_for(tmp_path, columns=mapping)
     assert ingestion.take_files(spark, knowing, inbox(settings)).accepted == 1
-    assert store.read(spark, settings, store.EVENTS).filter("user = 'bob'").first().product == "Stuhl"
+    assert store.read(spark, settings, tables.EVENTS).filter("user = 'bob'").first().product == "Stuhl"
 
 
 def test_gzip_is_read_as_it_is_and_one_cut_short_is_refused_whole(spark, settings):
@@ -146,5 +146,5 @@ def test_a_kill_after_the_write_and_before_the_commit_loses_and_doubles_nothing(
         assert store.is_cut_short(settings)
         ingestion.take_files(spark, settings, inbox(settings))
         assert ids(spark, settings) == ["1", "2", "files:inbox/a.jsonl:2"]
-        assert store.counts(settings) == Counts(5, 3, 1, {"bad_quantity": 1})
+        assert ledger.counts(settings) == Counts(5, 3, 1, {"bad_quantity": 1})
         assert not store.is_cut_short(settings)

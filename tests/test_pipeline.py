@@ -10,7 +10,7 @@ import pytest
 from conftest import settings_for
 from test_cli import call
 
-from spark_app import generations, ingestion, pipeline, store
+from spark_app import generations, ingestion, ledger, pipeline, store, tables
 
 ROOT = Path(__file__).parent.parent
 FILES = (
@@ -185,7 +185,7 @@ def test_a_run_as_a_user_calls_it_and_one_killed_between_two_csv_files(tmp_path)
     assert "NDCG@10" in whole.stdout and "recommend U" in whole.stdout
     published = generations.published(settings)
     assert json.loads((results / "metrics.json").read_text())["generation"] == published.id
-    assert store.counts(settings).accepted == len(store.scan(settings, store.EVENTS, ["event_id"])) == 900
+    assert ledger.counts(settings).accepted == len(tables.scan(settings, tables.EVENTS, ["event_id"])) == 900
     again = call(tmp_path, "run", **SMALL)
     assert again.returncode == 0, again.stderr
     assert "nothing to train" in again.stdout and "Spark" not in again.stdout

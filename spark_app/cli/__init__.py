@@ -12,7 +12,7 @@ import structlog
 import typer
 
 from spark_app import logs, progress
-from spark_app.cli import check, show, work
+from spark_app.cli import check, show, state, work
 from spark_app.generations import NoGenerationError
 from spark_app.graph import GraphError
 from spark_app.ingestion import IntakeError
@@ -35,6 +35,7 @@ app = typer.Typer(
 )
 work.add_to(app)
 show.add_to(app)
+state.add_to(app)
 check.add_to(app)
 
 

@@ -1,7 +1,6 @@
-"""Verbs that show: recommend, graph, generations, quarantine, status. None of them starts Spark."""
+"""Verbs that show: recommend, graph, generations, quarantine. None of them starts Spark."""
 
 import json
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import pyarrow as pa
@@ -9,7 +8,7 @@ import pyarrow.compute as pc
 import typer
 from rich.table import Table
 
-from spark_app import exports, generations, pipeline, progress, store
+from spark_app import generations, pipeline, progress, tables
 from spark_app.cli import summary
 from spark_app.generations import Generation
 from spark_app.settings import Settings, load
@@ -22,7 +21,7 @@ quarantine_app = typer.Typer(help="Records that were rejected, each with its rea
 
 def add_to(app: typer.Typer) -> None:
     """Give the verbs to the command line."""
-    for verb in (recommend, graph, status):
+    for verb in (recommend, graph):
         app.command()(verb)
     app.add_typer(generations_app, name="generations")
     app.add_typer(quarantine_app, name="quarantine")
@@ -76,24 +75,6 @@ def graph(top: Annotated[int, typer.Option("--top", min=1, help="Communities sho
     progress.console.print(table)
 
 
-def status(as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False) -> None:
-    """Print events by state, how far to the next training, and what is published.
-
-    Example: python -m spark_app status --json
-    """
-    settings = load()
-    found = _status(settings)
-    if as_json:
-        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
-        return
-    table = Table("what", "value", show_header=False)
-    for name, value in found.items():
-        table.add_row(name.replace("_", " "), _plain(_in_words(value)))
-    progress.console.print(table)
-    if found["cut_short"]:
-        progress.warn("a batch was cut short; the next ingest finds its records again and counts them once")
-
-
 @generations_app.command("list")
 def list_generations() -> None:
     """List generations, the published one marked.
@@ -136,7 +117,7 @@ def list_quarantine() -> None:
 
     Example: python -m spark_app quarantine list
     """
-    rejected = store.scan(load(), store.QUARANTINE, ["reason", "source"])
+    rejected = tables.scan(load(), tables.QUARANTINE, ["reason", "source"])
     groups = rejected.group_by(["reason", "source"]).aggregate([([], "count_all")])
     table = Table("reason", "source", "records")
     for row in groups.sort_by([("count_all", "descending"), ("reason", "ascending")]).to_pylist():
@@ -154,32 +135,13 @@ def show_quarantine(
     Example: python -m spark_app quarantine show --reason bad_timestamp --limit 5
     """
     columns = ["reason", "partition", "position", "value"]
-    rejected = store.scan(load(), store.QUARANTINE, columns)
+    rejected = tables.scan(load(), tables.QUARANTINE, columns)
     if reason is not None:
         rejected = rejected.filter(pc.field("reason") == reason)
     order = [(name, "ascending") for name in columns[:3]]
     for row in rejected.sort_by(order).slice(0, limit).to_pylist():
         progress.console.print(summary.record(row), markup=False)
     progress.console.print(f"{min(limit, len(rejected)):,} of {len(rejected):,} records", markup=False)
-
-
-def _status(settings: Settings) -> dict[str, Any]:
-    counts, due, published = store.counts(settings), pipeline.due(settings), generations.published(settings)
-    return {
-        "data": str(settings.data_dir),
-        "read": counts.read,
-        "accepted": counts.accepted,
-        "duplicates": counts.duplicates,
-        "rejected": counts.rejected,
-        "new_since_last_training": due.new,
-        "train_threshold": due.threshold,
-        "missing": due.missing,
-        "generations": len(generations.listed(settings)),
-        "published": published.id if published else None,
-        "published_age_seconds": _age(published),
-        "results": exports.published_in(settings.results_dir),
-        "cut_short": store.is_cut_short(settings),
-    }
 
 
 def _published(settings: Settings) -> Generation:
@@ -211,21 +173,6 @@ def _popular(published: Generation, n: int) -> pa.Table:
 def _names(published: Generation) -> dict[str, str | None]:
     rows = generations.scan(published, generations.PRODUCTS, columns=["product", "name"])
     return dict(zip(rows["product"].to_pylist(), rows["name"].to_pylist(), strict=True))
-
-
-def _age(published: Generation | None) -> int | None:
-    if published is None:
-        return None
-    made = datetime.fromisoformat(published.manifest["created_at"])
-    return round((datetime.now(UTC) - made).total_seconds())
-
-
-def _in_words(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{number:,} {name}" for name, number in value.items()) or "0"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, int) else str(value if value is not None else "-")
 
 
 def _number(value: Any) -> str:

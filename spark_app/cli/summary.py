@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-from spark_app import progress, store
+from spark_app import ledger, progress
 from spark_app.generations import Generation
 from spark_app.ingestion import Intake, Preview
 from spark_app.pipeline import Due
@@ -31,7 +31,7 @@ def show(settings: Settings, published: Generation, intake: Intake) -> None:
     metrics = published.metrics
     console = progress.console
     console.print()
-    console.print(_events_table(store.counts(settings), intake))
+    console.print(_events_table(ledger.counts(settings), intake))
     show_metrics(metrics["metrics"], metrics["baselines"])
     console.print(
         f"Generation {published.id}: {metrics['users']:,} users, {metrics['products']:,} products, "
@@ -114,7 +114,7 @@ def due_in_words(due: Due) -> str:
     return f"{due.new:,} of {due.threshold:,} new events{missing}"
 
 
-def _events_table(counts: store.Counts, intake: Intake) -> Table:
+def _events_table(counts: ledger.Counts, intake: Intake) -> Table:
     table = Table("events", "this run", "in all", title_justify="left")
     for name in ("read", "accepted", "duplicates"):
         table.add_row(name, f"{getattr(intake, name):,}", f"{getattr(counts, name):,}")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_app import failpoints, generations, ingestion, logs, pipeline, progress, session, store
+from spark_app import failpoints, generations, ingestion, ledger, logs, pipeline, progress, session
 from spark_app.cli import endless, outcome, summary
 from spark_app.generations import Generation
 from spark_app.ingestion import Intake
@@ -55,7 +55,7 @@ def run(
     with _working(settings, "run", verbose) as spark:
         intake, seconds = _take_in(spark, settings, inputs, verbose)
         due = pipeline.due(settings)
-        if not due.missing or (now and store.counts(settings).accepted):
+        if not due.missing or (now and ledger.counts(settings).accepted):
             generation = pipeline.refresh(spark(), settings, {"ingest": seconds})
             if not generation.metrics["published"]:
                 progress.warn(f"generation {generation.id} was not published: {generation.metrics['reason']}")
@@ -107,7 +107,7 @@ def train(now: Now = False, follow: Follow = False, verbose: Verbose = False) ->
             endless.train(spark(), settings)
         return
     due = pipeline.due(settings)
-    if due.missing and not (now and store.counts(settings).accepted):
+    if due.missing and not (now and ledger.counts(settings).accepted):
         progress.console.print(summary.not_due(due), markup=False)
         raise typer.Exit(TOO_LITTLE)
     with _working(settings, "train", verbose) as spark:
@@ -123,7 +123,7 @@ def evaluate() -> None:
     Example: MILLSTREAM_ALS__FACTORS=32 python -m spark_app evaluate
     """
     settings = load()
-    if not store.counts(settings).accepted:
+    if not ledger.counts(settings).accepted:
         progress.console.print("there are no events to judge on; ingest some first", markup=False)
         raise typer.Exit(TOO_LITTLE)
     with _working(settings, "evaluate", False) as spark:

@@ -1,0 +1,181 @@
+"""The ledger of batches, written last: what was taken from each partition, and what became of it. No Spark.
+
+A row says that its records are taken; with it, a checkpoint may be lost. read = accepted + duplicates + rejected.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+
+from spark_app import records, rules, schemas, tables
+from spark_app.settings import Settings
+from spark_app.tables import BATCHES
+
+NEW, KEPT, DUPLICATE = "new", "kept", "duplicate"
+# Each batch adds a small file; so many become one.
+COMPACTED_AFTER = 64
+_TEXT, _NUMBER, _TIME = pa.string(), pa.int64(), pa.timestamp("us", "UTC")
+_KINDS = {"source": _TEXT, "partition": _TEXT, "sha256": _TEXT, "modified_at": _TIME, "taken_at": _TIME}
+_KINDS["rejected"] = pa.map_(_TEXT, _NUMBER)
+_SCHEMA = pa.schema([(name, _KINDS.get(name, _NUMBER)) for name in schemas.names(schemas.BATCH)])
+
+# Of each partition, reason and state: how many records, and the bounds of their positions.
+Tally = list[dict[str, Any]]
+
+
+class BatchId(NamedTuple):
+    """Names a micro-batch: the same after a restart, so that a write that was made is not made again."""
+
+    query: str
+    number: int
+
+    def of(self, partitions: Iterable[str]) -> "BatchId":
+        """Names a part of it, by what is in it."""
+        content = "\n".join(partitions)
+        return BatchId(f"{self.query}:{sha256(content.encode()).hexdigest()[:16]}", self.number)
+
+
+class Counts(NamedTuple):
+    """How many records, by what became of them: read = accepted + duplicates + the sum of rejected."""
+
+    read: int
+    accepted: int
+    duplicates: int
+    rejected: dict[str, int]
+
+
+class Batch(NamedTuple):
+    """One micro-batch as the ledger has it."""
+
+    taken_at: datetime
+    source: str
+    partitions: int
+    counts: Counts
+
+
+def counts(settings: Settings, up_to: int | None = None) -> Counts:
+    """Totals of the ledger, up to a version of the event table when given."""
+    rows = _read(settings, ["events_version", "read", "accepted", "duplicates", "rejected"])
+    if up_to is not None:
+        rows = rows.filter(pc.field("events_version") <= up_to)
+    rejected: dict[str, int] = dict.fromkeys(rules.REASONS, 0)
+    for reasons in rows["rejected"].to_pylist():
+        for reason, number in reasons or []:
+            rejected[reason] += number
+    total = {name: pc.sum(rows[name]).as_py() or 0 for name in ("read", "accepted", "duplicates")}
+    return Counts(**total, rejected={reason: number for reason, number in rejected.items() if number})
+
+
+def taken_files(settings: Settings) -> dict[str, tuple[int, datetime, str]]:
+    """Partition -> (bytes, modified_at, sha256) of every file that was taken."""
+    rows = _read(settings, ["source", "partition", "bytes", "modified_at", "sha256"])
+    files = rows.filter(pc.field("source") == records.FILES)
+    return {
+        row["partition"]: (row["bytes"], row["modified_at"].astimezone(UTC), row["sha256"]) for row in files.to_pylist()
+    }
+
+
+def next_positions(settings: Settings, source: str) -> dict[str, int]:
+    """Partition of a topic -> the first offset that was not taken yet."""
+    rows = _read(settings, ["source", "partition", "to"])
+    mine = rows.filter(pc.field("source") == source).group_by("partition").aggregate([("to", "max")])
+    return dict(zip(mine["partition"].to_pylist(), mine["to_max"].to_pylist(), strict=True))
+
+
+def batches(settings: Settings, since: datetime) -> list[Batch]:
+    """Micro-batches that were taken since then, the newest first."""
+    rows = _read(settings, ["taken_at", "source", "read", "accepted", "duplicates", "rejected"])
+    rows = rows.filter(pc.field("taken_at") >= pa.scalar(since, _TIME)).sort_by([("taken_at", "descending")])
+    groups: dict[tuple[datetime, str], list[dict[str, Any]]] = {}
+    for row in rows.to_pylist():
+        row["rejected"] = dict(row["rejected"] or [])
+        groups.setdefault((row["taken_at"], row["source"]), []).append(row)
+    return [Batch(when.astimezone(UTC), source, len(part), _summed(part)) for (when, source), part in groups.items()]
+
+
+def account(settings: Settings, tally: Tally, files: Mapping[str, Mapping[str, Any]], batch: BatchId | None) -> Counts:
+    """Write the rows of a batch, unless the batch is named and was written before; gives its counts.
+
+    `files` gives bytes, modified_at and sha256 by partition; a file without records has a row too.
+    """
+    rows = _rows(tally, files, tables.version(settings))
+    if rows and not (batch and tables.last_batch(settings, BATCHES, batch.query) >= batch.number):
+        named = [Transaction(batch.query, batch.number)] if batch else []
+        properties = CommitProperties(app_transactions=named)
+        table = pa.Table.from_pylist(rows, _SCHEMA)
+        write_deltalake(tables.path(settings, BATCHES), table, mode="append", commit_properties=properties)
+        _compact(settings)
+    return _summed(rows)
+
+
+def moved(tally: Tally, doubles: Iterable[tuple[str, str, int]]) -> Tally:
+    """The tally with the doubles, given by their places, moved from new to duplicate."""
+    by_partition = Counter(place[:2] for place in doubles)
+    parts = []
+    for part in tally:
+        double = by_partition.get((part["source"], part["partition"]), 0)
+        if double and part["reason"] is None and part["state"] == NEW:
+            parts.append(part | {"records": double, "state": DUPLICATE})
+            part = part | {"records": part["records"] - double}
+        if part["records"]:
+            parts.append(part)
+    return parts
+
+
+def _rows(
+    tally: Sequence[Mapping[str, Any]], files: Mapping[str, Mapping[str, Any]], events_version: int
+) -> list[dict[str, Any]]:
+    """One row for each partition; a file without records has one too."""
+    rows = {(records.FILES, partition): _row(records.FILES, partition) for partition in files}
+    for part in tally:
+        key = (part["source"], part["partition"])
+        row = rows.setdefault(key, _row(*key) | {"from": part["first"], "to": part["last"] + 1})
+        _count(row, part)
+    same = {"events_version": events_version, "taken_at": datetime.now(UTC)}
+    return [row | dict(files.get(partition, {})) | same for (_, partition), row in sorted(rows.items())]
+
+
+def _row(source: str, partition: str) -> dict[str, Any]:
+    counted = {"from": 0, "to": 0, "read": 0, "accepted": 0, "duplicates": 0, "rejected": {}}
+    described = dict.fromkeys(("bytes", "modified_at", "sha256"))
+    return {"source": source, "partition": partition} | counted | described
+
+
+def _count(row: dict[str, Any], part: Mapping[str, Any]) -> None:
+    """Add a group of records to the row of their partition."""
+    row["from"], row["to"] = min(row["from"], part["first"]), max(row["to"], part["last"] + 1)
+    row["read"] += part["records"]
+    if part["reason"] is not None:
+        row["rejected"][part["reason"]] = row["rejected"].get(part["reason"], 0) + part["records"]
+    elif part["state"] == DUPLICATE:
+        row["duplicates"] += part["records"]
+    else:
+        row["accepted"] += part["records"]
+
+
+def _summed(rows: Sequence[Mapping[str, Any]]) -> Counts:
+    rejected: dict[str, int] = {}
+    for row in rows:
+        for reason, number in row["rejected"].items():
+            rejected[reason] = rejected.get(reason, 0) + number
+    total = {name: sum(row[name] for row in rows) for name in ("read", "accepted", "duplicates")}
+    return Counts(**total, rejected=rejected)
+
+
+def _read(settings: Settings, columns: list[str]) -> pa.Table:
+    if not tables.exists(settings, BATCHES):
+        return _SCHEMA.empty_table().select(columns)
+    return tables.scan(settings, BATCHES, columns)
+
+
+def _compact(settings: Settings) -> None:
+    """Make one file of many small ones; readers of an older version keep theirs."""
+    table = DeltaTable(tables.path(settings, BATCHES))
+    if len(table.file_uris()) > COMPACTED_AFTER:
+        table.optimize.compact()
