@@ -23,7 +23,7 @@ from kafka.record.memory_records import MemoryRecordsBuilder
 from spark_app import connection, topic
 from spark_app.settings import Kafka
 
-CONNECTS_WITHIN = 8.0  # seconds
+CONNECTS_WITHIN = 5.0  # seconds
 DELIVERS_WITHIN = 120.0
 COMPRESSION = "lz4"
 BATCH_BYTES = 400_000  # before compression; a broker takes 1 MB if it is not told otherwise
@@ -184,6 +184,7 @@ def _connected(kafka: Kafka) -> KafkaProducer:
         compression_type=COMPRESSION,
         bootstrap_timeout_ms=milliseconds,
         max_block_ms=milliseconds,
+        reconnect_backoff_max_ms=2000,
         delivery_timeout_ms=round(DELIVERS_WITHIN * 1000),
         metrics_enabled=False,
     )
