@@ -108,13 +108,12 @@ def test_spark_reads_a_topic_behind_tls_and_a_login(spark, settings, secured, tm
     assert {row.source for row in read.select("source").collect()} == {"kafka:read-by-spark"}
 
 
-@pytest.mark.parametrize("login", [{"password": "canary"}, {"user": "nobody"}])
-def test_a_wrong_password_is_said_without_showing_it(secured, login):
-    wrong = as_user(secured, **login)
-    for use in (lambda: topic.offsets(wrong, timeout=1), lambda: topic.is_reachable(wrong, timeout=1)):
-        with pytest.raises(topic.LoginRefusedError, match="refuses the user") as refusal:
-            use()
-        assert "canary" not in str(refusal.value)
+@pytest.mark.parametrize("use", [topic.offsets, topic.is_reachable])
+@pytest.mark.parametrize("login", [{"password": "canary"}, {"user": "nobody"}], ids=["password", "user"])
+def test_a_wrong_password_is_said_without_showing_it(secured, use, login):
+    with pytest.raises(topic.LoginRefusedError, match="refuses the user") as refusal:
+        use(as_user(secured, **login), timeout=2.5)
+    assert "canary" not in str(refusal.value)
 
 
 def test_a_user_without_rights_is_told_so(secured):
@@ -130,4 +129,4 @@ def test_an_authority_that_is_not_ours_is_named_as_the_reason(secured, tmp_path)
     other = tmp_path / "other.pem"
     subprocess.run([*AUTHORITY, "-keyout", "/dev/null", "-out", str(other)], check=True, capture_output=True)
     with pytest.raises(topic.BrokerAwayError, match="CERTIFICATE_VERIFY_FAILED"):
-        topic.offsets(as_user(secured, ca_file=other), timeout=1)
+        topic.offsets(as_user(secured, ca_file=other), timeout=2)
