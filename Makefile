@@ -46,7 +46,9 @@ reset: $(VENV)/.pipeline ## Ask, then empty the data folder; YES=1 does not ask
 	[ -d "$$data" ] || { echo "$$data does not exist: nothing to empty"; exit 0; }; \
 	case "$$(cd "$$data" && pwd -P)" in /|"$$(cd ~ && pwd -P)"|"$$(pwd -P)") echo "error: $$data is no data folder"; exit 1;; esac; \
 	[ -n "$$YES" ] || read -r -p "Empty $$data ($$(du -sh "$$data" | cut -f1)), all events and generations in it? [y/N] " answer; \
-	if [ -n "$$YES" ] || [ "$$answer" = y ]; then find "$$data" -mindepth 1 -delete && echo "$$data is empty"; \
+	if [ -n "$$YES" ] || [ "$$answer" = y ]; then \
+		[ ! -e "$$data/kafka/pid" ] || $(PYTHON) -m kafka_producer broker stop; \
+		find "$$data" -mindepth 1 -delete && echo "$$data is empty"; \
 	else echo "nothing was deleted"; fi
 
 java: $(VENV)/.pipeline
