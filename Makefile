@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench samples reset java
+.PHONY: help run kafka test lint bench samples reset java
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -12,15 +12,20 @@ DONE = awk -v name="$(1)" -v from="$$begun" -v to="$$(date +%s.%N)" 'BEGIN { pri
 help: ## Show what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
 
-run: $(VENV)/.pipeline java ## Simulate sales and run on them; INPUT=PATH runs on your own files
-	@if [ -n "$$INPUT" ]; then \
-		$(PYTHON) -m spark_app run --input "$$INPUT"; \
-	else \
+run: $(VENV)/.pipeline java ## Simulate sales and run on them; INPUT=PATH: on your own files; SOURCE=kafka: through a broker
+	@case "$$SOURCE:$$INPUT" in \
+	kafka:) $(PYTHON) -m kafka_producer demo;; \
+	:|files:) \
 		data="$$($(PYTHON) -m spark_app settings data_dir)/demo" && begun=$$(date +%s.%N) && \
 		said="$$($(PYTHON) -m kafka_producer simulate --to files --inbox "$$data/inbox")" && echo "$$said" && \
 		$(call DONE,simulate,) && \
-		MILLSTREAM_DATA_DIR="$$data" $(PYTHON) -m spark_app run; \
-	fi; code=$$?; [ $$code -eq 3 ] || exit $$code
+		MILLSTREAM_DATA_DIR="$$data" $(PYTHON) -m spark_app run;; \
+	:*|files:*) $(PYTHON) -m spark_app run --input "$$INPUT";; \
+	*) echo "error: SOURCE=$$SOURCE INPUT=$$INPUT, expected SOURCE=kafka alone, or INPUT=PATH" >&2; (exit 2);; \
+	esac; code=$$?; [ $$code -eq 3 ] || exit $$code
+
+kafka: $(VENV)/.pipeline java ## Run a Kafka broker until Ctrl-C, without Docker
+	@$(PYTHON) -m kafka_producer broker run
 
 test: $(VENV)/.dev java ## Run every test
 	@$(PYTHON) -m pytest -q
@@ -41,7 +46,9 @@ reset: $(VENV)/.pipeline ## Ask, then empty the data folder; YES=1 does not ask
 	[ -d "$$data" ] || { echo "$$data does not exist: nothing to empty"; exit 0; }; \
 	case "$$(cd "$$data" && pwd -P)" in /|"$$(cd ~ && pwd -P)"|"$$(pwd -P)") echo "error: $$data is no data folder"; exit 1;; esac; \
 	[ -n "$$YES" ] || read -r -p "Empty $$data ($$(du -sh "$$data" | cut -f1)), all events and generations in it? [y/N] " answer; \
-	if [ -n "$$YES" ] || [ "$$answer" = y ]; then find "$$data" -mindepth 1 -delete && echo "$$data is empty"; \
+	if [ -n "$$YES" ] || [ "$$answer" = y ]; then \
+		[ ! -e "$$data/kafka/pid" ] || $(PYTHON) -m kafka_producer broker stop; \
+		find "$$data" -mindepth 1 -delete && echo "$$data is empty"; \
 	else echo "nothing was deleted"; fi
 
 java: $(VENV)/.pipeline

@@ -23,7 +23,7 @@ def to_topic(chunks: Chunks, kafka: Kafka, *, name: str, total: int | None = Non
 
     Raises topic.TopicError or send.DeliveryError.
     """
-    with counted(name, total) as seen, send.opened(kafka) as outbox:
+    with counted(name, total) as seen, send.opened(kafka, say) as outbox:
         begun = time.monotonic()
         stopped = not _sent(chunks, outbox, seen)
         outbox.flush()

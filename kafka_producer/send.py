@@ -23,12 +23,15 @@ from kafka.record.memory_records import MemoryRecordsBuilder
 from spark_app import connection, topic
 from spark_app.settings import Kafka
 
-CONNECTS_WITHIN = 8.0  # seconds
+CONNECTS_WITHIN = 5.0  # seconds
+QUIET_FOR = 5.0
 DELIVERS_WITHIN = 120.0
 COMPRESSION = "lz4"
 BATCH_BYTES = 400_000  # before compression; a broker takes 1 MB if it is not told otherwise
 WAITING_BATCHES = 64
 _FORMAT = 2
+
+Say = Callable[[str], None]
 
 
 class Message(NamedTuple):
@@ -45,8 +48,9 @@ class DeliveryError(RuntimeError):
 class Outbox:
     """A topic that is written to. `acknowledged` counts what the broker is known to hold."""
 
-    def __init__(self, producer: KafkaProducer, kafka: Kafka) -> None:
+    def __init__(self, producer: KafkaProducer, kafka: Kafka, say: Say) -> None:
         self.sent = 0
+        self._say = say
         self.acknowledged = 0
         self._producer = producer
         self._kafka = kafka
@@ -93,12 +97,23 @@ class Outbox:
         """Count what has been answered, and wait until no more than `most` batches are on their way."""
         while self._waiting and (len(self._waiting) > most or self._waiting[0][0].is_done):
             answer, count = self._waiting.popleft()
-            if not answer.wait(DELIVERS_WITHIN + 10) or not answer.is_done:
+            if not self._answered(answer):
                 raise self._failure("no answer came")
             _, _, error_of = answer.value
             if error_of is not None:
                 raise self._failure(str(topic.named(error_of(0), self._kafka)))
             self.acknowledged += count
+
+    def _answered(self, answer: FutureProduceResult) -> bool:
+        """Wait for the broker, and say so when it takes long; kafka-python itself gives up in the end."""
+        if answer.wait(QUIET_FOR):
+            return bool(answer.is_done)
+        where = self._kafka.bootstrap_servers
+        self._say(f"{where} has not answered for {QUIET_FOR:.0f} s: waiting up to {DELIVERS_WITHIN:.0f} s")
+        came = bool(answer.wait(DELIVERS_WITHIN + QUIET_FOR) and answer.is_done)
+        if came and answer.value[2] is None:
+            self._say(f"{where} answers again")
+        return came
 
     def _failure(self, why: str) -> DeliveryError:
         """Count also what was acknowledged behind the one that failed, and expect nothing more."""
@@ -109,15 +124,16 @@ class Outbox:
 
 
 @contextmanager
-def opened(kafka: Kafka) -> Iterator[Outbox]:
+def opened(kafka: Kafka, say: Say = lambda _: None) -> Iterator[Outbox]:
     """A topic to write to; made by the broker if it may. At the end all is flushed, also after Ctrl-C.
 
-    Raises a topic.TopicError within seconds when it cannot be reached, DeliveryError when something got lost.
+    `say` is told when the broker goes away and when it is back. Raises a topic.TopicError within seconds when it cannot
+    be reached, DeliveryError when something got lost.
     """
     with topic.in_words(kafka):
         producer = _connected(kafka)
         try:
-            outbox = Outbox(producer, kafka)
+            outbox = Outbox(producer, kafka, say)
             try:
                 yield outbox
             finally:
@@ -184,6 +200,7 @@ def _connected(kafka: Kafka) -> KafkaProducer:
         compression_type=COMPRESSION,
         bootstrap_timeout_ms=milliseconds,
         max_block_ms=milliseconds,
+        reconnect_backoff_max_ms=2000,
         delivery_timeout_ms=round(DELIVERS_WITHIN * 1000),
         metrics_enabled=False,
     )

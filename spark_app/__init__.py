@@ -4,6 +4,7 @@ The flow, a line a module, in order:
 
     settings  schemas  rules  scoring   the ground floor, no Spark: what is set, the tables, what is valid, the numbers
     layouts  records                    known CSV layouts by their header; files cut into records
+    connection  topic                   how a broker is connected to; what it says of a topic, without Spark
     java  failpoints  progress          a Java that serves; places to die in tests; what the user sees
     session          the one place where Spark is configured
     sources          a topic or a folder -> raw records

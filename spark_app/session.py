@@ -85,6 +85,8 @@ def _configuration(settings: Settings) -> dict[str, str]:
         "spark.executorEnv.OMP_NUM_THREADS": "1",
         # The workers import this package, from wherever the program was started.
         "spark.executorEnv.PYTHONPATH": str(Path(__file__).parent.parent),
+        # Beside what Spark hides by itself, how a broker is logged in to.
+        "spark.redaction.regex": "(?i)secret|password|token|access[.]?key|jaas|keystore[.]key",
         "spark.ui.enabled": str(settings.spark.ui).lower(),
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.warehouse.dir": str(Path(tempfile.gettempdir()) / "millstream-warehouse"),

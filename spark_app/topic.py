@@ -110,13 +110,15 @@ def named(error: Exception, kafka: Kafka, cause: Exception | None = None) -> Top
 
 
 class _Story(logging.Handler):
-    """Keeps the last error that the client logs: what it raises in the end only says that it gave up."""
+    """Keeps the last error that the client logs, a refusal before all: what it raises only says that it gave up."""
 
     last: Exception | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
         for found in record.args if isinstance(record.args, tuple) else ():
-            if isinstance(found, Exception) and not isinstance(found, kafka_errors.KafkaTimeoutError):
+            if not isinstance(found, Exception) or isinstance(found, kafka_errors.KafkaTimeoutError):
+                continue
+            if not isinstance(self.last, _REFUSED):
                 self.last = found
 
 

@@ -1,14 +1,17 @@
 """What every test may use: one Spark session for all, settings on an empty folder."""
 
 import os
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
 
+from kafka_producer import broker as broker_
+from kafka_producer.broker import Broker, BrokerError
 from spark_app import session
-from spark_app.settings import Settings
+from spark_app.settings import Kafka, Settings
 
 SHARED_DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 # A test runs each piece of code a few times: the second compiler of the JVM costs more than it brings.
@@ -52,3 +55,42 @@ def shared_data() -> Path:
     if not SHARED_DATA.exists():
         pytest.skip("the real data sets are not beside this checkout")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def new_broker() -> Callable[[Path], Broker]:
+    """Makes a broker in a folder, not started yet; skips where Kafka cannot be fetched, and only there."""
+    try:
+        broker_.jars()
+    except BrokerError as error:
+        pytest.skip(str(error))
+    return lambda home: Broker(home, Kafka(bootstrap_servers=f"localhost:{free_port()}"))
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory, new_broker: Callable[[Path], Broker]) -> Iterator[Broker]:
+    """A real broker for all tests; each takes a topic of its own."""
+    own = new_broker(tmp_path_factory.mktemp("kafka"))
+    broker_.start(own)
+    yield own
+    broker_.stop(own)
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path, new_broker: Callable[[Path], Broker]) -> Iterator[Broker]:
+    """A broker for one test, not started yet."""
+    own = new_broker(tmp_path / "kafka")
+    yield own
+    broker_.stop(own)
+
+
+@pytest.fixture
+def kafka(broker: Broker, request: pytest.FixtureRequest) -> Kafka:
+    """The broker, with a topic named after the test."""
+    name = "".join(letter if letter.isalnum() else "-" for letter in request.node.name)
+    return broker.kafka.model_copy(update={"topic": name[:200]})
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from kafka_producer.__main__ import app as producer
 from spark_app import settings
 from spark_app.cli import app
 
@@ -26,7 +27,7 @@ def test_every_make_target_it_names_is_there(page):
     assert all(re.search(rf"^{target}:", makefile, re.M) for target in spoken)
 
 
-@pytest.mark.parametrize("target", ["run", "test", "lint", "bench", "reset", "help"])
+@pytest.mark.parametrize("target", ["run", "kafka", "test", "lint", "bench", "reset", "help"])
 def test_make_knows_what_each_target_would_do(target):
     planned = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False)
     assert planned.returncode == 0, planned.stderr
@@ -34,10 +35,20 @@ def test_make_knows_what_each_target_would_do(target):
 
 def test_every_verb_of_the_table_is_a_command():
     cells = re.findall(r"^\| (`.+?`) \|", README, re.M)
-    verbs = {name.split()[0] for cell in cells for name in re.findall("`([^`]+)`", cell)}
-    known = {command.name or command.callback.__name__ for command in app.registered_commands}
-    known |= {group.name for group in app.registered_groups}
-    assert verbs and verbs <= known
+    verbs = {name.split()[0] for cell in cells for name in re.findall("`([^`]+)`", cell)} - {"make", "python"}
+    assert verbs and verbs <= verbs_of(app)
+
+
+@pytest.mark.parametrize(("program", "known"), [("spark_app", app), ("kafka_producer", producer)])
+def test_every_command_line_has_a_verb_of_its_program(program, known):
+    for page in PAGES:
+        spoken = re.findall(rf"python -m {program} ([a-z]+)", page.read_text())
+        assert set(spoken) <= verbs_of(known), page.name
+
+
+def verbs_of(program):
+    names = {command.name or command.callback.__name__ for command in program.registered_commands}
+    return names | {group.name for group in program.registered_groups}
 
 
 def test_every_setting_it_names_is_one(monkeypatch, tmp_path):
