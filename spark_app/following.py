@@ -5,9 +5,10 @@ Both remember in the tables alone what they did, so that either may be killed at
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from threading import Event
+from typing import Any
 
 import structlog
 from pyspark import InheritableThread
@@ -17,7 +18,7 @@ from pyspark.sql.streaming import StreamingQuery
 
 from spark_app import generations, ingestion, pipeline, progress, topic
 from spark_app.generations import Generation
-from spark_app.ingestion import Inlet, IntakeError
+from spark_app.ingestion import Inlet, Intake, IntakeError
 from spark_app.settings import Settings
 
 INGEST, TRAIN = "ingest", "train"
@@ -33,25 +34,47 @@ Told = Callable[[str], None]
 Shown = Callable[[Generation], None]
 
 
+def take_topic(spark: SparkSession, settings: Settings, seen: ingestion.Seen | None = None) -> Intake:
+    """Take in what the topic holds now and was not taken yet; should the broker go away meanwhile, wait for it."""
+    intake = Intake()
+    inlet = ingestion.topic(spark, settings, intake, seen)
+    topic.offsets(settings.kafka)
+    _carry_on(spark, settings, [inlet], {"availableNow": True}, Event(), progress.warn, lambda: None)
+    return intake
+
+
 def ingest(
     spark: SparkSession, settings: Settings, inlets: Sequence[Inlet], stop: Event, told: Told, beat: Callable[[], None]
 ) -> None:
     """Take in micro-batches from every inlet until `stop`; each change of the source's state is told in one line.
 
-    `beat` is called twice a second.
-
-    IntakeError when a stream cannot go on, in words.
+    `beat` is called twice a second. IntakeError when a stream cannot go on, in words.
     """
+    interval = {"processingTime": f"{round(settings.trigger_interval * 1000)} milliseconds"}
+    _carry_on(spark, settings, inlets, interval, stop, told, beat)
+
+
+def _carry_on(
+    spark: SparkSession,
+    settings: Settings,
+    inlets: Sequence[Inlet],
+    trigger: Mapping[str, Any],
+    stop: Event,
+    told: Told,
+    beat: Callable[[], None],
+) -> None:
+    """Until `stop`, or until queries that end by themselves have ended; what breaks off starts again where it was."""
     source = _Source(settings, told)
     faults: list[float] = []
-    while not stop.is_set():
-        if not source.wait(stop):
-            return
+    spark.sparkContext.setLocalProperty("spark.scheduler.pool", INGEST)
+    while source.wait(stop):
         failures: list[Exception] = []
-        queries = [_started(spark, settings, inlet, failures) for inlet in inlets]
+        queries: list[StreamingQuery] = []
         try:
+            queries += [ingestion.started(inlet, failures, trigger) for inlet in inlets]
             _watch(queries, source, stop, beat)
-        except StreamingQueryException as error:
+            return
+        except (StreamingQueryException, topic.BrokerAwayError) as error:
             fault = failures[0] if failures else error
             faults = [then for then in faults if time.monotonic() - then < LASTS] + [time.monotonic()]
             source.explain(fault, hopeless=len(faults) >= ATTEMPTS)
@@ -143,19 +166,13 @@ class _Source:
         return ""
 
 
-def _started(spark: SparkSession, settings: Settings, inlet: Inlet, failures: list[Exception]) -> StreamingQuery:
-    spark.sparkContext.setLocalProperty("spark.scheduler.pool", INGEST)
-    interval = f"{round(settings.trigger_interval * 1000)} milliseconds"
-    return ingestion.started(inlet, failures, {"processingTime": interval})
-
-
 def _watch(queries: Sequence[StreamingQuery], source: _Source, stop: Event, beat: Callable[[], None]) -> None:
-    """Until `stop`; raises what broke a query off."""
-    while not stop.wait(LOOKS_EVERY):
-        for query in queries:
-            if not query.isActive:
-                query.awaitTermination()
-                return
+    """Until `stop`, or until all have ended; raises what broke one off."""
+    running = list(queries)
+    while running and not stop.wait(LOOKS_EVERY):
+        for query in [query for query in running if not query.isActive]:
+            query.awaitTermination()
+            running.remove(query)
         source.look()
         beat()
 

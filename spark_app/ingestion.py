@@ -89,13 +89,6 @@ def take_files(spark: SparkSession, settings: Settings, path: Path, seen: Seen |
     return intake
 
 
-def take_topic(spark: SparkSession, settings: Settings, seen: Seen | None = None) -> Intake:
-    """Stream in what the topic holds now and was not taken yet."""
-    intake = Intake()
-    _drain(topic(spark, settings, intake, seen))
-    return intake
-
-
 def files(spark: SparkSession, settings: Settings, path: Path, intake: Intake, seen: Seen | None = None) -> Inlet:
     """A folder, or one file; what comes of its batches is added to `intake`. IntakeError when it does not exist."""
     taken = _taken(settings)

@@ -20,10 +20,11 @@ from spark_app.java import NoJavaError
 from spark_app.pipeline import DrawError
 from spark_app.session import NoSparkError
 from spark_app.settings import WrongSettingError
+from spark_app.topic import TopicError
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 _IN_WORDS = (
-    NoJavaError, NoSparkError, IntakeError, NoGenerationError, DrawError, GraphError, OSError,
+    NoJavaError, NoSparkError, IntakeError, NoGenerationError, DrawError, GraphError, TopicError, OSError,
 )  # fmt: skip
 
 app = typer.Typer(

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_app import failpoints, generations, ingestion, ledger, logs, pipeline, progress, session
+from spark_app import failpoints, following, generations, ingestion, ledger, logs, pipeline, progress, session
 from spark_app.cli import endless, outcome, summary
 from spark_app.generations import Generation
 from spark_app.ingestion import Intake
@@ -181,7 +181,7 @@ def _take_in(
     if settings.source == "kafka":
         session_ = spark()
         with progress.phase("ingest") as step:
-            intake = ingestion.take_topic(session_, settings, seen)
+            intake = following.take_topic(session_, settings, seen)
             step.say(summary.taken(intake))
         return intake, step.seconds
     for path in _paths(settings, inputs):
