@@ -39,18 +39,22 @@ def status(as_json: AsJson = False, watch: Watch = False) -> None:
 
 
 def _watch(settings: Settings, *, as_json: bool) -> None:
-    """Until Ctrl-C, which is the way to end it and no fault."""
+    """Until Ctrl-C, which is the way to end it and no fault; where there is no terminal, one below the other."""
     try:
-        if as_json:
-            while True:
-                typer.echo(_json(settings))
-                time.sleep(REDRAWN_EVERY)
-        with Live(_drawn(status_.found(settings)), console=progress.console, auto_refresh=False) as live:
-            while True:
-                time.sleep(REDRAWN_EVERY)
-                live.update(_drawn(status_.found(settings)), refresh=True)
+        if progress.console.is_terminal and not as_json:
+            _redraw(settings)
+        while True:
+            typer.echo(_json(settings)) if as_json else progress.console.print(_drawn(status_.found(settings)))
+            time.sleep(REDRAWN_EVERY)
     except KeyboardInterrupt:
         return
+
+
+def _redraw(settings: Settings) -> None:
+    with Live(_drawn(status_.found(settings)), console=progress.console, auto_refresh=False) as live:
+        while True:
+            time.sleep(REDRAWN_EVERY)
+            live.update(_drawn(status_.found(settings)), refresh=True)
 
 
 def _json(settings: Settings) -> str:

@@ -1,0 +1,196 @@
+"""Streams that go on for ever: what is taken while a broker dies and comes back, and while a generation trains."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from conftest import SMALL_SPARK, settings_for
+from kafka import KafkaAdminClient, TopicPartition
+from test_ledger import EVER, part
+
+from kafka_producer import broker as broker_
+from kafka_producer import send
+from kafka_producer.send import Message
+from spark_app import following, generations, ingestion, ledger, store, tables
+from spark_app.ingestion import Intake, IntakeError
+
+ROOT = Path(__file__).parent.parent
+pytestmark = pytest.mark.kafka
+
+
+def produce(kafka, first, count):
+    """Events numbered from `first`, each with its number as event_id."""
+    events = [
+        {"user": f"u{n % 40}", "product": f"p{n * 7 % 25}", "event_id": f"e{n:05d}"}
+        for n in range(first, first + count)
+    ]
+    with send.opened(kafka) as outbox:
+        outbox.send([Message(event["user"].encode(), json.dumps(event).encode()) for event in events])
+    assert outbox.acknowledged == count
+
+
+def taken(settings):
+    return sorted(tables.scan(settings, tables.EVENTS, ["event_id"])["event_id"].to_pylist())
+
+
+def numbered(count):
+    return [f"e{n:05d}" for n in range(count)]
+
+
+def wait_for(condition, seconds=60.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass in time"
+        time.sleep(0.1)
+
+
+class Followed:
+    """A stream that is followed in a thread while a test acts."""
+
+    def __init__(self, spark, settings):
+        self.settings, self.stop, self.told, self.error = settings, threading.Event(), [], None
+        self.intake = Intake()
+        self.inlet = ingestion.topic(spark, settings, self.intake)
+        self.thread = threading.Thread(target=self._run, args=(spark,))
+
+    def _run(self, spark):
+        try:
+            following.ingest(spark, self.settings, [self.inlet], self.stop, self.told.append, lambda: None)
+        except Exception as error:  # noqa: BLE001 - the test looks at it
+            self.error = error
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        self.thread.join(60)
+        assert not self.thread.is_alive()
+
+
+def followed(settings, kafka, **changes):
+    return settings.model_copy(update={"source": "kafka", "kafka": kafka, "trigger_interval": 0.2} | changes)
+
+
+def test_a_broker_that_dies_and_comes_back_costs_nothing_and_is_two_lines(spark, settings, own_broker):
+    process = broker_.start(own_broker)
+    produce(own_broker.kafka, 0, 300)
+    with Followed(spark, followed(settings, own_broker.kafka)) as stream:
+        wait_for(lambda: stream.intake.read == 300)
+        process.kill()
+        process.wait()
+        wait_for(lambda: stream.told)
+        broker_.start(own_broker)
+        produce(own_broker.kafka, 300, 200)
+        wait_for(lambda: stream.intake.accepted == 500, 120)
+    assert stream.error is None
+    assert taken(settings) == numbered(500)
+    assert ["answers again" in line for line in stream.told] == [False, True]
+    assert not store.is_cut_short(settings)
+
+
+def test_a_topic_that_is_not_there_yet_is_waited_for(spark, settings, kafka):
+    with Followed(spark, followed(settings, kafka)) as stream:
+        wait_for(lambda: stream.told)
+        produce(kafka, 0, 20)
+        wait_for(lambda: stream.intake.accepted == 20)
+    assert "has no topic" in stream.told[0] and len(stream.told) == 2
+
+
+def test_after_a_lost_checkpoint_it_goes_on_where_the_ledger_ends(spark, settings, kafka):
+    settings = followed(settings, kafka)
+    produce(kafka, 0, 50)
+    assert following.take_topic(spark, settings).accepted == 50
+    for left in (settings.data_dir / "checkpoints").iterdir():
+        left.rename(settings.data_dir / "lost")
+    produce(kafka, 50, 10)
+    assert following.take_topic(spark, settings).read == 10
+    assert taken(settings) == numbered(60)
+
+
+def test_what_is_sent_twice_counts_once(spark, settings, kafka):
+    settings = followed(settings, kafka)
+    produce(kafka, 0, 30)
+    produce(kafka, 10, 30)
+    intake = following.take_topic(spark, settings)
+    assert (intake.read, intake.accepted, intake.duplicates) == (60, 40, 20)
+    produce(kafka, 0, 5)
+    assert following.take_topic(spark, settings).duplicates == 5
+    assert taken(settings) == numbered(40)
+
+
+def test_offsets_that_expired_before_they_were_taken_stop_it_in_words(spark, settings, kafka):
+    settings = followed(settings, kafka)
+    produce(kafka, 0, 100)
+    place = next(name for name, (_, end) in ingestion.topic_.offsets(kafka).items() if end > 3)
+    ledger.account(settings, [part(2, str(place), source=f"kafka:{kafka.topic}")], {}, None)
+    admin = KafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
+    admin.delete_records({TopicPartition(kafka.topic, place): 3})
+    admin.close()
+    with pytest.raises(
+        IntakeError, match=r"offsets 2 to 2 of partition .* 1 records are gone.*FAIL_ON_DATA_LOSS=false"
+    ):
+        following.take_topic(spark, settings)
+
+
+def test_a_topic_made_anew_under_its_old_name_stops_it_in_words(spark, settings, kafka):
+    settings = followed(settings, kafka)
+    produce(kafka, 0, 10)
+    ledger.account(settings, [part(5000, "0", source=f"kafka:{kafka.topic}")], {}, None)
+    with pytest.raises(IntakeError, match=r"made anew under its old name.*MILLSTREAM_KAFKA__TOPIC"):
+        following.take_topic(spark, settings)
+
+
+def test_taking_in_does_not_pause_while_a_generation_trains(tmp_path, kafka):
+    """As a user runs it: one process follows, trains and publishes; batches go on all the while; SIGTERM ends it."""
+    settings = settings_for(tmp_path, source="kafka", kafka=kafka.model_dump())
+    produce(kafka, 0, 1200)
+    process = following_process(tmp_path, kafka)
+    try:
+        sent = keep_producing(kafka, 1200, until=lambda: generations.published(settings) is not None)
+        wait_for(lambda: (tmp_path / "results" / "top_products.png").exists())
+        wait_for(lambda: ledger.counts(settings).accepted == sent)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        begun = time.monotonic()
+        said, _ = process.communicate(timeout=60)
+    assert time.monotonic() - begun < 30
+    assert process.returncode == 0, said
+    assert taken(settings) == numbered(sent)
+    times = sorted(batch.taken_at.timestamp() for batch in ledger.batches(settings, EVER))
+    trained = generations.published(settings)
+    seconds = trained.metrics["seconds"]
+    ended = trained.folder.stat().st_mtime
+    during = [then for then in times if ended - seconds["evaluate"] - seconds["train"] < then < ended]
+    gaps = [after - before for before, after in pairwise(during)]
+    assert len(during) >= 3, said
+    assert max(gaps) < 0.5 * (seconds["evaluate"] + seconds["train"]), (gaps, seconds)
+
+
+def following_process(home, kafka):
+    settings = {"MILLSTREAM_ALS__FACTORS": "8", "MILLSTREAM_KAFKA__TOPIC": kafka.topic}
+    settings |= {"MILLSTREAM_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers, "PYTHONPATH": str(ROOT)}
+    settings |= {f"MILLSTREAM_SPARK__{name.upper()}": str(value) for name, value in SMALL_SPARK.items()}
+    return subprocess.Popen(
+        [sys.executable, "-m", "spark_app", "run", "--follow", "--source", "kafka"],
+        cwd=home, env=os.environ | settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+def keep_producing(kafka, first, until, seconds=240.0):
+    """Twenty events five times a second, until it is so; gives how many there are then."""
+    deadline = time.monotonic() + seconds
+    while not until():
+        assert time.monotonic() < deadline, "nothing was published"
+        produce(kafka, first, 20)
+        first += 20
+        time.sleep(0.2)
+    return first
