@@ -33,8 +33,8 @@ test: $(VENV)/.dev java ## Run every test
 lint: $(VENV)/.dev ## Check style and types
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m mypy
 
-bench: $(VENV)/.dev java ## Measure top-N beside MLlib's own
-	@$(PYTHON) benchmarks/topn.py
+bench: $(VENV)/.dev java ## Measure top-N beside MLlib's own, and sending beside kafka-python's
+	@$(PYTHON) benchmarks/topn.py && $(PYTHON) benchmarks/produce.py
 
 samples: $(VENV)/.pipeline java ## Redraw docs/images from the seeded simulation
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
