@@ -174,8 +174,9 @@ def _started(builder: "SparkSession.Builder", log: Path) -> SparkSession:
 
 
 def _why(tail: str, error: Exception, log: Path) -> str:
-    if "unresolved dependency" in tail or "not found" in tail:
-        missing = next((line.strip() for line in tail.splitlines() if "unresolved dependency" in line), "some packages")
+    # Ivy also says "not found" of what it does not need.
+    missing = next((line.strip() for line in tail.splitlines() if "unresolved dependency" in line), None)
+    if missing:
         return (
             f"Spark's packages could not be fetched ({missing.strip(': ')}). Is Maven Central reachable? "
             f"The coordinates are settings (MILLSTREAM_SPARK__...); the whole story is in {log}"
