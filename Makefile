@@ -65,13 +65,13 @@ $(VENV)/.dev: requirements-dev.txt requirements.txt | $(PYTHON)
 
 INSTALL = begun=$$(date +%s.%N); \
 	if command -v uv >/dev/null; then uv pip install -q --python $(PYTHON) -r $(1); \
-	else $(PYTHON) -m pip install -q --disable-pip-version-check -r $(1); fi && $(call DONE,install,$(1))
+	else $(PYTHON) -m pip install -qq --disable-pip-version-check -r $(1); fi && $(call DONE,install,$(1))
 
 $(PYTHON):
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || command -v uv >/dev/null || \
 		{ echo "error: Python 3.11 or later is needed, and python3 is $$(python3 --version 2>&1)"; exit 1; }
 	@if command -v uv >/dev/null; then uv venv -q --python '>=3.11' $(VENV); \
-	elif ! python3 -m venv $(VENV) 2>$(VENV).log; then \
+	elif ! python3 -m venv $(VENV) >$(VENV).log 2>&1; then \
 		rm -rf $(VENV); line="apt-get install -y python3-venv"; \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 			echo "no venv module: installing it ($$line)"; apt-get update -qq && $$line -qq >/dev/null && python3 -m venv $(VENV); \

@@ -7,12 +7,15 @@ terminal shows what Millstream says and nothing else.
 import logging
 import os
 import shutil
+import socket
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
+import pyspark
 from pyspark.sql import SparkSession
 
 from spark_app import java
@@ -25,12 +28,17 @@ class NoSparkError(RuntimeError):
     """Spark did not start; the message says why and what to do."""
 
 
-def start(settings: Settings, app: str = "millstream") -> SparkSession:
-    """A running session, with Delta, Kafka and GraphFrames; raises NoJavaError or NoSparkError in words."""
+def start(settings: Settings, app: str = "millstream", own: Mapping[str, str] | None = None) -> SparkSession:
+    """A running session, with Delta, Kafka and GraphFrames; raises NoJavaError or NoSparkError in words.
+
+    `own` stands above what the settings say to Spark.
+    """
     os.environ["JAVA_HOME"] = str(java.home())
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    if address := _own_address(settings.spark.master):
+        os.environ.setdefault("SPARK_LOCAL_IP", address)
     builder = SparkSession.builder.master(settings.spark.master).appName(app)
-    for name, value in _configuration(settings).items():
+    for name, value in (configuration(settings) | dict(own or {})).items():
         builder = builder.config(name, value)
     log = _log_file(settings)
     with _stderr_to(log):
@@ -61,10 +69,28 @@ def packages(settings: Settings) -> list[str]:
     return [settings.spark.kafka_package, settings.spark.graphframes_package, settings.spark.delta_package]
 
 
-def _configuration(settings: Settings) -> dict[str, str]:
+def fetch_jars(settings: Settings, folder: Path) -> list[Path]:
+    """Put the packages' jars into a folder, for MILLSTREAM_SPARK__JARS where there is no network; starts Spark once.
+
+    Jars that Spark has itself are left out: it prefers its own.
+    """
+    with tempfile.TemporaryDirectory() as home:
+        spark = settings.spark.model_copy(update={"jars": None})
+        aside = settings.model_copy(update={"data_dir": Path(home), "spark": spark})
+        stop(start(aside, "millstream-jars", {"spark.jars.ivy": home}))
+        folder.mkdir(parents=True, exist_ok=True)
+        known = {jar.name for jar in Path(pyspark.__file__).parent.glob("jars/*.jar")}
+        # Ivy calls them group_artifact-version.jar.
+        fetched = [jar for jar in sorted(Path(home).glob("jars/*.jar")) if jar.name.partition("_")[2] not in known]
+        return [shutil.copyfile(jar, folder / jar.name) for jar in fetched]
+
+
+def configuration(settings: Settings) -> dict[str, str]:
+    """What Spark is told, by its own names."""
     partitions = settings.spark.shuffle_partitions or 2 * _cores_asked_for(settings.spark.master)
     return {
-        "spark.jars.packages": ",".join(packages(settings)),
+        **_jars(settings),
+        **_way_back(settings),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.databricks.delta.snapshotPartitions": "1",
@@ -93,6 +119,44 @@ def _configuration(settings: Settings) -> dict[str, str]:
     }
 
 
+def _jars(settings: Settings) -> dict[str, str]:
+    """The jars beside Spark's own: from a folder, or fetched."""
+    folder = settings.spark.jars
+    if folder is None:
+        return {"spark.jars.packages": ",".join(packages(settings))}
+    jars = sorted(folder.absolute().glob("*.jar"))
+    if not jars:
+        raise NoSparkError(f"MILLSTREAM_SPARK__JARS={folder}: expected a folder with jars")
+    return {"spark.jars": ",".join(map(str, jars))}
+
+
+def _way_back(settings: Settings) -> dict[str, str]:
+    """Where executors reach this program."""
+    if settings.spark.driver_host:
+        return {"spark.driver.host": settings.spark.driver_host, "spark.driver.bindAddress": "0.0.0.0"}
+    address = _own_address(settings.spark.master)
+    return {"spark.driver.host": address} if address else {}
+
+
+def _own_address(master: str) -> str | None:
+    """Loopback on one machine, else the address on the way to the master; None: Spark asks for this machine's name.
+
+    A name is a poor guide: it need not resolve at all, and a container's resolves elsewhere only by luck.
+    """
+    if master.startswith("local"):
+        return "127.0.0.1"
+    if not master.startswith("spark://"):
+        return None
+    host, _, port = master.removeprefix("spark://").partition(",")[0].rpartition(":")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            # Nothing is sent: connecting a datagram socket only asks for the route.
+            probe.connect((host, int(port)))
+        except (OSError, ValueError):
+            return None
+        return str(probe.getsockname()[0])
+
+
 def _cores_asked_for(master: str) -> int:
     """local[2] is 2; local[*] all of this machine's; a cluster starts with 8."""
     inside = master.partition("[")[2].partition("]")[0].partition(",")[0]
@@ -110,8 +174,9 @@ def _started(builder: "SparkSession.Builder", log: Path) -> SparkSession:
 
 
 def _why(tail: str, error: Exception, log: Path) -> str:
-    if "unresolved dependency" in tail or "not found" in tail:
-        missing = next((line.strip() for line in tail.splitlines() if "unresolved dependency" in line), "some packages")
+    # Ivy also says "not found" of what it does not need.
+    missing = next((line.strip() for line in tail.splitlines() if "unresolved dependency" in line), None)
+    if missing:
         return (
             f"Spark's packages could not be fetched ({missing.strip(': ')}). Is Maven Central reachable? "
             f"The coordinates are settings (MILLSTREAM_SPARK__...); the whole story is in {log}"
@@ -127,10 +192,11 @@ def _log_file(settings: Settings) -> Path:
 
 
 def _scratch(settings: Settings) -> str:
-    """A folder for this session alone: on one machine beside the system's temporary files."""
+    """A folder for this session alone: on one machine beside the system's temporary files, else where all see it."""
     if settings.spark.master.startswith("local"):
         return tempfile.mkdtemp(prefix="millstream-")
-    return str((settings.data_dir / "scratch" / str(os.getpid())).absolute())
+    # Not by the process id: in containers that share the data folder it is the same.
+    return str((settings.data_dir / "scratch" / uuid4().hex).absolute())
 
 
 @contextmanager

@@ -70,7 +70,11 @@ class Spark(BaseModel):
     executor_memory: str = Field("4g", pattern=r"^\d+[kmgKMG]$", description="heap of an executor on a cluster")
     java_options: str = Field("", description="more options for the driver's Java, such as -XX:+UseZGC")
     shuffle_partitions: int | None = Field(None, ge=1, description="default: two for each core")
+    driver_host: str | None = Field(
+        None, description="name or address of this program for executors; default: its address towards the master"
+    )
     ui: bool = Field(False, description="Spark's own page on port 4040")
+    jars: Path | None = Field(None, description="folder of jars to use; default: the packages below are fetched")
     kafka_package: str = Field(
         "org.apache.spark:spark-sql-kafka-0-10_2.13:4.0.0", description="Maven coordinate of the Kafka source"
     )

@@ -1,0 +1,32 @@
+# One image for the producer, Spark's master and workers, and the app: the command chooses the program.
+FROM python:3.11-slim-bookworm
+
+# libnss-unknown gives any user id a name: Hadoop refuses to log in one that /etc/passwd does not know.
+# Java registers its manual pages also where there are none, as in a slim image.
+RUN mkdir -p /usr/share/man/man1 \
+    && apt-get update \
+    && apt-get install -y --no-install-recommends openjdk-17-jre-headless libnss-unknown \
+    && rm -rf /var/lib/apt/lists/*
+
+WORKDIR /app
+COPY --chmod=0755 requirements.txt ./
+RUN python -m venv /opt/venv && /opt/venv/bin/pip install --no-cache-dir -r requirements.txt
+ENV PATH="/opt/venv/bin:$PATH" PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+
+# Spark's packages come into the image, so that no container needs a network to start. These five modules are all that
+# fetching them takes: a change elsewhere does not fetch them again.
+COPY --chmod=0755 spark_app/__init__.py spark_app/java.py spark_app/schemas.py spark_app/session.py \
+    spark_app/settings.py spark_app/
+RUN python -c 'from pathlib import Path; from spark_app import session, settings; \
+    session.fetch_jars(settings.load(), Path("/opt/jars"))'
+
+COPY --chmod=0755 spark_app spark_app
+COPY --chmod=0755 kafka_producer kafka_producer
+COPY --chmod=0755 visualize_graph.py ./
+
+# Any user may be the one who runs it: a new volume takes over who may write to its folder here.
+RUN install -d -m 0777 /data /data/inbox /results
+ENV HOME=/tmp NUMBA_CACHE_DIR=/tmp/numba MPLCONFIGDIR=/tmp/matplotlib \
+    MILLSTREAM_DATA_DIR=/data MILLSTREAM_RESULTS_DIR=/results MILLSTREAM_SPARK__JARS=/opt/jars
+USER 1000:1000
+CMD ["python", "-m", "spark_app", "--help"]

@@ -1,0 +1,320 @@
+"""Dockerfile and docker-compose.yml, held against the specification and against the code; no engine is needed."""
+
+import ast
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+from typer.main import get_command
+
+import spark_app.cli
+from kafka_producer import __main__ as kafka_producer
+from spark_app import java, settings
+
+ROOT = Path(__file__).parent.parent
+COMPOSE = ROOT / "docker-compose.yml"
+SERVICES = yaml.safe_load(COMPOSE.read_text())["services"]
+OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+PROGRAMS = {
+    ("python", "-m", "spark_app"): get_command(spark_app.cli.app),
+    ("python", "-m", "kafka_producer"): get_command(kafka_producer.app),
+}
+INSTRUCTIONS = {"FROM", "RUN", "WORKDIR", "COPY", "ENV", "USER", "CMD"}
+PAGES = [ROOT / "README.md", ROOT / "docs" / "docker.md"]
+
+
+def instructions() -> list[tuple[str, str]]:
+    """(word, what follows it) of each instruction of the Dockerfile, in order."""
+    lines = [line for line in (ROOT / "Dockerfile").read_text().splitlines() if not line.startswith("#")]
+    whole = "\n".join(lines).replace("\\\n", " ")
+    return [(word, rest.strip()) for word, _, rest in (line.partition(" ") for line in whole.splitlines() if line)]
+
+
+def of(word: str) -> list[str]:
+    return [rest for found, rest in instructions() if found == word]
+
+
+def copied() -> list[str]:
+    """What the Dockerfile copies from here, in order."""
+    return [path for rest in of("COPY") for path in shlex.split(rest)[:-1] if not path.startswith("--")]
+
+
+def interpolated(value: object) -> str:
+    """The value when nobody has set anything: ${NAME:-default} is its default."""
+    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", str(value))
+
+
+def given(service: str) -> dict[str, str]:
+    """What the service finds in its environment, the image's included."""
+    image = {name: value for rest in of("ENV") for name, value in (part.split("=", 1) for part in shlex.split(rest))}
+    own = {name: interpolated(value) for name, value in SERVICES[service].get("environment", {}).items()}
+    return image | own if service in OURS else own
+
+
+def option(service: str, name: str) -> str:
+    """What the service's command says after an option."""
+    command = SERVICES[service]["command"]
+    return interpolated(command[command.index(name) + 1])
+
+
+def parse(entrypoint: list[str], arguments: list[str]) -> None:
+    """As the program would, up to the point where it would begin; SystemExit or a usage error when it cannot."""
+    program = PROGRAMS[tuple(entrypoint)]
+    with program.make_context("program", list(arguments)) as context:
+        name, verb, rest = program.resolve_command(context, list(arguments))
+        verb.make_context(name, rest, parent=context)
+
+
+def spoken() -> Iterator[tuple[str, list[str]]]:
+    """(service, arguments) of each `docker compose run` in the pages."""
+    for page in PAGES:
+        for line in re.findall(r"^(?:.*`)?docker compose run (.+?)(?:`.*|  +#.*)?$", page.read_text(), re.M):
+            service, *arguments = [word for word in shlex.split(line) if word not in ("--rm", "--no-deps")]
+            yield service, arguments
+
+
+# The compose file against the specification.
+
+
+@pytest.fixture(scope="session")
+def checker(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The loader of docker compose, built."""
+    if shutil.which("go") is None:
+        pytest.skip("go is not here: the compose file is not checked against the specification")
+    program = tmp_path_factory.mktemp("compose") / "checker"
+    built = subprocess.run(
+        ["go", "build", "-o", program, "."], cwd=ROOT / "tests" / "compose", capture_output=True, text=True, check=False
+    )
+    if re.search("dial tcp|no such host|i/o timeout", built.stderr):
+        pytest.skip("the compose specification cannot be fetched")
+    assert built.returncode == 0, built.stderr
+    return program
+
+
+def fault(checker: Path, file: Path) -> str:
+    return subprocess.run([checker, file], capture_output=True, text=True, check=False).stderr
+
+
+def test_the_compose_file_holds_to_the_specification(checker):
+    assert fault(checker, COMPOSE) == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "complaint"),
+    [
+        ("  init: true", "  inti: true", "inti"),
+        ("  kafka:\n    image", "  broker:\n    image", 'undefined service "kafka"'),
+        ("source: data", "source: date", "undefined volume date"),
+        ("condition: service_healthy", "condition: healthy", "condition"),
+        ("replicas: 2", "replicas: two", "replicas"),
+    ],
+)
+def test_the_checker_finds_what_is_wrong(checker, tmp_path, line, instead, complaint):
+    assert line in COMPOSE.read_text()
+    (tmp_path / "docker-compose.yml").write_text(COMPOSE.read_text().replace(line, instead))
+    assert complaint in fault(checker, tmp_path / "docker-compose.yml")
+
+
+# The compose file against the code.
+
+
+@pytest.mark.parametrize("service", ["app", "producer"])
+def test_the_program_knows_the_command_of_a_service(service):
+    parse(SERVICES[service]["entrypoint"], SERVICES[service]["command"])
+
+
+@pytest.mark.parametrize(("service", "arguments"), spoken(), ids=lambda part: str(part))
+def test_the_program_knows_each_command_of_the_pages(service, arguments):
+    parse(SERVICES[service]["entrypoint"], arguments)
+
+
+def test_the_pages_speak_of_both_programs():
+    assert {service for service, _ in spoken()} == {"app", "producer"}
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_what_a_service_is_told_are_settings_with_values_that_can_be(service, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for name, value in given(service).items():
+        if name.startswith(settings.PREFIX):
+            monkeypatch.setenv(name, value)
+    settings.load()
+
+
+def test_every_port_is_published_on_loopback_alone():
+    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert ports and all(re.fullmatch(r"127\.0\.0\.1:\d+:\d+", port) for port in ports)
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_no_service_of_ours_runs_as_root(service):
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", interpolated(SERVICES[service]["user"]))
+
+
+def test_no_service_is_given_more_rights_than_a_program_has():
+    for service in SERVICES.values():
+        assert not {"privileged", "cap_add", "network_mode", "pid"} & set(service)
+        assert service["cap_drop"] == ["ALL"] and service["security_opt"] == ["no-new-privileges:true"]
+        assert not str(service.get("user", "1")).startswith(("0", "root"))
+
+
+def test_every_image_has_a_version():
+    images = [service["image"] for service in SERVICES.values()] + of("FROM")
+    assert all(re.fullmatch(r"[\w./-]+:[\w.-]*\d[\w.-]*", image) for image in images), images
+
+
+def test_what_we_build_is_one_image():
+    assert {(service["build"], service["image"]) for service in OURS.values()} == {(".", "millstream:0.1.0")}
+
+
+def test_every_volume_is_declared_and_used():
+    declared = set(yaml.safe_load(COMPOSE.read_text())["volumes"])
+    mounts = [mount for service in SERVICES.values() for mount in service.get("volumes", [])]
+    named = [mount.split(":")[0] if isinstance(mount, str) else mount["source"] for mount in mounts]
+    assert {name for name in named if not name.startswith(".")} == declared
+
+
+def test_workers_see_the_tables_and_results_where_the_app_sees_them():
+    assert SERVICES["spark-worker"]["volumes"] == SERVICES["app"]["volumes"]
+    targets = {mount["target"]: mount["source"] for mount in SERVICES["app"]["volumes"]}
+    told = given("app")
+    assert targets[told["MILLSTREAM_DATA_DIR"]] == "data"
+    assert (ROOT / targets[told["MILLSTREAM_RESULTS_DIR"]]).resolve() == ROOT / "results"
+    assert SERVICES["spark-worker"]["user"] == SERVICES["app"]["user"]
+
+
+def test_whoever_stays_has_a_health_check_and_whoever_is_waited_for_can_be():
+    for name, service in SERVICES.items():
+        for other, wait in service.get("depends_on", {}).items():
+            condition = "service_healthy" if "healthcheck" in SERVICES[other] else "service_completed_successfully"
+            assert wait == {"condition": condition}, f"{name} waits for {other}"
+    assert {name for name, service in SERVICES.items() if "healthcheck" not in service} == {"producer"}
+
+
+def test_health_checks_use_programs_of_the_image_and_ports_of_the_service():
+    for name, service in SERVICES.items():
+        mode, program, *arguments = service.get("healthcheck", {}).get("test", ["CMD", "test"])
+        assert mode == "CMD"
+        assert program in (("python", "test") if name in OURS else ("/opt/kafka/bin/kafka-topics.sh",))
+        if program == "python":
+            compile(arguments[1], name, "exec")
+            assert f"localhost:{option(name, '--webui-port')}/" in arguments[1]
+
+
+def test_addresses_name_a_service_and_a_port_that_it_listens_on():
+    master = urlsplit(given("app")["MILLSTREAM_SPARK__MASTER"])
+    assert (master.hostname, str(master.port)) == (option("spark-master", "--host"), option("spark-master", "--port"))
+    assert master.hostname in SERVICES and master.geturl() == SERVICES["spark-worker"]["command"][-1]
+    kafka = SERVICES["kafka"]["environment"]
+    for service in ("app", "producer"):
+        address = given(service)["MILLSTREAM_KAFKA__BOOTSTRAP_SERVERS"]
+        assert address.split(":")[0] in SERVICES and f"://{address}," in kafka["KAFKA_ADVERTISED_LISTENERS"]
+
+
+def test_every_listener_of_kafka_is_announced_or_the_controllers():
+    kafka = SERVICES["kafka"]["environment"]
+    names = {key: set(re.findall(r"([A-Z]+):", kafka[f"KAFKA_{key}"])) for key in ("LISTENERS", "ADVERTISED_LISTENERS")}
+    assert names["LISTENERS"] == names["ADVERTISED_LISTENERS"] | {kafka["KAFKA_CONTROLLER_LISTENER_NAMES"]}
+    protocols = kafka["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(",")
+    assert {pair.split(":")[0] for pair in protocols} == names["LISTENERS"]
+    assert kafka["KAFKA_INTER_BROKER_LISTENER_NAME"] in names["ADVERTISED_LISTENERS"]
+    assert kafka["KAFKA_LOG_DIRS"] in [mount.split(":")[1] for mount in SERVICES["kafka"]["volumes"]]
+
+
+def test_an_executor_fits_into_a_worker():
+    assert option("spark-worker", "--memory") == given("app")["MILLSTREAM_SPARK__EXECUTOR_MEMORY"]
+
+
+# The Dockerfile.
+
+
+def test_the_dockerfile_begins_with_its_base_and_says_only_what_is_known():
+    words = [word for word, _ in instructions()]
+    assert words[0] == "FROM" and set(words) <= INSTRUCTIONS
+    assert all(rest for _, rest in instructions())
+
+
+@pytest.mark.parametrize("step", of("RUN"))
+def test_each_step_is_a_shell_command(step):
+    assert subprocess.run(["sh", "-nc", step], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("path", copied())
+def test_what_is_copied_is_there_and_is_sent(path):
+    assert (ROOT / path).exists()
+    assert "!" + path.split("/")[0] in (ROOT / ".dockerignore").read_text().splitlines()
+
+
+def test_nothing_is_sent_that_is_not_copied():
+    first, *rest = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if not line.startswith("#")]
+    assert first == "*"
+    assert {line[1:] for line in rest if line.startswith("!")} == {path.split("/")[0] for path in copied()}
+
+
+def test_all_of_our_programs_are_copied():
+    assert {"spark_app", "kafka_producer", "visualize_graph.py"} <= set(copied())
+
+
+def test_packages_are_installed_from_the_pinned_list_before_the_code_comes():
+    steps = [f"{word} {rest}" for word, rest in instructions()]
+    listed = next(number for number, step in enumerate(steps) if step.endswith("requirements.txt ./"))
+    installed = next(number for number, step in enumerate(steps) if step.endswith("-r requirements.txt"))
+    code = next(number for number, step in enumerate(steps) if "spark_app" in step)
+    assert listed < installed < code
+
+
+def test_an_apt_step_installs_the_java_that_the_code_looks_for_and_leaves_no_lists():
+    apt = next(rest for rest in of("RUN") if "apt-get" in rest)
+    assert java.APT_LINE.split()[-1] in apt.split()
+    assert "apt-get update" in apt and apt.endswith("rm -rf /var/lib/apt/lists/*")
+
+
+def test_the_jars_are_fetched_with_all_that_fetching_imports_and_no_more():
+    steps = instructions()
+    fetch = next(number for number, (_, rest) in enumerate(steps) if "fetch_jars" in rest)
+    paths = [path for _, rest in steps[:fetch] for path in rest.split()]
+    early = {Path(path).stem for path in paths if path.startswith("spark_app/") and path.endswith(".py")}
+    assert early == {"__init__", *needed("session")}
+    compile(shlex.split(steps[fetch][1])[2], "Dockerfile", "exec")
+
+
+def needed(module: str) -> set[str]:
+    """A module of ours and all that it imports, however far."""
+    tree = ast.parse((ROOT / "spark_app" / f"{module}.py").read_text())
+    found = {module}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "spark_app":
+            found |= {name for alias in node.names for name in needed(alias.name)}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("spark_app."):
+            found |= needed(node.module.split(".")[1])
+    return found
+
+
+def test_jars_lie_where_the_app_looks_for_them():
+    fetch = next(rest for rest in of("RUN") if "fetch_jars" in rest)
+    assert f'Path("{given("app")["MILLSTREAM_SPARK__JARS"]}")' in fetch
+
+
+def test_folders_that_are_written_are_open_to_any_user():
+    told = given("app")
+    made = next(rest for rest in of("RUN") if rest.startswith("install -d")).split()
+    assert "0777" in made and {told["MILLSTREAM_DATA_DIR"], told["MILLSTREAM_RESULTS_DIR"]} <= set(made)
+    assert all(told[name].startswith("/tmp") for name in ("HOME", "NUMBA_CACHE_DIR", "MPLCONFIGDIR"))
+
+
+def test_the_image_ends_as_a_user_that_is_not_root():
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", of("USER")[-1])
+    assert [word for word, _ in instructions()].index("USER") > max(
+        number for number, (word, _) in enumerate(instructions()) if word in ("RUN", "COPY")
+    )
+
+
+def test_the_image_says_what_it_can_do_when_it_is_told_nothing():
+    command = ast.literal_eval(of("CMD")[-1])
+    assert tuple(command[:3]) in PROGRAMS and command[3:] == ["--help"]
