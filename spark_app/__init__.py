@@ -4,12 +4,13 @@ The flow, a line a module, in order:
 
     settings  schemas  rules  scoring   the ground floor, no Spark: what is set, the tables, what is valid, the numbers
     layouts  records                    known CSV layouts by their header; files cut into records
+    event_ids  tables  ledger           ids that were met; the Delta tables and the ledger of batches, without Spark
     connection  topic                   how a broker is connected to; what it says of a topic, without Spark
     java  failpoints  progress          a Java that serves; places to die in tests; what the user sees
     session          the one place where Spark is configured
     sources          a topic or a folder -> raw records
     events           raw records -> events, each accepted or rejected with a reason
-    store            the event, quarantine and batch tables
+    store            judged records -> the event and quarantine tables, and the ledger, each record once
     interactions     events -> one row per user and product, with its strength; ids <-> engine ids
     models           interactions -> vectors of users and products
     evaluation       cut, hold-out, and the metrics of lists and predictions
@@ -19,5 +20,6 @@ The flow, a line a module, in order:
     exports          any table -> one CSV in results/
     ingestion        wiring of the intake        training   wiring of fitting and judging
     pipeline         calls them in this order
-    cli  doctor  logs                   the command line, the look at the machine, the log of a run
+    following        wiring of what never ends: micro-batches, and training beside them
+    cli  status  doctor  logs           the command line, how things stand, the look at the machine, the log of a run
 """
