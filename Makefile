@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run kafka test lint bench samples reset java
+.PHONY: help run kafka test test-long lint bench samples reset java
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -10,7 +10,7 @@ PYTHON := $(VENV)/bin/python
 DONE = awk -v name="$(1)" -v from="$$begun" -v to="$$(date +%s.%N)" 'BEGIN { printf "%-12s %7.1f s  %s\n", name, to - from, "$(2)" }'
 
 help: ## Show what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
 
 run: $(VENV)/.pipeline java ## Simulate sales and run on them; INPUT=PATH: on your own files; SOURCE=kafka: through a broker
 	@case "$$SOURCE:$$INPUT" in \
@@ -27,8 +27,11 @@ run: $(VENV)/.pipeline java ## Simulate sales and run on them; INPUT=PATH: on yo
 kafka: $(VENV)/.pipeline java ## Run a Kafka broker until Ctrl-C, without Docker
 	@$(PYTHON) -m kafka_producer broker run
 
-test: $(VENV)/.dev java ## Run every test
-	@$(PYTHON) -m pytest -q
+test: $(VENV)/.dev java ## Run the tests
+	@$(PYTHON) -m pytest -q -m "not slow"
+
+test-long: $(VENV)/.dev java ## Run the tests that take longer: a cluster, a stream that trains
+	@$(PYTHON) -m pytest -q -m slow
 
 lint: $(VENV)/.dev ## Check style and types
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m mypy

@@ -43,6 +43,7 @@ def start(settings: Settings, app: str = "millstream", own: Mapping[str, str] | 
     log = _log_file(settings)
     with _stderr_to(log):
         spark = _started(builder, log)
+    _without_jars_in_python(spark)
     spark.sparkContext.setLogLevel("WARN")
     # It prints each error to the terminal once more, as JSON.
     logging.getLogger("DataFrameQueryContextLogger").setLevel(logging.CRITICAL)
@@ -117,6 +118,16 @@ def configuration(settings: Settings) -> dict[str, str]:
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.warehouse.dir": str(Path(tempfile.gettempdir()) / "millstream-warehouse"),
     }
+
+
+def _without_jars_in_python(spark: SparkSession) -> None:
+    """Spark offers the packages' jars to Python as modules, and each Python task then reads their directories anew.
+
+    There is no Python in them. Without them a task takes 0.1 s, and not 0.4.
+    """
+    includes = spark.sparkContext._python_includes
+    includes[:] = [name for name in includes if not name.endswith(".jar")]
+    sys.path[:] = [path for path in sys.path if not path.endswith(".jar")]
 
 
 def _jars(settings: Settings) -> dict[str, str]:

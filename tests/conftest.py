@@ -19,7 +19,7 @@ SMALL_SPARK = {
     "master": "local[2]",
     "shuffle_partitions": 2,
     "driver_memory": "2g",
-    "java_options": "-XX:TieredStopAtLevel=1",
+    "java_options": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m",
 }
 
 

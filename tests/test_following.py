@@ -149,6 +149,7 @@ def test_a_topic_made_anew_under_its_old_name_stops_it_in_words(spark, settings,
         following.take_topic(spark, settings)
 
 
+@pytest.mark.slow
 def test_taking_in_does_not_pause_while_a_generation_trains(tmp_path, kafka):
     """As a user runs it: one process follows, trains and publishes; batches go on all the while; SIGTERM ends it."""
     settings = settings_for(tmp_path, source="kafka", kafka=kafka.model_dump())

@@ -112,15 +112,14 @@ def test_the_same_events_settings_and_seed_give_the_same_generation(spark, simul
         assert left.to_pylist() == right.to_pylist(), table
 
 
-def test_new_events_keep_the_ids_that_were_given(spark, tmp_path):
-    settings = settings_for(tmp_path, als={"factors": 2, "iterations": 2}, top_n=3)
-    plain(settings.data_dir / "inbox" / "one.csv", "m,x,1,2026-01-01", "n,x,1,2026-01-02", "m,y,1,2026-01-03")
-    ingestion.take_files(spark, settings, settings.data_dir / "inbox")
-    pipeline.refresh(spark, settings)
-    plain(settings.data_dir / "inbox" / "two.csv", "a,b,1,2026-01-04", "n,y,1,2026-01-05")
+def test_new_events_keep_the_ids_that_were_given(spark, simulated):
+    settings, first = simulated
+    known = {row["user"]: row["userId"] for row in generations.scan(first, generations.USERS).to_pylist()}
+    plain(settings.data_dir / "inbox" / "two.csv", "A,b,1,2026-01-04", "U00001,b,1,2026-01-05", "zoe,b,1,2026-01-05")
     ingestion.take_files(spark, settings, settings.data_dir / "inbox")
     users = generations.scan(pipeline.refresh(spark, settings), generations.USERS).to_pylist()
-    assert {row["user"]: row["userId"] for row in users} == {"m": 0, "n": 1, "a": 2}
+    new = {"A": len(known), "zoe": len(known) + 1}
+    assert {row["user"]: row["userId"] for row in users} == known | new
 
 
 def test_ratings_are_fitted_and_judged_beside_mean_and_biases(spark, tmp_path):
