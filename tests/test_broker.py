@@ -43,6 +43,7 @@ def ended(process):
 
 
 @on_a_broker
+@pytest.mark.slow
 def test_a_broker_that_was_killed_has_all_that_it_had(own_broker):
     assert not broker_.is_running(own_broker)
     process = broker_.start(own_broker)

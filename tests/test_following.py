@@ -80,6 +80,7 @@ def followed(settings, kafka, **changes):
     return settings.model_copy(update={"source": "kafka", "kafka": kafka, "trigger_interval": 0.2} | changes)
 
 
+@pytest.mark.slow
 def test_a_broker_that_dies_and_comes_back_costs_nothing_and_is_two_lines(spark, settings, own_broker):
     process = broker_.start(own_broker)
     produce(own_broker.kafka, 0, 300)

@@ -80,7 +80,7 @@ def judged(spark, folder):
     headers = {file.header: layouts.recognise(file.header, {}) for file in looked_at.good if file.header}
     types = ("view", "purchase", "rate")
     raw = sources.read(spark, looked_at.good, 1)
-    rows = events.judge(raw, headers=headers, event_types=types, now=datetime(2026, 11, 1, tzinfo=UTC)).collect()
+    rows = events.judge(raw, headers=headers, event_types=types, now=datetime.now(UTC)).collect()
     own = ("event_id", "source", "partition", "position", "received_at", "value", "header")
     return {
         (Path(row.partition).stem, row.position): {k: v for k, v in row.asDict(True).items() if k not in own}

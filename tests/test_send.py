@@ -124,6 +124,7 @@ def test_a_message_that_the_broker_does_not_take_is_an_error_with_the_count(kafk
 
 
 @on_a_broker
+@pytest.mark.slow
 def test_a_broker_killed_on_the_way_and_started_again_gets_each_message_once(own_broker):
     process = broker_.start(own_broker)
     said = []
