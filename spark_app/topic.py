@@ -105,7 +105,8 @@ def named(error: Exception, kafka: Kafka, cause: Exception | None = None) -> Top
         return TopicMissingError(f"{where} has no topic {kafka.topic!r}")
     why = f" ({cause})" if cause else ""
     if isinstance(error, (kafka_errors.KafkaTimeoutError, kafka_errors.KafkaConnectionError)):
-        return BrokerAwayError(f"no broker answers at {where}{why}")
+        hint = f"; it may refuse the user {who!r} or the password" if cause and who else ""
+        return BrokerAwayError(f"no broker answers at {where}{why}{hint}")
     return TopicError(f"{where}, topic {kafka.topic!r}: {error}{why}")
 
 
