@@ -111,7 +111,7 @@ def test_spark_reads_a_topic_behind_tls_and_a_login(spark, settings, secured, tm
 @pytest.mark.parametrize("login", [{"password": "canary"}, {"user": "nobody"}], ids=["password", "user"])
 def test_a_wrong_password_is_said_without_showing_it(secured, login):
     # A broker that closes the connection may cut its own refusal short; then the error says that this may be why.
-    with pytest.raises(topic.TopicError, match="refuses? the user") as refusal:
+    with pytest.raises(topic.TopicError, match=r"refuses? the user") as refusal:
         topic.offsets(as_user(secured, **login), timeout=5)
     assert "canary" not in str(refusal.value)
 
