@@ -22,7 +22,7 @@ from spark_app import following, generations, ingestion, ledger, store, tables
 from spark_app.ingestion import Intake, IntakeError
 
 ROOT = Path(__file__).parent.parent
-pytestmark = pytest.mark.kafka
+on_a_broker = pytest.mark.kafka
 
 
 def produce(kafka, first, count):
@@ -80,6 +80,7 @@ def followed(settings, kafka, **changes):
     return settings.model_copy(update={"source": "kafka", "kafka": kafka, "trigger_interval": 0.2} | changes)
 
 
+@on_a_broker
 @pytest.mark.slow
 def test_a_broker_that_dies_and_comes_back_costs_nothing_and_is_two_lines(spark, settings, own_broker):
     process = broker_.start(own_broker)
@@ -98,6 +99,7 @@ def test_a_broker_that_dies_and_comes_back_costs_nothing_and_is_two_lines(spark,
     assert not store.is_cut_short(settings)
 
 
+@on_a_broker
 def test_a_topic_that_is_not_there_yet_is_waited_for(spark, settings, kafka):
     with Followed(spark, followed(settings, kafka)) as stream:
         wait_for(lambda: stream.told)
@@ -106,6 +108,7 @@ def test_a_topic_that_is_not_there_yet_is_waited_for(spark, settings, kafka):
     assert "has no topic" in stream.told[0] and len(stream.told) == 2
 
 
+@on_a_broker
 def test_after_a_lost_checkpoint_it_goes_on_where_the_ledger_ends(spark, settings, kafka):
     settings = followed(settings, kafka)
     produce(kafka, 0, 50)
@@ -117,6 +120,7 @@ def test_after_a_lost_checkpoint_it_goes_on_where_the_ledger_ends(spark, setting
     assert taken(settings) == numbered(60)
 
 
+@on_a_broker
 def test_what_is_sent_twice_counts_once(spark, settings, kafka):
     settings = followed(settings, kafka)
     produce(kafka, 0, 30)
@@ -128,6 +132,7 @@ def test_what_is_sent_twice_counts_once(spark, settings, kafka):
     assert taken(settings) == numbered(40)
 
 
+@on_a_broker
 def test_offsets_that_expired_before_they_were_taken_stop_it_in_words(spark, settings, kafka):
     settings = followed(settings, kafka)
     produce(kafka, 0, 100)
@@ -142,6 +147,7 @@ def test_offsets_that_expired_before_they_were_taken_stop_it_in_words(spark, set
         following.take_topic(spark, settings)
 
 
+@on_a_broker
 def test_a_topic_made_anew_under_its_old_name_stops_it_in_words(spark, settings, kafka):
     settings = followed(settings, kafka)
     produce(kafka, 0, 10)
@@ -150,12 +156,14 @@ def test_a_topic_made_anew_under_its_old_name_stops_it_in_words(spark, settings,
         following.take_topic(spark, settings)
 
 
+@on_a_broker
 @pytest.mark.slow
 def test_taking_in_does_not_pause_while_a_generation_trains(tmp_path, kafka):
     """As a user runs it: one process follows, trains and publishes; batches go on all the while; SIGTERM ends it."""
     settings = settings_for(tmp_path, source="kafka", kafka=kafka.model_dump())
     produce(kafka, 0, 1200)
-    process = following_process(tmp_path, kafka)
+    address = {"MILLSTREAM_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers, "MILLSTREAM_KAFKA__TOPIC": kafka.topic}
+    process = following_process(tmp_path, "run", "--source", "kafka", **address)
     try:
         sent = keep_producing(kafka, 1200, until=lambda: generations.published(settings) is not None)
         wait_for(lambda: (tmp_path / "results" / "top_products.png").exists())
@@ -177,13 +185,38 @@ def test_taking_in_does_not_pause_while_a_generation_trains(tmp_path, kafka):
     assert max(gaps) < 0.5 * (seconds["evaluate"] + seconds["train"]), (gaps, seconds)
 
 
-def following_process(home, kafka):
-    settings = {"MILLSTREAM_ALS__FACTORS": "8", "MILLSTREAM_KAFKA__TOPIC": kafka.topic}
-    settings |= {"MILLSTREAM_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers, "PYTHONPATH": str(ROOT)}
-    settings |= {f"MILLSTREAM_SPARK__{name.upper()}": str(value) for name, value in SMALL_SPARK.items()}
+@pytest.mark.slow
+def test_one_process_takes_in_and_another_trains_and_they_share_the_tables_alone(tmp_path):
+    settings = settings_for(tmp_path)
+    inbox = settings.data_dir / "inbox"
+    inbox.mkdir(parents=True)
+    ingesting, training = (following_process(tmp_path, verb) for verb in ("ingest", "train"))
+    try:
+        rows = [f"u{n % 40},p{n * 7 % 25},1,2026-01-{1 + n % 28:02d}" for n in range(1500)]
+        hidden = tmp_path / "sales.csv"
+        hidden.write_text("user,product,quantity,timestamp\n" + "\n".join(rows) + "\n")
+        hidden.rename(inbox / "sales.csv")
+        wait_for(lambda: (tmp_path / "results" / "top_products.png").exists(), 240)
+    finally:
+        said = [ended(process) for process in (training, ingesting)]
+    assert [code for code, _ in said] == [0, 0], said
+    assert ledger.counts(settings).accepted == 1500
+    assert "1,500 taken" in said[1][1] and "is published" in said[0][1]
+
+
+def ended(process):
+    """What a process says to SIGTERM: (exit code, all its words)."""
+    process.send_signal(signal.SIGTERM)
+    words, _ = process.communicate(timeout=30)
+    return process.returncode, words
+
+
+def following_process(home, *words, **environment):
+    environment |= {"MILLSTREAM_ALS__FACTORS": "8", "PYTHONPATH": str(ROOT)}
+    environment |= {f"MILLSTREAM_SPARK__{name.upper()}": str(value) for name, value in SMALL_SPARK.items()}
     return subprocess.Popen(
-        [sys.executable, "-m", "spark_app", "run", "--follow", "--source", "kafka"],
-        cwd=home, env=os.environ | settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        [sys.executable, "-m", "spark_app", *words, "--follow"],
+        cwd=home, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
 
 

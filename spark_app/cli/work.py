@@ -47,6 +47,7 @@ def run(
 
     Example: python -m spark_app run --input sales.csv --results results
     """
+    _refuse_both(now, follow)
     settings = load(source=source, results_dir=results)
     if follow:
         with _working(settings, "run", verbose) as spark:
@@ -101,6 +102,7 @@ def train(now: Now = False, follow: Follow = False, verbose: Verbose = False) ->
 
     Example: python -m spark_app train --now
     """
+    _refuse_both(now, follow)
     settings = load()
     if follow:
         with _working(settings, "train", verbose) as spark:
@@ -206,6 +208,11 @@ def _published(settings: Settings) -> Generation:
     if published is None:
         raise generations.NoGenerationError("nothing is published yet; `run` or `train` comes first")
     return published
+
+
+def _refuse_both(now: bool, follow: bool) -> None:
+    if now and follow:
+        raise typer.BadParameter("--now trains once and --follow when enough is new: give one of them")
 
 
 def _paths(settings: Settings, inputs: list[Path] | None) -> list[Path]:
