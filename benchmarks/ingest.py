@@ -102,7 +102,7 @@ def throughput(spark: SparkSession, settings: Settings, asked: argparse.Namespac
                 begun = time.perf_counter()
                 way()
                 seconds[name].append(time.perf_counter() - begun)
-            thirds = [max(part) >> 20 for part in np.array_split(seen, 3)]
+            thirds = [int(max(part)) >> 20 for part in np.array_split(seen, 3)]
             print(f"  {name}: {seconds[name][-1]:.1f} s, memory at most {thirds} MiB by thirds of it")
     rates = {name: count / median(taken) for name, taken in seconds.items()}
     for name, rate in rates.items():

@@ -80,7 +80,7 @@ def test_an_empty_data_folder_is_no_error(tmp_path, verb):
         (["run", "--input", "nowhere.csv"], {}, 1, "nowhere.csv does not exist"),
         (["ingest", "--dry-run", "nowhere.csv"], {}, 1, "nowhere.csv does not exist"),
         (["generations", "show", "nope"], {}, 1, "no generation 'nope'"),
-        (["train", "--now", "--follow"], {}, 2, "give one of them"),
+        (["train", "--now", "--follow"], {}, 2, "does not go with"),
         (["export"], {}, 1, "nothing is published yet"),
         (["draw"], {}, 1, "results"),
         (["status"], {"MILLSTREAM_FAILPOINT": "nowhere:1", "MILLSTREAM_UNDER_TEST": "true"}, 0, ""),

@@ -212,7 +212,7 @@ def _published(settings: Settings) -> Generation:
 
 def _refuse_both(now: bool, follow: bool) -> None:
     if now and follow:
-        raise typer.BadParameter("--now trains once and --follow when enough is new: give one of them")
+        raise typer.BadParameter("--now does not go with --follow")
 
 
 def _paths(settings: Settings, inputs: list[Path] | None) -> list[Path]:
