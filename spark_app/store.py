@@ -5,8 +5,7 @@ When the tables hold more than the ledger says, a batch was cut short: its recor
 place (source, partition, position), counted, and not written a second time. So a checkpoint may be lost without loss.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
@@ -58,21 +57,9 @@ class Memory:
     version: int | None = None
     turn: Lock = field(default_factory=Lock)
 
-    def begin(self, settings: Settings, ids: Callable[[], Hashes]) -> None:
-        """Be up to date, and know nothing for certain until `end`; `ids` gives the hashes of the event table."""
-        if self.version != tables.version(settings):
-            self.ids = EventIds(ids())
-        self.version = None
-
-    def end(self, settings: Settings, taken: Hashes) -> None:
-        """A batch with these ids is whole."""
-        self.ids.add(taken)
-        self.version = tables.version(settings)
-
-
-def is_fresh(memory: Memory, settings: Settings) -> bool:
-    """Whether this process itself brought the tables to where they are."""
-    return memory.version is not None and memory.version == tables.version(settings)
+    def is_fresh(self, settings: Settings) -> bool:
+        """Whether this process itself brought the tables to where they are."""
+        return self.version is not None and self.version == tables.version(settings)
 
 
 def add(
@@ -96,15 +83,23 @@ def add(
 def _add(
     judged: DataFrame, settings: Settings, batch: BatchId, files: Mapping[str, Mapping[str, Any]], memory: Memory
 ) -> Counts:
-    cut_short = not is_fresh(memory, settings) and is_cut_short(settings)
-    memory.begin(settings, lambda: _hashes(judged.sparkSession, settings))
-    with _persisted(_marked(judged, settings, cut_short=cut_short)) as marked:
+    fresh = memory.is_fresh(settings)
+    cut_short = not fresh and is_cut_short(settings)
+    if not fresh:
+        memory.ids = EventIds(_hashes(judged.sparkSession, settings))
+    # Until the batch is whole nothing is certain.
+    memory.version = None
+    marked = _marked(judged, settings, cut_short=cut_short).persist()
+    try:
         tally = _tally(marked)
         hashes = np.array([number for part in tally for number in part.pop("hashes")], np.int64)
         doubles = _doubles(marked, settings, memory.ids.suspects(hashes))
         placed, tally = _placed(marked, doubles), ledger.moved(tally, doubles)
         counts = _write(placed, tally, settings, None if cut_short else batch, files)
-    memory.end(settings, hashes)
+    finally:
+        marked.unpersist()
+    memory.ids.add(hashes)
+    memory.version = tables.version(settings)
     return counts
 
 
@@ -199,24 +194,13 @@ def _placed(marked: DataFrame, doubles: Sequence[Place]) -> DataFrame:
     places = pd.DataFrame(doubles, columns=_PLACE).assign(double=True)
     schema = "source STRING, partition STRING, position BIGINT, double BOOLEAN"
     joined = marked.join(F.broadcast(marked.sparkSession.createDataFrame(places, schema)), _PLACE, "left")
-    return joined.withColumn("state", F.when(F.col("double"), ledger.DUPLICATE).otherwise(F.col("state"))).drop(
-        "double"
-    )
-
-
-@contextmanager
-def _persisted(rows: DataFrame) -> Iterator[DataFrame]:
-    held = rows.persist()
-    try:
-        yield held
-    finally:
-        held.unpersist()
+    state = F.when(F.col("double"), ledger.DUPLICATE).otherwise(F.col("state"))
+    return joined.withColumn("state", state).drop("double")
 
 
 def _events(placed: DataFrame) -> DataFrame:
-    return placed.filter(F.col("reason").isNull() & (F.col("state") == ledger.NEW)).select(
-        *schemas.names(schemas.EVENT)
-    )
+    sound = placed.filter(F.col("reason").isNull() & (F.col("state") == ledger.NEW))
+    return sound.select(*schemas.names(schemas.EVENT))
 
 
 def _rejected(placed: DataFrame) -> DataFrame:

@@ -1,7 +1,6 @@
 """Wiring of training and judging: events of one table version in, a judged model that knows all of them out."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -137,7 +136,8 @@ def _judge_lists(
     learned: Learned, before: DataFrame, held_out: DataFrame, ids: Index, settings: Settings
 ) -> dict[str, Metrics]:
     """Metrics of the model's lists and of popularity's, for the same users."""
-    with _persisted(evaluation.relevant(before, held_out, settings.weights)) as relevant:
+    relevant = evaluation.relevant(before, held_out, settings.weights).persist()
+    try:
         users = relevant.select("user").distinct().join(ids.users, "user")
         ours = lists(learned, users, ids, n=JUDGED_AT, explain=False)
         baseline = _listed(learned.popular, users, learned.met, ids, n=JUDGED_AT, explain=False)
@@ -150,6 +150,8 @@ def _judge_lists(
             seed=settings.seed,
             k=JUDGED_AT,
         )
+    finally:
+        relevant.unpersist()
 
 
 def _held_out_pairs(before: DataFrame, held_out: DataFrame, ids: Index, settings: Settings) -> DataFrame:
@@ -204,15 +206,6 @@ def _missing(model: Model, strengths: DataFrame) -> bool:
 
 def _with_ids(rows: DataFrame, ids: Index) -> DataFrame:
     return rows.join(ids.users, "user").join(F.broadcast(ids.products), "product")
-
-
-@contextmanager
-def _persisted(rows: DataFrame) -> Iterator[DataFrame]:
-    held = rows.persist()
-    try:
-        yield held
-    finally:
-        held.unpersist()
 
 
 def counts(learned: Learned, ids: Index) -> Mapping[str, int]:
