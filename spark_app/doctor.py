@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spark_app import java, session
-from spark_app.settings import Settings
+from spark_app.settings import Settings, size_in_bytes
 
 GIGABYTE = 1 << 30
 LEAST_FREE = 2 * GIGABYTE
@@ -56,7 +56,7 @@ def _java() -> Finding:
 def _memory(settings: Settings) -> Finding:
     """The driver's heap has to fit beside Python's own needs."""
     whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    heap = _bytes(settings.spark.driver_memory)
+    heap = size_in_bytes(settings.spark.driver_memory)
     remedy = f"lower MILLSTREAM_SPARK__DRIVER_MEMORY ({settings.spark.driver_memory})"
     return Finding("memory", heap <= 0.8 * whole, f"{whole / GIGABYTE:.1f} GiB", remedy)
 
@@ -118,7 +118,3 @@ def _tried(name: str, action: Callable[[], str], remedy: str) -> Finding:
         return Finding(name, True, action())
     except (OSError, ValueError, RuntimeError) as error:
         return Finding(name, False, str(error), remedy)
-
-
-def _bytes(size: str) -> int:
-    return int(size[:-1]) * {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}[size[-1].lower()]

@@ -190,5 +190,4 @@ def _age(settings: Settings) -> float:
     newest = generations.newest(settings)
     if newest is None:
         return float("inf")
-    made = datetime.fromisoformat(newest.manifest["created_at"])
-    return (datetime.now(UTC) - made).total_seconds()
+    return (datetime.now(UTC) - newest.made_at).total_seconds()

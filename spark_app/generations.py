@@ -44,6 +44,11 @@ class Generation(NamedTuple):
         return _json(self.folder / MANIFEST)
 
     @property
+    def made_at(self) -> datetime:
+        """When it was finished, in UTC."""
+        return datetime.fromisoformat(self.manifest["created_at"])
+
+    @property
     def metrics(self) -> dict[str, Any]:
         """What metrics.json says."""
         return _json(self.folder / METRICS)

@@ -14,7 +14,7 @@ from pyspark.sql.streaming import StreamingQuery
 
 from spark_app import events, layouts, ledger, records, session, sources, store
 from spark_app import topic as topic_
-from spark_app.settings import Settings
+from spark_app.settings import Settings, size_in_bytes
 
 
 class IntakeError(RuntimeError):
@@ -30,14 +30,12 @@ class Intake:
     duplicates: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
     files: int = 0
-    batches: int = 0
     refused: list[sources.Refusal] = field(default_factory=list)
     passed_over: list[str] = field(default_factory=list)
     memory: store.Memory = field(default_factory=store.Memory)
 
     def count(self, taken: ledger.Counts) -> None:
         """Add what a batch took."""
-        self.batches += 1
         self.read += taken.read
         self.accepted += taken.accepted
         self.duplicates += taken.duplicates
@@ -47,7 +45,6 @@ class Intake:
     def add(self, other: "Intake") -> None:
         """Add what another input gave."""
         self.count(ledger.Counts(other.read, other.accepted, other.duplicates, other.rejected))
-        self.batches += other.batches - 1
         self.files += other.files
         self.refused += other.refused
         self.passed_over += other.passed_over
@@ -106,7 +103,7 @@ def files(spark: SparkSession, settings: Settings, path: Path, intake: Intake, s
         intake.files += len(looked_at.good)
         if looked_at.refused:
             _refused_mark(checkpoint).touch()
-        for portion in sources.in_portions(looked_at.good, _bytes(settings.max_bytes_per_trigger)):
+        for portion in sources.in_portions(looked_at.good, size_in_bytes(settings.max_bytes_per_trigger)):
             facts = {file.partition: _ledger_facts(file) for file in portion}
             judged = _judged_files(spark, settings, portion)
             intake.count(store.add(judged, settings, batch.of(facts), files=facts, memory=intake.memory))
@@ -118,14 +115,14 @@ def files(spark: SparkSession, settings: Settings, path: Path, intake: Intake, s
 
 def topic(spark: SparkSession, settings: Settings, intake: Intake, seen: Seen | None = None) -> Inlet:
     """The topic of the settings; what comes of its batches is added to `intake`."""
-    name = f"kafka:{settings.kafka.topic}"
+    name = settings.kafka.source
 
     def stream() -> DataFrame:
         # Judged as a stream: the plan is made once, and not for each batch.
         return _judged(sources.kafka(spark, settings, _beginning(settings)), settings, {})
 
     def take(judged: DataFrame, batch: ledger.BatchId) -> None:
-        new = judged if store.is_fresh(intake.memory, settings) else _not_taken(judged, settings)
+        new = judged if intake.memory.is_fresh(settings) else _not_taken(judged, settings)
         intake.count(store.add(new, settings, batch, memory=intake.memory))
         if seen:
             seen(new)
@@ -182,7 +179,7 @@ def _beginning(settings: Settings) -> dict[int, int]:
     IntakeError when offsets that were not taken are gone. TopicError when the topic cannot be read.
     """
     there = topic_.offsets(settings.kafka)
-    taken = ledger.next_positions(settings, f"kafka:{settings.kafka.topic}")
+    taken = ledger.next_positions(settings, settings.kafka.source)
     for partition, first in sorted((int(name), first) for name, first in taken.items()):
         earliest, end = there.get(partition, (0, 0))
         if end < first:
@@ -212,7 +209,7 @@ def _expired(name: str, partition: int, first: int, earliest: int) -> str:
 
 def _not_taken(raw: DataFrame, settings: Settings) -> DataFrame:
     """Without the offsets that the ledger has already, as after a crash between the ledger and the checkpoint."""
-    first = ledger.next_positions(settings, f"kafka:{settings.kafka.topic}")
+    first = ledger.next_positions(settings, settings.kafka.source)
     if not first:
         return raw
     known = F.create_map(*[F.lit(value) for pair in first.items() for value in pair])
@@ -265,12 +262,6 @@ def _forget_refused(checkpoint: Path) -> None:
 
 def _ledger_facts(file: sources.File) -> dict[str, object]:
     return {"bytes": file.bytes, "modified_at": file.modified_at, "sha256": file.sha256}
-
-
-def _bytes(size: str) -> int:
-    """Such as 256m."""
-    digits = size.rstrip("kmgKMG")
-    return int(digits) << {"": 0, "k": 10, "m": 20, "g": 30}[size[len(digits) :].lower()]
 
 
 def _layout_name(file: sources.File, settings: Settings) -> str:

@@ -43,6 +43,11 @@ class Kafka(BaseModel):
     max_offsets_per_trigger: int = Field(500_000, ge=1, description="records in one micro-batch at the most")
     security: Security = Security()
 
+    @property
+    def source(self) -> str:
+        """What the topic is called in the tables."""
+        return f"kafka:{self.topic}"
+
 
 class Als(BaseModel):
     """Implicit feedback (Hu, Koren, Volinsky 2008) as Spark MLlib fits it."""
@@ -156,6 +161,12 @@ def load(**overrides: Any) -> Settings:
         if type(error).__name__ != "SettingsError":
             raise
         raise WrongSettingError(f"{_unreadable(error)}: expected JSON") from None
+
+
+def size_in_bytes(size: str) -> int:
+    """Of a setting such as 256m; k, m and g are powers of 1,024."""
+    digits = size.rstrip("kmgKMG")
+    return int(digits) << {"": 0, "k": 10, "m": 20, "g": 30}[size[len(digits) :].lower()]
 
 
 def listed(settings: Settings) -> list[tuple[str, str, str, str, str]]:

@@ -53,7 +53,7 @@ def _lag(settings: Settings) -> dict[str, Any]:
         inbox = settings.data_dir / "inbox"
         waiting = ingestion.waiting(settings, inbox) if inbox.exists() else None
         return {"files": len(waiting.good) if waiting else 0, "refused": len(waiting.refused) if waiting else 0}
-    taken = ledger.next_positions(settings, f"kafka:{settings.kafka.topic}")
+    taken = ledger.next_positions(settings, settings.kafka.source)
     try:
         there = topic.offsets(settings.kafka)
     except topic.TopicError as error:
@@ -70,5 +70,4 @@ def _described(batch: Batch) -> dict[str, Any]:
 def _age(published: Generation | None, now: datetime) -> int | None:
     if published is None:
         return None
-    made = datetime.fromisoformat(published.manifest["created_at"])
-    return round((now - made).total_seconds())
+    return round((now - published.made_at).total_seconds())
