@@ -44,6 +44,11 @@ def phase(name: str) -> Iterator[Phase]:
     structlog.get_logger().info("phase", name=name, seconds=round(step.seconds, 3), result=step.text)
 
 
+def plain(value: object) -> str:
+    """Text that Rich must not read as markup."""
+    return str(value).replace("[", "\\[")
+
+
 def note(text: str) -> None:
     """One line on stdout."""
     console.print(text, markup=False)

@@ -34,7 +34,7 @@ def settings(
         return
     table = Table("setting", "value", "default", "from", "meaning")
     for row in rows:
-        table.add_row(*(cell.replace("[", "\\[") for cell in row))
+        table.add_row(*map(progress.plain, row))
     progress.console.print(table)
 
 

@@ -95,8 +95,7 @@ class _Report:
     def tell(self) -> None:
         """One line if anything was taken since the last one, and one for each file that was refused."""
         new, seconds = self.intake.read - self.read, time.monotonic() - self.told_at
-        for refusal in self.intake.refused[self.refused :]:
-            progress.warn(f"refused {refusal.path}: {refusal.reason}")
+        summary.warn_of_refused(self.intake.refused[self.refused :])
         if new:
             due = summary.due_in_words(pipeline.due(self.settings))
             progress.note(f"{new:,} taken, {new / seconds:,.0f}/s; {summary.taken(self.intake)}; {due}")

@@ -48,7 +48,7 @@ def recommend(user: Annotated[str, typer.Argument(help="The shop's own id of a u
     for row in rows.to_pylist():
         reasons = ", ".join(names.get(product) or product for product in row["because"] or []) or "-"
         name = names.get(row["product"]) or ""
-        table.add_row(*map(_plain, (row["rank"], row["product"], name, f"{row['score']:.4f}", reasons)))
+        table.add_row(*map(progress.plain, (row["rank"], row["product"], name, f"{row['score']:.4f}", reasons)))
     progress.console.print(table)
     progress.console.print(f"source {source}, generation {published.id}", markup=False)
 
@@ -71,7 +71,7 @@ def graph(top: Annotated[int, typer.Option("--top", min=1, help="Communities sho
         of_it = products.filter(pc.field("community") == community)
         members = pc.sum(pc.equal(vertices["community"], community)).as_py()
         hubs = of_it.sort_by([("degree", "descending"), ("id", "ascending")])["label"].to_pylist()[:3]
-        table.add_row(*map(_plain, (community, members - of_it.num_rows, of_it.num_rows, "; ".join(hubs))))
+        table.add_row(*map(progress.plain, (community, members - of_it.num_rows, of_it.num_rows, "; ".join(hubs))))
     progress.console.print(table)
 
 
@@ -121,7 +121,7 @@ def list_quarantine() -> None:
     groups = rejected.group_by(["reason", "source"]).aggregate([([], "count_all")])
     table = Table("reason", "source", "records")
     for row in groups.sort_by([("count_all", "descending"), ("reason", "ascending")]).to_pylist():
-        table.add_row(row["reason"], _plain(row["source"]), f"{row['count_all']:,}")
+        table.add_row(row["reason"], progress.plain(row["source"]), f"{row['count_all']:,}")
     progress.console.print(table if table.row_count else "nothing is in quarantine")
 
 
@@ -177,8 +177,3 @@ def _names(published: Generation) -> dict[str, str | None]:
 
 def _number(value: Any) -> str:
     return f"{value:.4f}" if isinstance(value, float) else "-"
-
-
-def _plain(value: Any) -> str:
-    """Text that Rich must not read as markup."""
-    return str(value).replace("[", "\\[")

@@ -64,7 +64,7 @@ def _json(settings: Settings) -> str:
 def _drawn(found: Mapping[str, Any]) -> Group:
     table = Table("what", "value", show_header=False)
     for name, value in (_rows(found)).items():
-        table.add_row(name, _plain(value))
+        table.add_row(name, progress.plain(value))
     parts: list[Any] = [table]
     if found["last_batches"]:
         parts.append(_batches(found["last_batches"]))
@@ -115,7 +115,9 @@ def _batches(batches: list[Mapping[str, Any]]) -> Table:
     for batch in batches:
         rejected = sum(batch["rejected"].values())
         numbers = (batch["partitions"], batch["read"], batch["accepted"], batch["duplicates"], rejected)
-        table.add_row(batch["taken_at"][:19].replace("T", " "), _plain(batch["source"]), *(f"{n:,}" for n in numbers))
+        table.add_row(
+            batch["taken_at"][:19].replace("T", " "), progress.plain(batch["source"]), *(f"{n:,}" for n in numbers)
+        )
     return table
 
 
@@ -128,8 +130,3 @@ def _span(seconds: int | None) -> str:
     days, hours = divmod(hours, 24)
     parts = [(days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")]
     return " ".join([f"{number} {unit}" for number, unit in parts if number][:2]) or "0 s"
-
-
-def _plain(value: Any) -> str:
-    """Text that Rich must not read as markup."""
-    return str(value).replace("[", "\\[")

@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from spark_app.generations import Generation
 from spark_app.ingestion import Intake, Preview
 from spark_app.pipeline import Due
 from spark_app.settings import PREFIX, Settings, listed
+from spark_app.sources import Refusal
 
 _METRICS = {
     "ndcg_at_10": "NDCG@10",
@@ -90,12 +91,17 @@ def taken(intake: Intake) -> str:
 
 def warn_of(intake: Intake) -> None:
     """One line for each file that was refused, and one for those that were passed over."""
-    for refusal in intake.refused:
-        progress.warn(f"refused {refusal.path}: {refusal.reason}")
+    warn_of_refused(intake.refused)
     if intake.passed_over:
         names = ", ".join(Path(path).name for path in intake.passed_over[:5])
         more = f" and {len(intake.passed_over) - 5} more" if len(intake.passed_over) > 5 else ""
         progress.warn(f"passed over {names}{more}: neither .csv nor .json, .jsonl, .ndjson (.gz allowed)")
+
+
+def warn_of_refused(refused: Sequence[Refusal]) -> None:
+    """One line for each."""
+    for refusal in refused:
+        progress.warn(f"refused {refusal.path}: {refusal.reason}")
 
 
 def not_due(due: Due) -> str:
