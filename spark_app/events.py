@@ -4,6 +4,8 @@ JSON is read as a VARIANT, which is strict where `from_json` is not (duplicate k
 text), and CSV by its layout; both become the same struct of texts, and the rules are applied to that.
 """
 
+import functools
+import operator
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -18,20 +20,27 @@ from spark_app import layouts, rules, schemas
 _END = secrets.token_hex(16)
 # Stands for a JSON value of the wrong type; no rule lets it pass.
 _WRONG = "\0"
-_ID_KINDS = r"^(STRING|BIGINT|DECIMAL\(\d+,0\)|VOID)$"
-_NUMBER_KINDS = r"^(BIGINT|DOUBLE|FLOAT|DECIMAL\(.*\)|VOID)$"
-_TIME_KINDS = r"^(STRING|BIGINT|DOUBLE|FLOAT|DECIMAL\(.*\)|VOID)$"
+# What a JSON value may be, by the names that Spark has for the types of a VARIANT, as patterns of LIKE.
+_ID_KINDS = ("STRING", "BIGINT", "VOID", "DECIMAL(%,0)")
+_NUMBER_KINDS = ("BIGINT", "DOUBLE", "FLOAT", "VOID", "DECIMAL(%)")
+_TIME_KINDS = ("STRING", *_NUMBER_KINDS)
+_TEXT_KINDS = ("STRING", "VOID")
 _KINDS = {
     "user": _ID_KINDS,
     "product": _ID_KINDS,
     "event_id": _ID_KINDS,
-    "event_type": "^(STRING|VOID)$",
+    "event_type": _TEXT_KINDS,
     "quantity": _NUMBER_KINDS,
     "rating": _NUMBER_KINDS,
     "price": _NUMBER_KINDS,
     "total_price": _NUMBER_KINDS,
     "timestamp": _TIME_KINDS,
 }
+
+# The CANDIDATE with those still as they were.
+_FIELDS = functools.reduce(
+    lambda ddl, name: ddl.replace(f"{name}: STRING", f"{name}: VARIANT", 1), _KINDS, layouts.CANDIDATE
+)
 
 
 def judge(
@@ -65,14 +74,15 @@ def _read_json(raw: DataFrame) -> DataFrame:
     document = F.expr(f"try_parse_json(concat('[', CAST(value AS STRING), ',\"{_END}\"]'))")
     single = F.expr("try_variant_get(_json, '$[1]', 'string')") == _END
     # Null for anything but an object.
-    fields = F.expr(f"try_variant_get(_json, '$[0]', '{layouts.CANDIDATE}')")
+    fields = F.expr(f"try_variant_get(_json, '$[0]', '{_FIELDS}')")
     return (
         raw.withColumn("_json", F.when(F.col("header").isNull() & _is_text() & whole_text, document))
-        # A column of its own: within the branches below it would be made again for each field.
+        # Columns of their own: within the branches below they would be made again for each field.
         .withColumn("_fields", F.when(single, fields))
+        .select("*", *[F.expr(f"schema_of_variant(_fields.{name})").alias(f"_kind_{name}") for name in _KINDS])
         .withColumn("event", F.when(F.col("_fields").isNotNull(), _candidate_of_json()))
         .withColumn("malformed", F.when(_is_too_large(), "too_large").when(F.col("_fields").isNull(), "not_json"))
-        .drop("_json", "_fields")
+        .drop("_json", "_fields", *[f"_kind_{name}" for name in _KINDS])
     )
 
 
@@ -80,10 +90,11 @@ def _candidate_of_json() -> Column:
     """The object's fields as text; one of the wrong type becomes a text that its rule refuses."""
     fields = []
     for name in (*layouts.TEXT_FIELDS, "product_data", "customer_data", "properties"):
-        field = F.col("_fields")[name]
+        field = F.col(f"_fields.{name}")
         if name in _KINDS:
-            kind = F.expr(f"schema_of_variant(try_variant_get(_json, '$[0].{name}', 'variant'))")
-            field = F.when(kind.rlike(_KINDS[name]), field).when(kind.isNotNull(), F.lit(_WRONG))
+            kind, text = F.col(f"_kind_{name}"), F.expr(f"try_variant_get(_fields.{name}, '$', 'string')")
+            right = functools.reduce(operator.or_, map(kind.like, _KINDS[name]))
+            field = F.when(right, text).when(kind.isNotNull(), F.lit(_WRONG))
         fields.append(field.alias(name))
     return F.struct(*fields)
 

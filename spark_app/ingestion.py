@@ -15,6 +15,7 @@ from pyspark.sql.streaming import StreamingQuery
 from spark_app import events, layouts, ledger, records, session, sources, store
 from spark_app import topic as topic_
 from spark_app.settings import Settings, size_in_bytes
+from spark_app.tables import BatchId
 
 
 class IntakeError(RuntimeError):
@@ -73,7 +74,7 @@ class Inlet(NamedTuple):
     name: str
     stream: Callable[[], DataFrame]
     checkpoint: Path
-    take: Callable[[DataFrame, ledger.BatchId], None]
+    take: Callable[[DataFrame, BatchId], None]
 
 
 def take_files(spark: SparkSession, settings: Settings, path: Path, seen: Seen | None = None) -> Intake:
@@ -94,7 +95,7 @@ def files(spark: SparkSession, settings: Settings, path: Path, intake: Intake, s
     checkpoint = _checkpoint(settings, str(path.absolute()))
     _forget_refused(checkpoint)
 
-    def take(names: DataFrame, batch: ledger.BatchId) -> None:
+    def take(names: DataFrame, batch: BatchId) -> None:
         offered = [sources.local(row.path) for row in names.collect()]
         new = [name for name in offered if _partition(name, settings) not in taken]
         looked_at = _look_at(settings, new, _taken(settings), named=path.is_file())
@@ -121,7 +122,7 @@ def topic(spark: SparkSession, settings: Settings, intake: Intake, seen: Seen | 
         # Judged as a stream: the plan is made once, and not for each batch.
         return _judged(sources.kafka(spark, settings, _beginning(settings)), settings, {})
 
-    def take(judged: DataFrame, batch: ledger.BatchId) -> None:
+    def take(judged: DataFrame, batch: BatchId) -> None:
         new = judged if intake.memory.is_fresh(settings) else _not_taken(judged, settings)
         intake.count(store.add(new, settings, batch, memory=intake.memory))
         if seen:
@@ -222,7 +223,7 @@ def started(inlet: Inlet, failures: list[Exception], trigger: Mapping[str, Any])
     def each(rows: DataFrame, number: int) -> None:
         query_id = rows.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId")
         try:
-            inlet.take(rows, ledger.BatchId(str(query_id), number))
+            inlet.take(rows, BatchId(str(query_id), number))
         except Exception as error:
             failures.append(error)
             raise

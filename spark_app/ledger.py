@@ -6,20 +6,16 @@ A row says that its records are taken; with it, a checkpoint may be lost. read =
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 from spark_app import records, rules, schemas, tables
 from spark_app.settings import Settings
-from spark_app.tables import BATCHES
+from spark_app.tables import BATCHES, BatchId
 
 NEW, KEPT, DUPLICATE = "new", "kept", "duplicate"
-# Each batch adds a small file; so many become one.
-COMPACTED_AFTER = 64
 _TEXT, _NUMBER, _TIME = pa.string(), pa.int64(), pa.timestamp("us", "UTC")
 _KINDS = {"source": _TEXT, "partition": _TEXT, "sha256": _TEXT, "modified_at": _TIME, "taken_at": _TIME}
 _KINDS["rejected"] = pa.map_(_TEXT, _NUMBER)
@@ -27,18 +23,6 @@ _SCHEMA = pa.schema([(name, _KINDS.get(name, _NUMBER)) for name in schemas.names
 
 # Of each partition, reason and state: how many records, and the bounds of their positions.
 Tally = list[dict[str, Any]]
-
-
-class BatchId(NamedTuple):
-    """Names a micro-batch: the same after a restart, so that a write that was made is not made again."""
-
-    query: str
-    number: int
-
-    def of(self, partitions: Iterable[str]) -> "BatchId":
-        """Names a part of it, by what is in it."""
-        content = "\n".join(partitions)
-        return BatchId(f"{self.query}:{sha256(content.encode()).hexdigest()[:16]}", self.number)
 
 
 class Counts(NamedTuple):
@@ -105,12 +89,8 @@ def account(settings: Settings, tally: Tally, files: Mapping[str, Mapping[str, A
     `files` gives bytes, modified_at and sha256 by partition; a file without records has a row too.
     """
     rows = _rows(tally, files, tables.version(settings))
-    if rows and not (batch and tables.last_batch(settings, BATCHES, batch.query) >= batch.number):
-        named = [Transaction(batch.query, batch.number)] if batch else []
-        properties = CommitProperties(app_transactions=named)
-        table = pa.Table.from_pylist(rows, _SCHEMA)
-        write_deltalake(tables.path(settings, BATCHES), table, mode="append", commit_properties=properties)
-        _compact(settings)
+    if rows:
+        tables.append(settings, BATCHES, pa.Table.from_pylist(rows, _SCHEMA), batch)
     return _summed(rows)
 
 
@@ -172,10 +152,3 @@ def _read(settings: Settings, columns: list[str]) -> pa.Table:
     if not tables.exists(settings, BATCHES):
         return _SCHEMA.empty_table().select(columns)
     return tables.scan(settings, BATCHES, columns)
-
-
-def _compact(settings: Settings) -> None:
-    """Make one file of many small ones; readers of an older version keep theirs."""
-    table = DeltaTable(tables.path(settings, BATCHES))
-    if len(table.file_uris()) > COMPACTED_AFTER:
-        table.optimize.compact()

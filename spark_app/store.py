@@ -5,7 +5,7 @@ When the tables hold more than the ledger says, a batch was cut short: its recor
 place (source, partition, position), counted, and not written a second time. So a checkpoint may be lost without loss.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
@@ -20,14 +20,16 @@ from pyspark.sql import functions as F
 
 from spark_app import failpoints, ledger, schemas, tables
 from spark_app.event_ids import EventIds, Hashes
-from spark_app.ledger import BatchId, Counts, Tally
+from spark_app.ledger import Counts, Tally
 from spark_app.settings import Settings
-from spark_app.tables import BATCHES, EVENTS, QUARANTINE
+from spark_app.tables import BATCHES, EVENTS, QUARANTINE, BatchId
 
 Place = tuple[str, str, int]
 
 _SCHEMAS = {EVENTS: schemas.EVENT, QUARANTINE: schemas.QUARANTINE, BATCHES: schemas.BATCH}
 _PLACE = ["source", "partition", "position"]
+# So many rows are brought here and added by this process: a write by Spark costs half a second however few they are.
+_FEW = 20_000
 
 
 def read(spark: SparkSession, settings: Settings, name: str, version: int | None = None) -> DataFrame:
@@ -107,18 +109,24 @@ def _write(
     placed: DataFrame, tally: Tally, settings: Settings, batch: BatchId | None, files: Mapping[str, Mapping[str, Any]]
 ) -> Counts:
     """Events, then quarantine, then the ledger: what the ledger does not count is found again after a crash."""
-    new = [part for part in tally if part["state"] == ledger.NEW]
     failpoints.reach("before_write")
-    if any(part["reason"] is None for part in new):
-        _append(_events(placed), settings, EVENTS, batch)
+    if accepted := _new(tally, lambda reason: reason is None):
+        _append(_events(placed), accepted, settings, EVENTS, batch)
     failpoints.reach("after_write_before_commit")
-    if any(part["reason"] is not None for part in new):
-        _append(_rejected(placed), settings, QUARANTINE, batch)
+    if rejected := _new(tally, lambda reason: reason is not None):
+        _append(_rejected(placed), rejected, settings, QUARANTINE, batch)
     return ledger.account(settings, tally, files, batch)
 
 
-def _append(rows: DataFrame, settings: Settings, table: str, batch: BatchId | None) -> None:
+def _new(tally: Tally, wanted: Callable[[str | None], bool]) -> int:
+    return sum(part["records"] for part in tally if part["state"] == ledger.NEW and wanted(part["reason"]))
+
+
+def _append(rows: DataFrame, count: int, settings: Settings, table: str, batch: BatchId | None) -> None:
     """Under the batch's name, so that what was written is not written again; without one nothing is skipped."""
+    if count <= _FEW:
+        tables.append(settings, table, rows.toArrow(), batch)
+        return
     writer = rows.write.format("delta").mode("append")
     if batch:
         writer = writer.option("txnAppId", batch.query).option("txnVersion", batch.number)

@@ -1,14 +1,32 @@
-"""Where the Delta tables are, and what can be known of them without Spark."""
+"""Where the Delta tables are, what can be known of them without Spark, and how a few rows are added."""
 
+from collections.abc import Iterable
+from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import DeltaTable
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 from spark_app.settings import Settings
 
 EVENTS, QUARANTINE, BATCHES = "events", "quarantine", "batches"
+# Each small batch adds a small file; so many become one.
+COMPACTED_AFTER = 64
+_SMALL_FILE, _WHOLE_FILE = 4_000_000, 32_000_000
+
+
+class BatchId(NamedTuple):
+    """Names a micro-batch: the same after a restart, so that a write that was made is not made again."""
+
+    query: str
+    number: int
+
+    def of(self, partitions: Iterable[str]) -> "BatchId":
+        """Names a part of it, by what is in it."""
+        content = "\n".join(partitions)
+        return BatchId(f"{self.query}:{sha256(content.encode()).hexdigest()[:16]}", self.number)
 
 
 def path(settings: Settings, name: str) -> Path:
@@ -48,3 +66,20 @@ def last_batch(settings: Settings, name: str, query: str) -> int:
         return -1
     known = DeltaTable(path(settings, name)).transaction_version(query)
     return -1 if known is None else int(known)
+
+
+def append(settings: Settings, name: str, rows: pa.Table, batch: BatchId | None) -> None:
+    """Add a few rows under the batch's name, unless they were added before; without one nothing is skipped."""
+    if batch and last_batch(settings, name, batch.query) >= batch.number:
+        return
+    named = [Transaction(batch.query, batch.number)] if batch else []
+    properties = CommitProperties(app_transactions=named)
+    write_deltalake(path(settings, name), rows, mode="append", commit_properties=properties)
+    _compact(DeltaTable(path(settings, name)))
+
+
+def _compact(table: DeltaTable) -> None:
+    """Make one file of many small ones; readers of an older version keep theirs."""
+    sizes = pa.table(table.get_add_actions())["size_bytes"]
+    if pc.sum(pc.less(sizes, _SMALL_FILE)).as_py() > COMPACTED_AFTER:
+        table.optimize.compact(target_size=_WHOLE_FILE)

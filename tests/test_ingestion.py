@@ -8,7 +8,8 @@ from conftest import settings_for
 from test_cli import call
 
 from spark_app import ingestion, ledger, store, tables
-from spark_app.ledger import BatchId, Counts
+from spark_app.ledger import Counts
+from spark_app.tables import BatchId
 
 HEADER = "user,product,quantity,timestamp"
 

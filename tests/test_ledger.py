@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 
 from spark_app import ledger, tables
-from spark_app.ledger import NEW, BatchId, Counts
+from spark_app.ledger import NEW, Counts
+from spark_app.tables import BatchId
 
 EVER = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -52,7 +53,7 @@ def test_the_newest_batches_come_first_and_whole(settings):
 
 
 def test_many_small_files_become_one_and_say_the_same(settings, monkeypatch):
-    monkeypatch.setattr(ledger, "COMPACTED_AFTER", 3)
+    monkeypatch.setattr(tables, "COMPACTED_AFTER", 3)
     for number in range(6):
         ledger.account(settings, [part(2, first=2 * number)], {}, BatchId("query", number))
     assert ledger.counts(settings).read == 12
