@@ -121,8 +121,7 @@ def latency(spark: SparkSession, settings: Settings, asked: argparse.Namespace) 
         target=following.ingest, args=(spark, own, [inlet], stop, print, lambda: None), daemon=True
     )
     follower.start()
-    while not intake.read:
-        time.sleep(0.1)
+    wait(follower, lambda: bool(intake.read))
     events = asked.rate * asked.seconds
     command = [sys.executable, "-m", "kafka_producer", "simulate", "--to", "kafka", "--seed", "8"]
     numbers = ["--events", str(events), "--rate", str(asked.rate)]
@@ -131,8 +130,7 @@ def latency(spark: SparkSession, settings: Settings, asked: argparse.Namespace) 
         [*command, *numbers], check=True, capture_output=True, env=os.environ | environment,
         cwd=Path(__file__).parent.parent,
     )  # fmt: skip
-    while ledger.counts(own).read < 1003 + events:
-        time.sleep(0.1)
+    wait(follower, lambda: ledger.counts(own).read >= 1003 + events)
     (query,) = spark.streams.active
     time.sleep(25)
     empty = [one["durationMs"]["triggerExecution"] for one in query.recentProgress if not one["numInputRows"]]
@@ -143,6 +141,14 @@ def latency(spark: SparkSession, settings: Settings, asked: argparse.Namespace) 
     p50, p95 = np.quantile(waits, [0.5, 0.95])
     print(f"{len(waits):,} events at {asked.rate:,}/s: visible after {p50:.2f} s (p50), {p95:.2f} s (p95)")
     print(f"a batch takes {median(full) / 1000:.2f} s (median of {len(full)}), an empty trigger {median(empty)} ms")
+
+
+def wait(follower: threading.Thread, done: Callable[[], bool]) -> None:
+    """Until it is done; SystemExit when the follower has stopped before."""
+    while not done():
+        if not follower.is_alive():
+            sys.exit("the follower stopped")
+        time.sleep(0.1)
 
 
 def visible_after(settings: Settings) -> np.ndarray:

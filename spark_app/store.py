@@ -125,12 +125,17 @@ def _new(tally: Tally, wanted: Callable[[str | None], bool]) -> int:
 def _append(rows: DataFrame, count: int, settings: Settings, table: str, batch: BatchId | None) -> None:
     """Under the batch's name, so that what was written is not written again; without one nothing is skipped."""
     if count <= _FEW:
-        tables.append(settings, table, rows.toArrow(), batch)
+        tables.append(settings, table, _with_offsets(rows.toArrow()), batch)
         return
     writer = rows.write.format("delta").mode("append")
     if batch:
         writer = writer.option("txnAppId", batch.query).option("txnVersion", batch.number)
     writer.save(str(tables.path(settings, table)))
+
+
+def _with_offsets(rows: pa.Table) -> pa.Table:
+    """A copy: of a column without any text or map Spark leaves out the offsets, and the Delta writer reads them."""
+    return rows.take(pa.array(range(rows.num_rows)))
 
 
 def _marked(judged: DataFrame, settings: Settings, *, cut_short: bool) -> DataFrame:

@@ -149,3 +149,33 @@ def test_a_kill_after_the_write_and_before_the_commit_loses_and_doubles_nothing(
         assert ids(spark, settings) == ["1", "2", "files:inbox/a.jsonl:2"]
         assert ledger.counts(settings) == Counts(5, 3, 1, {"bad_quantity": 1})
         assert not store.is_cut_short(settings)
+
+
+def test_few_rows_and_many_are_added_to_one_table(spark, settings, monkeypatch):
+    for number, few in enumerate((20_000, 0, 20_000)):
+        monkeypatch.setattr(store, "_FEW", few)
+        (inbox(settings) / f"{number}.jsonl").write_text(
+            lines({"event_id": f"e{number}", "properties": {"page": str(number)} if number else {}}) + "nonsense\n"
+        )
+        intake = ingestion.take_files(spark, settings, inbox(settings))
+        assert (intake.accepted, intake.rejected) == (1, {"not_json": 1})
+    events = store.read(spark, settings, tables.EVENTS).orderBy("event_id").collect()
+    assert [row.event_id for row in events] == ["e0", "e1", "e2"]
+    assert events[2].properties == {"page": "2"}
+    assert store.read(spark, settings, tables.QUARANTINE).count() == 3
+    assert not store.is_cut_short(settings)
+
+
+def test_a_column_without_any_text_or_map_has_offsets_all_the_same(spark):
+    rows = spark.createDataFrame([(None,), (None,)], "properties MAP<STRING, STRING>").toArrow()
+    (column,) = store._with_offsets(rows)["properties"].chunks
+    assert column.keys.buffers()[1].size >= 4
+
+
+def test_many_small_batches_leave_few_files(spark, settings, monkeypatch):
+    monkeypatch.setattr(tables, "COMPACTED_AFTER", 2)
+    for number in range(5):
+        (inbox(settings) / f"{number}.jsonl").write_text(lines({"event_id": f"e{number}"}))
+        ingestion.take_files(spark, settings, inbox(settings))
+    assert len(store.read(spark, settings, tables.EVENTS).inputFiles()) <= 3
+    assert ids(spark, settings) == [f"e{number}" for number in range(5)]
