@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from spark_app import java, session
+from deltalake.exceptions import DeltaError
+
+from spark_app import checkpoints, java, locks, session
 from spark_app.settings import Settings, size_in_bytes
 
 GIGABYTE = 1 << 30
@@ -34,6 +36,7 @@ def look(settings: Settings, *, start_spark: bool = True) -> Iterator[Finding]:
     for name, folder in (("data folder", settings.data_dir), ("results folder", settings.results_dir)):
         yield _writable(name, folder)
     yield _disk(settings)
+    yield _checkpoints(settings)
     yield _loopback()
     if settings.source == "kafka":
         yield _broker(settings)
@@ -77,6 +80,20 @@ def _disk(settings: Settings) -> Finding:
     return Finding("disk", free >= LEAST_FREE, f"{free / GIGABYTE:.1f} GiB free", "free at least 2 GiB")
 
 
+def _checkpoints(settings: Settings) -> Finding:
+    """Those of a stream that runs are its own business: they change while one looks."""
+
+    def check() -> str:
+        if busy := locks.holder(settings, locks.INGEST):
+            return f"in use by {busy}"
+        folder = settings.data_dir / "checkpoints"
+        if faults := checkpoints.faults(folder, [settings.kafka.source], checkpoints.kept_in(settings)):
+            raise ValueError("; ".join(faults.values()))
+        return "every stream can go on"
+
+    return _tried("checkpoints", check, checkpoints.REMEDY)
+
+
 def _loopback() -> Finding:
     """Spark's parts talk to each other over ports that the system chooses."""
 
@@ -116,5 +133,5 @@ def _spark(settings: Settings) -> Finding:
 def _tried(name: str, action: Callable[[], str], remedy: str) -> Finding:
     try:
         return Finding(name, True, action())
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, DeltaError) as error:
         return Finding(name, False, str(error), remedy)

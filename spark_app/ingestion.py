@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming import StreamingQuery
 
-from spark_app import events, layouts, ledger, records, session, sources, store
+from spark_app import checkpoints, events, layouts, ledger, records, session, sources, store
 from spark_app import topic as topic_
 from spark_app.settings import Settings, size_in_bytes
 from spark_app.tables import BatchId
@@ -69,11 +69,15 @@ def waiting(settings: Settings, path: Path) -> sources.FileBatch:
 
 
 class Inlet(NamedTuple):
-    """A source as a stream: what it is called, its records or file names, its checkpoint, and who takes a batch."""
+    """A source as a stream: what it is called, its records or file names, its checkpoint, and who takes a batch.
+
+    `look` raises CheckpointError when the stream could not go on from there.
+    """
 
     name: str
     stream: Callable[[], DataFrame]
     checkpoint: Path
+    look: Callable[[], None]
     take: Callable[[DataFrame, BatchId], None]
 
 
@@ -92,7 +96,7 @@ def files(spark: SparkSession, settings: Settings, path: Path, intake: Intake, s
     taken = _taken(settings)
     known = [name for name in _listed(path) if _partition(name, settings) in taken]
     intake.refused += _look_at(settings, known, taken, named=path.is_file()).refused
-    checkpoint = _checkpoint(settings, str(path.absolute()))
+    checkpoint = checkpoints.folder(settings, str(path.absolute()))
     _forget_refused(checkpoint)
 
     def take(names: DataFrame, batch: BatchId) -> None:
@@ -111,7 +115,8 @@ def files(spark: SparkSession, settings: Settings, path: Path, intake: Intake, s
             if seen:
                 seen(judged)
 
-    return Inlet(str(path), lambda: sources.file_names(spark, settings, path), checkpoint, take)
+    look = partial(checkpoints.look, checkpoint, records.FILES)
+    return Inlet(str(path), lambda: sources.file_names(spark, settings, path), checkpoint, look, take)
 
 
 def topic(spark: SparkSession, settings: Settings, intake: Intake, seen: Seen | None = None) -> Inlet:
@@ -128,7 +133,9 @@ def topic(spark: SparkSession, settings: Settings, intake: Intake, seen: Seen | 
         if seen:
             seen(new)
 
-    return Inlet(name, stream, _checkpoint(settings, name), take)
+    checkpoint = checkpoints.folder(settings, name)
+    look = partial(checkpoints.look, checkpoint, name, checkpoints.kept_in(settings))
+    return Inlet(name, stream, checkpoint, look, take)
 
 
 def preview(spark: SparkSession, settings: Settings, path: Path, rows: int = 5) -> Preview:
@@ -218,7 +225,11 @@ def _not_taken(raw: DataFrame, settings: Settings) -> DataFrame:
 
 
 def started(inlet: Inlet, failures: list[Exception], trigger: Mapping[str, Any]) -> StreamingQuery:
-    """A query that brings each micro-batch to the inlet; the error of a batch is put into `failures` as it was."""
+    """A query that brings each micro-batch to the inlet; the error of a batch is put into `failures` as it was.
+
+    CheckpointError when the inlet's checkpoint is damaged: it is looked at before Spark does.
+    """
+    inlet.look()
 
     def each(rows: DataFrame, number: int) -> None:
         query_id = rows.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId")
@@ -242,12 +253,6 @@ def _drain(inlet: Inlet) -> None:
         raise failures[0] if failures else IntakeError(first_line(error)) from error
     finally:
         query.stop()
-
-
-def _checkpoint(settings: Settings, name: str) -> Path:
-    """A folder for each topic or input path, readable and without collisions."""
-    readable = "".join(letter if letter.isalnum() else "-" for letter in name)[-40:].strip("-")
-    return settings.data_dir / "checkpoints" / f"{readable}-{sha256(name.encode()).hexdigest()[:8]}"
 
 
 def _refused_mark(checkpoint: Path) -> Path:

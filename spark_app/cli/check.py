@@ -5,13 +5,14 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from spark_app import checkpoints, java, locks, progress
 from spark_app import doctor as doctor_
-from spark_app import java, progress
-from spark_app.settings import PREFIX, WrongSettingError, listed, load
+from spark_app.settings import PREFIX, Settings, WrongSettingError, listed, load
 
 FAILED = 1
 
 InstallJava = Annotated[bool, typer.Option("--install-java", help="Install Java with apt when there is none.")]
+Repair = Annotated[bool, typer.Option("--repair", help="Set damaged checkpoints aside; their streams begin anew.")]
 Quick = Annotated[bool, typer.Option("--quick", help="Do not start Spark.")]
 
 
@@ -40,14 +41,18 @@ def settings(
 
 def doctor(
     install_java: InstallJava = False,
+    repair: Repair = False,
     quick: Quick = False,
 ) -> None:
-    """Look at Java, memory, folders, disk, ports and Spark's packages, and say what to do.
+    """Look at Java, memory, folders, disk, checkpoints, ports and Spark's packages, and say what to do.
 
     Example: python -m spark_app doctor --quick
     """
     if install_java:
         _ensure_java()
+    if repair:
+        _repair(load())
+    if install_java or repair:
         return
     findings = []
     for finding in doctor_.look(load(), start_spark=not quick):
@@ -57,6 +62,14 @@ def doctor(
         progress.console.print(f"{mark} {finding.name:<15} {finding.found}{advice}", markup=False)
     if not all(finding.is_well for finding in findings):
         raise typer.Exit(FAILED)
+
+
+def _repair(settings: Settings) -> None:
+    folder, known = settings.data_dir / "checkpoints", [settings.kafka.source]
+    with locks.held(settings, locks.INGEST, "doctor --repair"):
+        said = checkpoints.repair(folder, known, checkpoints.kept_in(settings))
+    for line in said or ["every checkpoint is whole; nothing was changed"]:
+        progress.console.print(line, markup=False)
 
 
 def _ensure_java() -> None:
