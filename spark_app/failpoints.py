@@ -13,9 +13,14 @@ from spark_app.settings import Settings, WrongSettingError
 NAMES = (
     "before_write",
     "after_write_before_commit",
+    "before_ledger",
+    "after_ledger_before_checkpoint",
     "mid_training",
     "between_files_and_pointer",
     "mid_csv",
+    "replay_before_ledger",
+    "replay_before_removal",
+    "after_removal_before_ledger",
 )
 
 _armed: dict[str, int] = {}

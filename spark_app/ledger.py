@@ -1,6 +1,7 @@
 """The ledger of batches, written last: what was taken from each partition, and what became of it. No Spark.
 
 A row says that its records are taken; with it, a checkpoint may be lost. read = accepted + duplicates + rejected.
+These stay when old events are removed: the event table holds accepted - removed.
 """
 
 from collections import Counter
@@ -10,12 +11,15 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from deltalake import DeltaTable
 
 from spark_app import records, rules, schemas, tables
 from spark_app.settings import Settings
 from spark_app.tables import BATCHES, BatchId
 
 NEW, KEPT, DUPLICATE = "new", "kept", "duplicate"
+# Who removes events, in the place of a source.
+RETENTION = "retention"
 _TEXT, _NUMBER, _TIME = pa.string(), pa.int64(), pa.timestamp("us", "UTC")
 _KINDS = {"source": _TEXT, "partition": _TEXT, "sha256": _TEXT, "modified_at": _TIME, "taken_at": _TIME}
 _KINDS["rejected"] = pa.map_(_TEXT, _NUMBER)
@@ -56,10 +60,16 @@ def counts(settings: Settings, up_to: int | None = None) -> Counts:
     return Counts(**total, rejected={reason: number for reason, number in rejected.items() if number})
 
 
+def removed(settings: Settings) -> int:
+    """Events that were taken out of the event table again."""
+    return pc.sum(_read(settings, ["removed"])["removed"]).as_py() or 0
+
+
 def taken_files(settings: Settings) -> dict[str, tuple[int, datetime, str]]:
     """Partition -> (bytes, modified_at, sha256) of every file that was taken."""
     rows = _read(settings, ["source", "partition", "bytes", "modified_at", "sha256"])
-    files = rows.filter(pc.field("source") == records.FILES)
+    # Without a checksum it is a correction, as by a replay.
+    files = rows.filter((pc.field("source") == records.FILES) & pc.field("sha256").is_valid())
     return {
         row["partition"]: (row["bytes"], row["modified_at"].astimezone(UTC), row["sha256"]) for row in files.to_pylist()
     }
@@ -73,8 +83,9 @@ def next_positions(settings: Settings, source: str) -> dict[str, int]:
 
 
 def batches(settings: Settings, since: datetime) -> list[Batch]:
-    """Micro-batches that were taken since then, the newest first."""
+    """Micro-batches that were taken since then, the newest first; a removal is none."""
     rows = _read(settings, ["taken_at", "source", "read", "accepted", "duplicates", "rejected"])
+    rows = rows.filter(pc.field("source") != RETENTION)
     rows = rows.filter(pc.field("taken_at") >= pa.scalar(since, _TIME)).sort_by([("taken_at", "descending")])
     groups: dict[tuple[datetime, str], list[dict[str, Any]]] = {}
     for row in rows.to_pylist():
@@ -92,6 +103,29 @@ def account(settings: Settings, tally: Tally, files: Mapping[str, Mapping[str, A
     if rows:
         tables.append(settings, BATCHES, pa.Table.from_pylist(rows, _SCHEMA), batch)
     return _summed(rows)
+
+
+def correct(settings: Settings, released: Iterable[Mapping[str, Any]], batch: BatchId) -> None:
+    """Count records that left quarantine, once: one less rejected, one more accepted or a duplicate, none read.
+
+    `released`: source, partition, the `reason` that they had, their `state` now, and how many `records`.
+    """
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for part in released:
+        key = (part["source"], part["partition"])
+        row = rows.setdefault(key, _row(*key))
+        row["rejected"][part["reason"]] = row["rejected"].get(part["reason"], 0) - part["records"]
+        row["duplicates" if part["state"] == DUPLICATE else "accepted"] += part["records"]
+    same = {"events_version": tables.version(settings), "taken_at": datetime.now(UTC)}
+    if rows:
+        tables.append(settings, BATCHES, pa.Table.from_pylist([row | same for row in rows.values()], _SCHEMA), batch)
+
+
+def write_off(settings: Settings, removed: int) -> None:
+    """Count events that were taken out of the event table; what was read and accepted stays as it was."""
+    same = {"events_version": tables.version(settings), "taken_at": datetime.now(UTC)}
+    row = _row(RETENTION, tables.EVENTS) | {"removed": removed} | same
+    tables.append(settings, BATCHES, pa.Table.from_pylist([row], _SCHEMA), None)
 
 
 def moved(tally: Tally, doubles: Iterable[tuple[str, str, int]]) -> Tally:
@@ -122,7 +156,7 @@ def _rows(
 
 
 def _row(source: str, partition: str) -> dict[str, Any]:
-    counted = {"from": 0, "to": 0, "read": 0, "accepted": 0, "duplicates": 0, "rejected": {}}
+    counted = {"from": 0, "to": 0, "read": 0, "accepted": 0, "duplicates": 0, "rejected": {}, "removed": 0}
     described = dict.fromkeys(("bytes", "modified_at", "sha256"))
     return {"source": source, "partition": partition} | counted | described
 
@@ -149,6 +183,10 @@ def _summed(rows: Sequence[Mapping[str, Any]]) -> Counts:
 
 
 def _read(settings: Settings, columns: list[str]) -> pa.Table:
+    """Columns of the ledger; null where one was not there yet when the ledger was written."""
     if not tables.exists(settings, BATCHES):
         return _SCHEMA.empty_table().select(columns)
-    return tables.scan(settings, BATCHES, columns)
+    rows = DeltaTable(tables.path(settings, BATCHES)).to_pyarrow_dataset()
+    there = set(rows.schema.names)
+    absent = {name: pc.scalar(pa.scalar(None, _SCHEMA.field(name).type)) for name in columns if name not in there}
+    return rows.to_table(columns={name: absent.get(name, pc.field(name)) for name in columns})

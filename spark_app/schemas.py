@@ -22,10 +22,11 @@ EVENT = (
 QUARANTINE = f"reason STRING, {RAW}, rejected_at TIMESTAMP"
 
 # The ledger: one row for each partition of each batch, written last. Positions run from `from` up to, without, `to`.
+# `removed` are events that retention took out of the event table again: it holds accepted - removed.
 BATCH = (
     "source STRING, partition STRING, `from` BIGINT, `to` BIGINT, read BIGINT, accepted BIGINT, duplicates BIGINT, "
     "rejected MAP<STRING, BIGINT>, bytes BIGINT, modified_at TIMESTAMP, sha256 STRING, "
-    "events_version BIGINT, taken_at TIMESTAMP"
+    "events_version BIGINT, taken_at TIMESTAMP, removed BIGINT"
 )
 
 # One row per user and product that met: `strength` is null when nothing positive is left, which still counts as seen.

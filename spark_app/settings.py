@@ -1,6 +1,7 @@
 """The settings: the only reader of the environment (prefix MILLSTREAM_, nested with __, also from .env)."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -90,6 +91,10 @@ class Spark(BaseModel):
     delta_package: str = Field("io.delta:delta-spark_2.13:4.0.0", description="Maven coordinate of Delta Lake")
 
 
+# What decides how a model turns out, given the events.
+_DECISIVE = ("top_n", "feedback", "strength", "half_life_days", "weights", "als", "explicit", "seed")
+
+
 def _above_zero(weights: dict[str, float]) -> dict[str, float]:
     merged = EVENT_WEIGHTS | weights
     if not any(weight > 0 for weight in merged.values()):
@@ -122,7 +127,15 @@ class Settings(BaseSettings):
         "256m", pattern=r"^\d+[kmgKMG]?$", description="bytes of files in one micro-batch, about"
     )
     train_threshold: int = Field(1000, ge=1, description="new accepted events before it trains")
+    keep_generations: int = Field(5, ge=1, description="generations kept beside the published one, the newest")
+    retention_days: float | None = Field(
+        None, gt=0, le=36_500, description="events older than this before the newest go; unset: none"
+    )
+    taken_days: float = Field(7, ge=0, le=36_500, description="files that were taken are kept so long in taken/")
     train_interval: float = Field(600, ge=0, description="seconds between two trainings under --follow, at the least")
+    max_rejected_share: float = Field(
+        0.5, gt=0, le=1, description="a batch with a larger share of rejected records is not taken; 1 takes any"
+    )
     trigger_interval: float = Field(0.5, gt=0, description="seconds between two micro-batches under --follow")
     top_n: int = Field(10, ge=1, le=1000, description="length of a list")
     feedback: Literal["implicit", "explicit"] = Field("implicit", description="fit what users did, or their ratings")
@@ -182,6 +195,20 @@ def listed(settings: Settings) -> list[tuple[str, str, str, str, str]]:
 def recorded(settings: Settings) -> dict[str, dict[str, Any]]:
     """Settings as a generation's manifest keeps them: {variable: {value, origin}}."""
     return {name: {"value": value, "origin": origin} for name, value, _, origin, _ in listed(settings)}
+
+
+def restored(settings: Settings, recorded: Mapping[str, Mapping[str, Any]]) -> Settings:
+    """These settings with all that decides a model taken from a manifest."""
+    tree: dict[str, Any] = {}
+    for path, default, _ in _fields(Settings):
+        if path[0] in _DECISIVE:
+            text = recorded[PREFIX + "__".join(path).upper()]["value"]
+            branch = tree
+            for name in path[:-1]:
+                branch = branch.setdefault(name, {})
+            branch[path[-1]] = json.loads(text) if isinstance(default, dict) else (text or None)
+    then = Settings(_env_file=None, **tree)
+    return settings.model_copy(update={name: getattr(then, name) for name in _DECISIVE})
 
 
 def _fields(model: type[BaseModel], path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any, str]]:

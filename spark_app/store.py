@@ -5,6 +5,7 @@ When the tables hold more than the ledger says, a batch was cut short: its recor
 place (source, partition, position), counted, and not written a second time. So a checkpoint may be lost without loss.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
@@ -21,7 +22,8 @@ from pyspark.sql import functions as F
 from spark_app import failpoints, ledger, schemas, tables
 from spark_app.event_ids import EventIds, Hashes
 from spark_app.ledger import Counts, Tally
-from spark_app.settings import Settings
+from spark_app.records import FILES
+from spark_app.settings import PREFIX, Settings
 from spark_app.tables import BATCHES, EVENTS, QUARANTINE, BatchId
 
 Place = tuple[str, str, int]
@@ -30,6 +32,8 @@ _SCHEMAS = {EVENTS: schemas.EVENT, QUARANTINE: schemas.QUARANTINE, BATCHES: sche
 _PLACE = ["source", "partition", "position"]
 # So many rows are brought here and added by this process: a write by Spark costs half a second however few they are.
 _FEW = 20_000
+# A batch of fewer records is not stopped, however bad they are.
+_ENOUGH_TO_TELL = 100
 
 
 def read(spark: SparkSession, settings: Settings, name: str, version: int | None = None) -> DataFrame:
@@ -43,8 +47,12 @@ def read(spark: SparkSession, settings: Settings, name: str, version: int | None
 def is_cut_short(settings: Settings) -> bool:
     """Whether the tables hold records that the ledger does not count: a batch that did not reach its end."""
     known = ledger.counts(settings)
-    rejected = sum(known.rejected.values())
-    return tables.rows(settings, EVENTS) != known.accepted or tables.rows(settings, QUARANTINE) != rejected
+    held, rejected = known.accepted - ledger.removed(settings), sum(known.rejected.values())
+    return tables.rows(settings, EVENTS) != held or tables.rows(settings, QUARANTINE) != rejected
+
+
+class MostlyRejectedError(RuntimeError):
+    """A batch was not taken, because too much of it is bad; the message says how much, why, and what lifts it."""
 
 
 @dataclass
@@ -75,7 +83,8 @@ def add(
     """Keep a batch of judged records: new events, rejected records, and the ledger that accounts for all.
 
     `files` gives bytes, modified_at and sha256 for each file, by partition; files without a record are in the ledger
-    too. `memory` is handed from batch to batch by one who brings several.
+    too. `memory` is handed from batch to batch by one who brings several. MostlyRejectedError when too much of it is
+    bad, DamagedError when a file of the event table is gone; nothing is written then.
     """
     memory = memory or Memory()
     with memory.turn:
@@ -88,15 +97,14 @@ def _add(
     fresh = memory.is_fresh(settings)
     cut_short = not fresh and is_cut_short(settings)
     if not fresh:
+        tables.ensure_whole(settings, EVENTS, tables.version(settings))
         memory.ids = EventIds(_hashes(judged.sparkSession, settings))
     # Until the batch is whole nothing is certain.
     memory.version = None
     marked = _marked(judged, settings, cut_short=cut_short).persist()
     try:
-        tally = _tally(marked)
-        hashes = np.array([number for part in tally for number in part.pop("hashes")], np.int64)
-        doubles = _doubles(marked, settings, memory.ids.suspects(hashes))
-        placed, tally = _placed(marked, doubles), ledger.moved(tally, doubles)
+        placed, tally, hashes = _told_apart(marked, settings, memory.ids)
+        _refuse_mostly_bad(tally, settings)
         counts = _write(placed, tally, settings, None if cut_short else batch, files)
     finally:
         marked.unpersist()
@@ -105,24 +113,13 @@ def _add(
     return counts
 
 
-def _write(
-    placed: DataFrame, tally: Tally, settings: Settings, batch: BatchId | None, files: Mapping[str, Mapping[str, Any]]
-) -> Counts:
-    """Events, then quarantine, then the ledger: what the ledger does not count is found again after a crash."""
-    failpoints.reach("before_write")
-    if accepted := _new(tally, lambda reason: reason is None):
-        _append(_events(placed), accepted, settings, EVENTS, batch)
-    failpoints.reach("after_write_before_commit")
-    if rejected := _new(tally, lambda reason: reason is not None):
-        _append(_rejected(placed), rejected, settings, QUARANTINE, batch)
-    return ledger.account(settings, tally, files, batch)
+def told_apart(accepted: DataFrame, settings: Settings) -> DataFrame:
+    """Accepted records that are persisted, with `state`: new, or a duplicate of what the event table holds."""
+    known = EventIds(_hashes(accepted.sparkSession, settings))
+    return _told_apart(_marked(accepted, settings, cut_short=False), settings, known)[0].drop("hash")
 
 
-def _new(tally: Tally, wanted: Callable[[str | None], bool]) -> int:
-    return sum(part["records"] for part in tally if part["state"] == ledger.NEW and wanted(part["reason"]))
-
-
-def _append(rows: DataFrame, count: int, settings: Settings, table: str, batch: BatchId | None) -> None:
+def append(rows: DataFrame, count: int, settings: Settings, table: str, batch: BatchId | None) -> None:
     """Under the batch's name, so that what was written is not written again; without one nothing is skipped."""
     if count <= _FEW:
         tables.append(settings, table, _with_offsets(rows.toArrow()), batch)
@@ -131,6 +128,52 @@ def _append(rows: DataFrame, count: int, settings: Settings, table: str, batch: 
     if batch:
         writer = writer.option("txnAppId", batch.query).option("txnVersion", batch.number)
     writer.save(str(tables.path(settings, table)))
+
+
+def _told_apart(marked: DataFrame, settings: Settings, known: EventIds) -> tuple[DataFrame, Tally, Hashes]:
+    """The records with doubles among the `state`s, their tally, and the hashes of all their event ids."""
+    tally = _tally(marked)
+    hashes = np.array([number for part in tally for number in part.pop("hashes")], np.int64)
+    doubles = _doubles(marked, settings, known.suspects(hashes))
+    return _placed(marked, doubles), ledger.moved(tally, doubles), hashes
+
+
+def _refuse_mostly_bad(tally: Tally, settings: Settings) -> None:
+    """Such as the wrong topic: better to stop than to fill the quarantine."""
+    read = _new(tally, lambda _: True)
+    rejected = _new(tally, lambda reason: reason is not None)
+    if read < _ENOUGH_TO_TELL or rejected <= settings.max_rejected_share * read:
+        return
+    reasons = Counter[str]()
+    for part in tally:
+        if part["reason"] is not None and part["state"] == ledger.NEW:
+            reasons[part["reason"]] += part["records"]
+    why = ", ".join(f"{number:,} {reason}" for reason, number in reasons.most_common(3))
+    sources = sorted({part["partition"] if part["source"] == FILES else part["source"] for part in tally})
+    raise MostlyRejectedError(
+        f"{rejected:,} of {read:,} records of {', '.join(sources[:3])} would be rejected ({why}): is it the right "
+        f"source? Nothing of this batch was taken; {PREFIX}MAX_REJECTED_SHARE=1 takes it all the same"
+    )
+
+
+def _write(
+    placed: DataFrame, tally: Tally, settings: Settings, batch: BatchId | None, files: Mapping[str, Mapping[str, Any]]
+) -> Counts:
+    """Events, then quarantine, then the ledger: what the ledger does not count is found again after a crash."""
+    failpoints.reach("before_write")
+    if accepted := _new(tally, lambda reason: reason is None):
+        append(_events(placed), accepted, settings, EVENTS, batch)
+    failpoints.reach("after_write_before_commit")
+    if rejected := _new(tally, lambda reason: reason is not None):
+        append(_rejected(placed), rejected, settings, QUARANTINE, batch)
+    failpoints.reach("before_ledger")
+    counts = ledger.account(settings, tally, files, batch)
+    failpoints.reach("after_ledger_before_checkpoint")
+    return counts
+
+
+def _new(tally: Tally, wanted: Callable[[str | None], bool]) -> int:
+    return sum(part["records"] for part in tally if part["state"] == ledger.NEW and wanted(part["reason"]))
 
 
 def _with_offsets(rows: pa.Table) -> pa.Table:

@@ -3,18 +3,26 @@
 from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import DeltaError
 
 from spark_app.settings import Settings
 
 EVENTS, QUARANTINE, BATCHES = "events", "quarantine", "batches"
 # Each small batch adds a small file; so many become one.
 COMPACTED_AFTER = 64
+# By age alone, Delta's own cleaning takes the log of versions that a kept generation needs; retention does it instead.
+KEEP_LOG = {"delta.enableExpiredLogCleanup": "false"}
 _SMALL_FILE, _WHOLE_FILE = 4_000_000, 32_000_000
+
+
+class DamagedError(RuntimeError):
+    """A table cannot be read as it was written; the message names what is missing."""
 
 
 class BatchId(NamedTuple):
@@ -60,6 +68,25 @@ def rows(settings: Settings, name: str) -> int:
     return pc.sum(parts["num_records"]).as_py() or 0
 
 
+def ensure_whole(settings: Settings, name: str, version: int) -> None:
+    """Every file of this version has to be there, as long as it was written; raises DamagedError."""
+    if version < 0:
+        return
+    folder = path(settings, name)
+    try:
+        table = DeltaTable(folder, version=version)
+        parts = pa.table(table.get_add_actions()).select(["path", "size_bytes"]).to_pylist()
+    except (DeltaError, FileNotFoundError) as error:
+        raise DamagedError(f"version {version} of {folder} cannot be read: {error}") from error
+    for part in parts:
+        file = folder / unquote(part["path"])
+        if not file.exists():
+            raise DamagedError(f"{file} is gone, and with it events that were taken: put it back from a copy")
+        if file.stat().st_size != part["size_bytes"]:
+            sizes = f"{file.stat().st_size:,} bytes, and {part['size_bytes']:,} were written"
+            raise DamagedError(f"{file} has {sizes}: put it back from a copy")
+
+
 def last_batch(settings: Settings, name: str, query: str) -> int:
     """The number of the newest batch of a query that was written to it; -1 when there is none."""
     if not exists(settings, name):
@@ -74,7 +101,11 @@ def append(settings: Settings, name: str, rows: pa.Table, batch: BatchId | None)
         return
     named = [Transaction(batch.query, batch.number)] if batch else []
     properties = CommitProperties(app_transactions=named)
-    write_deltalake(path(settings, name), rows, mode="append", commit_properties=properties)
+    wider: Literal["merge"] | None = "merge" if name == BATCHES else None
+    write_deltalake(
+        path(settings, name), rows, mode="append", schema_mode=wider, commit_properties=properties,
+        configuration=None if exists(settings, name) else KEEP_LOG,
+    )  # fmt: skip
     _compact(DeltaTable(path(settings, name)))
 
 

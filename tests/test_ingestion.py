@@ -4,6 +4,7 @@ import gzip
 import json
 import shutil
 
+import pytest
 from conftest import settings_for
 from test_cli import call
 
@@ -135,7 +136,8 @@ def test_a_dry_run_shows_and_writes_nothing(spark, settings):
     assert not (settings.data_dir / "events").exists()
 
 
-def test_a_kill_after_the_write_and_before_the_commit_loses_and_doubles_nothing(spark, tmp_path):
+@pytest.mark.chaos
+def test_a_kill_after_the_write_and_before_the_commit_loses_and_doubles_nothing(spark, tmp_path, report):
     """With the checkpoint, and without it in a copy of the folder."""
     killed, bereft = settings_for(tmp_path / "killed"), settings_for(tmp_path / "bereft")
     events = [{"event_id": "1"}, {"event_id": "1"}, {}, {"quantity": "x"}, {"event_id": "2"}]
@@ -146,7 +148,11 @@ def test_a_kill_after_the_write_and_before_the_commit_loses_and_doubles_nothing(
     for settings in (killed, bereft):
         assert store.is_cut_short(settings)
         ingestion.take_files(spark, settings, inbox(settings))
-        assert ids(spark, settings) == ["1", "2", "files:inbox/a.jsonl:2"]
+        held, expected = ids(spark, settings), ["1", "2", "files:inbox/a.jsonl:2"]
+        checkpoint = "with its checkpoint" if settings is killed else "the checkpoint lost too"
+        lost, doubled = len(set(expected) - set(held)), len(held) - len(set(held))
+        report(f"SIGKILL after the write, before the commit; {checkpoint}", 1, lost, doubled)
+        assert held == expected
         assert ledger.counts(settings) == Counts(5, 3, 1, {"bad_quantity": 1})
         assert not store.is_cut_short(settings)
 
