@@ -1,7 +1,8 @@
 """Generations: a trained model with all that was made from it, in a folder of its own, published whole.
 
 A generation is written aside, its manifest last; it exists when the manifest does. `LATEST` names the published one
-and is replaced by one atomic rename. No Spark is needed to list, show or find them.
+and is replaced by one atomic rename. While `HELD` is there, as after a rollback, training publishes nothing. No Spark
+is needed to list, show or find them.
 """
 
 import json
@@ -22,7 +23,7 @@ from pyspark.sql import DataFrame, SparkSession
 from spark_app import failpoints
 from spark_app.settings import Settings
 
-LATEST, MANIFEST, METRICS = "LATEST", "manifest.json", "metrics.json"
+LATEST, HELD, MANIFEST, METRICS = "LATEST", "HELD", "manifest.json", "metrics.json"
 USERS, PRODUCTS, POPULAR = "users", "products", "popular"
 RECOMMENDATIONS, VERTICES, EDGES = "recommendations", "vertices", "edges"
 USER_FACTORS, PRODUCT_FACTORS = "user_factors", "product_factors"
@@ -30,6 +31,10 @@ USER_FACTORS, PRODUCT_FACTORS = "user_factors", "product_factors"
 
 class NoGenerationError(LookupError):
     """There is no such generation; the message names it."""
+
+
+class UnsoundError(RuntimeError):
+    """A generation that failed its checks, or was damaged since, must not be published; the message says why."""
 
 
 class Generation(NamedTuple):
@@ -47,6 +52,11 @@ class Generation(NamedTuple):
     def made_at(self) -> datetime:
         """When it was finished, in UTC."""
         return datetime.fromisoformat(self.manifest["created_at"])
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it passed its checks."""
+        return not self.manifest.get("fault")
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -80,13 +90,24 @@ def finish(generation: Generation, metrics: Mapping[str, Any], manifest: Mapping
     _write_json(generation.folder / MANIFEST, {"generation": generation.id} | dict(manifest))
 
 
+def announce(settings: Settings, generation: Generation) -> None:
+    """Say that it is to be published once it is whole, so that a kill in between only delays it."""
+    _write_text(_announced(settings, generation), generation.id + "\n")
+
+
 def publish(settings: Settings, generation: Generation) -> None:
     """Make it the published one, by one atomic rename."""
+    announce(settings, generation)
     failpoints.reach("between_files_and_pointer")
-    pointer = _home(settings) / LATEST
-    aside = pointer.with_name(f".{LATEST}-{generation.id}")
-    _write_text(aside, generation.id + "\n")
-    aside.replace(pointer)
+    _announced(settings, generation).replace(_home(settings) / LATEST)
+
+
+def resume(settings: Settings) -> None:
+    """Publish what was announced and is whole, as after a kill."""
+    for generation in listed(settings):
+        if _announced(settings, generation).exists():
+            publish(settings, generation)
+    _withdraw(settings)
 
 
 def published(settings: Settings) -> Generation | None:
@@ -97,6 +118,48 @@ def published(settings: Settings) -> Generation | None:
     return find(settings, pointer.read_text().strip())
 
 
+def promote(settings: Settings, generation: Generation) -> None:
+    """Publish a generation by hand, and let training publish again. UnsoundError when it is not sound."""
+    _refuse_unsound(generation)
+    _withdraw(settings)
+    publish(settings, generation)
+    (_home(settings) / HELD).unlink(missing_ok=True)
+
+
+def rollback(settings: Settings, generation: Generation) -> None:
+    """Publish an older generation and hold it until the next `promote`. UnsoundError when it is not sound."""
+    _refuse_unsound(generation)
+    _withdraw(settings)
+    _write_text(_home(settings) / HELD, generation.id + "\n")
+    publish(settings, generation)
+
+
+def held(settings: Settings) -> str:
+    """The id that a rollback holds in its place; empty when training publishes by itself."""
+    mark = _home(settings) / HELD
+    return mark.read_text().strip() if mark.exists() else ""
+
+
+def before(settings: Settings, generation: Generation) -> Generation:
+    """The newest sound one that is older; NoGenerationError when there is none."""
+    older = [one for one in listed(settings) if one.id < generation.id and one.is_sound]
+    if not older:
+        raise NoGenerationError(f"there is no sound generation before {generation.id}")
+    return older[-1]
+
+
+def remove_old(settings: Settings) -> list[str]:
+    """Delete whole generations but the last `keep_generations` and the published one; gives the names."""
+    shown = published(settings)
+    kept = {one.id for one in [*listed(settings)[-settings.keep_generations :], *([shown] if shown else [])]}
+    old = [one for one in listed(settings) if one.id not in kept]
+    for generation in old:
+        # Without its manifest it is gone; a kill from here on leaves what `remove_unfinished` takes away.
+        (generation.folder / MANIFEST).unlink()
+        shutil.rmtree(generation.folder)
+    return [generation.id for generation in old]
+
+
 def listed(settings: Settings) -> list[Generation]:
     """All whole generations, the oldest first."""
     home = _home(settings)
@@ -105,8 +168,8 @@ def listed(settings: Settings) -> list[Generation]:
 
 
 def newest(settings: Settings) -> Generation | None:
-    """The newest whole one, published or not: what was tried last."""
-    return next(reversed(listed(settings)), None)
+    """The newest whole one, published or not: what was tried last. One that was rebuilt is of older events."""
+    return next((one for one in reversed(listed(settings)) if not one.manifest.get("rebuilt_from")), None)
 
 
 def find(settings: Settings, name: str) -> Generation:
@@ -136,6 +199,58 @@ def read(spark: SparkSession, generation: Generation, name: str) -> DataFrame:
 def scan(generation: Generation, name: str, **options: Any) -> pa.Table:
     """The same without Spark; `columns` and `filter` as pyarrow takes them."""
     return ds.dataset(generation.folder / name, format="parquet").to_table(**options)
+
+
+def differences(one: Generation, other: Generation) -> list[str]:
+    """How the tables and factors of two differ, a line each; empty when they are equal, bit for bit."""
+    found = []
+    for name in (USERS, PRODUCTS, POPULAR, RECOMMENDATIONS, VERTICES, EDGES):
+        tables = [scan(generation, name) for generation in (one, other)]
+        ours, theirs = (table.sort_by([(column, "ascending") for column in _flat(table)]) for table in tables)
+        # Column by column: whether one may be null is no difference.
+        if ours.column_names != theirs.column_names or not all(map(pa.ChunkedArray.equals, ours, theirs)):
+            found.append(f"{name} differ ({ours.num_rows:,} and {theirs.num_rows:,} rows)")
+    for name in (USER_FACTORS, PRODUCT_FACTORS):
+        files = [generation.folder / f"{name}.npy" for generation in (one, other)]
+        if any(file.exists() for file in files):
+            left, right = (np.load(file, mmap_mode="r") if file.exists() else np.empty(0) for file in files)
+            if left.shape != right.shape:
+                found.append(f"{name} have the shapes {left.shape} and {right.shape}")
+            elif not np.array_equal(left, right):
+                found.append(f"{name} differ by at most {np.abs(left - right).max():.1e}")
+    return found
+
+
+def _flat(table: pa.Table) -> list[str]:
+    """Columns by which rows can be sorted."""
+    return [field.name for field in table.schema if not pa.types.is_nested(field.type)]
+
+
+def fault_on_disk(generation: Generation) -> str:
+    """Which of its tables lacks rows that the manifest counts, or cannot be read; empty when all are whole."""
+    for name, rows in generation.manifest.get("rows", {}).items():
+        try:
+            found = ds.dataset(generation.folder / name, format="parquet").count_rows()
+        except (OSError, ValueError) as error:
+            return f"{name} cannot be read: {error}"
+        if found != rows:
+            return f"{name} has {found:,} rows, and {rows:,} were written"
+    return ""
+
+
+def _refuse_unsound(generation: Generation) -> None:
+    fault = generation.manifest.get("fault") or fault_on_disk(generation)
+    if fault:
+        raise UnsoundError(f"generation {generation.id} is not published: {fault}")
+
+
+def _announced(settings: Settings, generation: Generation) -> Path:
+    return _home(settings) / f".{LATEST}-{generation.id}"
+
+
+def _withdraw(settings: Settings) -> None:
+    for announced in _home(settings).glob(f".{LATEST}-*"):
+        announced.unlink()
 
 
 def _home(settings: Settings) -> Path:

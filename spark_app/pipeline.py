@@ -4,7 +4,7 @@ import importlib.metadata
 import platform
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,18 +19,24 @@ from spark_app import (
     graph,
     interactions,
     ledger,
+    locks,
     progress,
+    quarantine,
     recommendations,
+    retention,
+    soundness,
     store,
     tables,
     training,
 )
 from spark_app.generations import Generation
 from spark_app.models import popular
-from spark_app.settings import Settings, recorded
+from spark_app.settings import Settings, recorded, restored
 
 ENGINE = "mllib"
 PICTURES = Path(__file__).parent.parent / "visualize_graph.py"
+# Seconds that a publication or a rollback waits for another.
+PATIENCE = 30.0
 _PICTURES = ("recommendation_graph.png", "degree_distribution.png", "top_products.png")
 _TRAINED_ON = (
     "event_id", "user", "product", "event_type", "quantity", "rating", "occurred_at", "price", "product_data",
@@ -61,15 +67,70 @@ def due(settings: Settings) -> Due:
     return Due(ledger.counts(settings).accepted - tried, settings.train_threshold, newest is None)
 
 
+class _Made(NamedTuple):
+    """A generation with its tables, not finished yet; `fault` says why it must not be published, empty when sound."""
+
+    generation: Generation
+    metrics: dict[str, Any]
+    manifest: dict[str, Any]
+    fault: str
+
+
+def recover(spark: Callable[[], SparkSession], settings: Settings) -> None:
+    """Carry to its end what was cut short before: a replay of quarantine, a removal by retention, a publication."""
+    if quarantine.is_open(settings):
+        quarantine.finish(spark(), settings)
+    retention.settle(settings)
+    with locks.held(settings, locks.PUBLISH, "recovery", wait=PATIENCE):
+        generations.resume(settings)
+
+
 def refresh(spark: SparkSession, settings: Settings, seconds: dict[str, float] | None = None) -> Generation:
     """Train on the events stored so far, judge, and publish what they say.
 
-    `seconds` holds what earlier steps took, for metrics.json. A refit that fails its checks is kept, not published.
+    `seconds` holds what earlier steps took, for metrics.json. What fails its checks is kept, not published, and so is
+    all that is made while a rollback holds. DamagedError when a file of the event table is gone.
     """
-    seconds = {"ingest": 0.0} | (seconds or {})
+    with locks.held(settings, locks.PUBLISH, "train", wait=PATIENCE):
+        generations.resume(settings)
     generations.remove_unfinished(settings)
     parent = generations.newest(settings)
-    version = tables.version(settings)
+    made = _make(spark, settings, tables.version(settings), parent, {"ingest": 0.0} | (seconds or {}))
+    with locks.held(settings, locks.PUBLISH, "train", wait=PATIENCE):
+        held = generations.held(settings)
+        reason = made.fault or (f"a rollback holds {held}; `generations promote` publishes again" if held else "")
+        if not reason:
+            generations.announce(settings, made.generation)
+        _finish(made, reason)
+        if not reason:
+            generations.publish(settings, made.generation)
+    generations.remove_old(settings)
+    return made.generation
+
+
+def rebuild(spark: SparkSession, settings: Settings, original: Generation) -> tuple[Generation, list[str]]:
+    """Make a generation again from its manifest, not published; gives it, and how it differs from the first.
+
+    DamagedError when its version of the event table is not kept any more.
+    """
+    then = restored(settings, original.manifest["settings"])
+    made = _make(spark, then, original.manifest["events_version"], original, {"ingest": 0.0})
+    made.manifest["rebuilt_from"] = original.id
+    _finish(made, made.fault or f"rebuilt from {original.id}")
+    return made.generation, generations.differences(original, made.generation)
+
+
+def _finish(made: _Made, reason: str) -> None:
+    """Write down whether it is published; from here on the generation exists."""
+    said = {"published": not reason, "reason": reason or "the gate comes later: every sound generation is published"}
+    generations.finish(made.generation, made.metrics | said, made.manifest)
+
+
+def _make(
+    spark: SparkSession, settings: Settings, version: int, parent: Generation | None, seconds: dict[str, float]
+) -> _Made:
+    """Index, judge, learn, list and draw the graph of one version of the event table; `parent` gave ids before."""
+    tables.ensure_whole(settings, tables.EVENTS, version)
     events = store.read(spark, settings, tables.EVENTS, version).select(*_TRAINED_ON).persist()
     with progress.phase("index") as step:
         ids = _indexed(spark, events, parent)
@@ -97,14 +158,14 @@ def refresh(spark: SparkSession, settings: Settings, seconds: dict[str, float] |
     with progress.phase("graph") as step:
         step.say(_write_graph(spark, generation))
     seconds["graph"] = step.seconds
+    rows = soundness.rows(spark, generation)
+    fault = fault or soundness.fault(spark, generation, counts, rows)
     busiest = events.groupBy("user").count().orderBy(F.desc("count"), "user").first()
-    metrics = _metrics(settings, generation, judgement, counts, ledger.counts(settings, version), fault, seconds)
+    metrics = _metrics(settings, generation, judgement, counts, ledger.counts(settings, version), seconds)
     manifest = _manifest(spark, settings, version, parent, judgement, metrics)
-    generations.finish(generation, metrics, manifest | {"busiest_user": busiest and busiest["user"]})
-    if not fault:
-        generations.publish(settings, generation)
+    manifest |= {"busiest_user": busiest and busiest["user"], "rows": rows, "fault": fault}
     events.unpersist()
-    return generation
+    return _Made(generation, metrics, manifest, fault)
 
 
 def evaluate(spark: SparkSession, settings: Settings) -> training.Judgement:
@@ -121,10 +182,17 @@ def export(spark: SparkSession, settings: Settings, generation: Generation) -> d
             for name, (file, order) in _EXPORTED.items()
         ],
         settings.results_dir,
-        metrics=generation.metrics,
+        metrics=generation.metrics | _by_hand(generation),
         texts={"rmse.txt": generation.manifest["rmse"] + "\n"},
         parts=settings.export_parts,
     )
+
+
+def _by_hand(generation: Generation) -> dict[str, Any]:
+    """What metrics.json in the results says in place of a refusal that someone has overruled."""
+    if generation.metrics["published"]:
+        return {}
+    return {"published": True, "reason": f"promoted by hand; before: {generation.metrics['reason']}"}
 
 
 def is_exported(settings: Settings, generation: Generation) -> bool:
@@ -205,14 +273,11 @@ def _metrics(
     judgement: training.Judgement,
     counts: Any,
     events: ledger.Counts,
-    fault: str,
     seconds: dict[str, float],
 ) -> dict[str, Any]:
     """metrics.json, as the contract has it."""
     return {
         "generation": generation.id,
-        "published": not fault,
-        "reason": fault or "the gate comes later: every sound generation is published",
         "engine": ENGINE,
         "feedback": settings.feedback,
         "events": events._asdict(),

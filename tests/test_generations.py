@@ -1,20 +1,28 @@
+import itertools
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from spark_app import generations
-from spark_app.generations import NoGenerationError
+from spark_app.generations import NoGenerationError, UnsoundError
 
 ROOT = Path(__file__).parent.parent
 METRICS = {"published": True, "reason": ""}
 
 
+SECONDS = itertools.count()
+
+
 def finished(settings, **manifest):
-    generation = generations.new(settings)
+    """A generation without tables; each is a second younger than the one before."""
+    generation = generations.new(settings, datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=next(SECONDS)))
     generations.finish(generation, METRICS, manifest)
     return generation
 
@@ -51,6 +59,11 @@ def test_a_kill_before_the_pointer_moves_leaves_the_last_one_published(settings)
     )
     killed = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False)
     assert killed.returncode == -9
+    assert generations.published(settings).id == first.id
+    generations.resume(settings)
+    assert generations.published(settings).id == second.id
+    generations.rollback(settings, first)
+    generations.resume(settings)
     assert generations.published(settings).id == first.id
 
 
@@ -97,3 +110,59 @@ def test_a_table_is_read_back_with_and_without_spark(spark, settings):
     generations.write_table(generation, "users", spark.createDataFrame([("ann", 0)], "user STRING, userId INT"))
     assert generations.read(spark, generation, "users").collect() == [("ann", 0)]
     assert generations.scan(generation, "users").to_pylist() == [{"user": "ann", "userId": 0}]
+
+
+def test_a_rollback_holds_until_someone_promotes(settings):
+    first, second = finished(settings), finished(settings)
+    generations.publish(settings, second)
+    generations.rollback(settings, generations.before(settings, second))
+    assert generations.published(settings).id == first.id
+    assert generations.held(settings) == first.id
+    generations.promote(settings, second)
+    assert generations.published(settings).id == second.id
+    assert generations.held(settings) == ""
+
+
+def test_before_the_oldest_there_is_nothing_to_roll_back_to(settings):
+    with pytest.raises(NoGenerationError, match="no sound generation before"):
+        generations.before(settings, finished(settings))
+
+
+def test_what_failed_its_checks_is_neither_promoted_nor_rolled_back_to(settings):
+    unsound, sound = finished(settings, fault="3 edges have no vertex"), finished(settings)
+    generations.publish(settings, sound)
+    for turn in (generations.promote, generations.rollback):
+        with pytest.raises(UnsoundError, match="3 edges have no vertex"):
+            turn(settings, unsound)
+    assert generations.published(settings).id == sound.id
+    assert generations.held(settings) == ""
+    with pytest.raises(NoGenerationError):
+        generations.before(settings, sound)
+
+
+def test_what_was_damaged_since_is_not_published(settings):
+    damaged = generations.new(settings)
+    (damaged.folder / "users").mkdir()
+    pq.write_table(pa.table({"user": ["ann", "bob"]}), damaged.folder / "users" / "part.parquet")
+    generations.finish(damaged, METRICS, {"rows": {"users": 2}})
+    assert generations.fault_on_disk(damaged) == ""
+    pq.write_table(pa.table({"user": ["ann"]}), damaged.folder / "users" / "part.parquet")
+    with pytest.raises(UnsoundError, match="users has 1 rows, and 2 were written"):
+        generations.promote(settings, damaged)
+    (damaged.folder / "users" / "part.parquet").write_bytes(b"torn")
+    with pytest.raises(UnsoundError, match="users cannot be read"):
+        generations.promote(settings, damaged)
+
+
+def test_the_newest_are_kept_and_the_published_one(settings):
+    settings = settings.model_copy(update={"keep_generations": 2})
+    made = sorted((finished(settings) for _ in range(5)), key=lambda one: one.id)
+    generations.publish(settings, made[0])
+    assert generations.remove_old(settings) == [made[1].id, made[2].id]
+    assert [one.id for one in generations.listed(settings)] == [made[place].id for place in (0, 3, 4)]
+
+
+def test_one_that_was_rebuilt_is_not_what_was_tried_last(settings):
+    original = finished(settings)
+    finished(settings, rebuilt_from=original.id)
+    assert generations.newest(settings).id == original.id
