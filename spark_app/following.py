@@ -16,7 +16,7 @@ from pyspark.errors import StreamingQueryException
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
-from spark_app import generations, ingestion, pipeline, progress, topic
+from spark_app import generations, ingestion, pipeline, progress, store, tables, topic
 from spark_app.generations import Generation
 from spark_app.ingestion import Inlet, Intake, IntakeError
 from spark_app.settings import Settings
@@ -29,6 +29,9 @@ TRAINING_ENDS_WITHIN = 8.0
 # A stream that breaks off again at once, so many times, has a fault that waiting does not mend.
 ATTEMPTS = 3
 LASTS = 60.0
+DAY = 86_400.0
+# Before anything is tidied, the first batch has found again what an earlier process left half done.
+SETTLES = 60.0
 
 Told = Callable[[str], None]
 Shown = Callable[[Generation], None]
@@ -83,32 +86,43 @@ def _carry_on(
                 _end(query)
 
 
-def train(spark: SparkSession, settings: Settings, stop: Event, shown: Shown) -> None:
+def train(
+    spark: SparkSession, settings: Settings, stop: Event, shown: Shown, daily: Callable[[], None] | None = None
+) -> None:
     """Train whenever enough is new, at most once in `train_interval`, until `stop`; `shown` gets each generation.
 
-    A training that fails is said in one line and tried again after the interval.
+    `daily` is called between trainings, now and then once a day. What fails is said in one line and tried again when
+    its time has come.
     """
     context = spark.sparkContext
     context.setLocalProperty("spark.scheduler.pool", TRAIN)
     context.setJobGroup(TRAIN, "training", interruptOnCancel=True)
-    tried = 0.0
+    tried, tidied = 0.0, time.monotonic() - DAY + SETTLES
     while not stop.wait(LOOKS_EVERY):
+        if daily and time.monotonic() - tidied >= DAY:
+            tidied = time.monotonic()
+            _attempt("retention", daily, stop)
         since = min(_age(settings), time.monotonic() - tried if tried else float("inf"))
         if since < settings.train_interval or pipeline.due(settings).missing:
             continue
         tried = time.monotonic()
-        try:
-            shown(pipeline.refresh(spark, settings))
-        except Exception as error:  # noqa: BLE001 - taking in goes on, whatever it was
-            if stop.is_set():
-                return
-            structlog.get_logger().error("training failed", exc_info=error)
-            progress.warn(f"training failed: {ingestion.first_line(error)}; it is tried again when its time has come")
+        _attempt("training", lambda: shown(pipeline.refresh(spark, settings)), stop)
 
 
-def beside(spark: SparkSession, settings: Settings, stop: Event, shown: Shown) -> InheritableThread:
+def _attempt(what: str, action: Callable[[], None], stop: Event) -> None:
+    try:
+        action()
+    except Exception as error:  # noqa: BLE001 - taking in goes on, whatever it was
+        if not stop.is_set():
+            structlog.get_logger().error(f"{what} failed", exc_info=error)
+            progress.warn(f"{what} failed: {ingestion.first_line(error)}; it is tried again when its time has come")
+
+
+def beside(
+    spark: SparkSession, settings: Settings, stop: Event, shown: Shown, daily: Callable[[], None] | None = None
+) -> InheritableThread:
     """Training in a thread of its own."""
-    thread = InheritableThread(target=train, args=(spark, settings, stop, shown), daemon=True)
+    thread = InheritableThread(target=train, args=(spark, settings, stop, shown, daily), daemon=True)
     thread.start()
     return thread
 
@@ -142,7 +156,7 @@ class _Source:
         """Go on after a stream broke off, when that may help; else raise what it was."""
         if self.settings.source == "kafka" and self._is_away(thorough=True):
             return
-        if hopeless or isinstance(fault, IntakeError):
+        if hopeless or isinstance(fault, (IntakeError, store.MostlyRejectedError, tables.DamagedError)):
             raise fault
         self.told(f"the stream broke off and starts again: {ingestion.first_line(fault)}")
 

@@ -11,7 +11,7 @@ from types import FrameType
 
 from pyspark.sql import SparkSession
 
-from spark_app import following, generations, ingestion, pipeline, progress
+from spark_app import following, generations, ingestion, pipeline, progress, retention, store
 from spark_app.cli import outcome, summary
 from spark_app.generations import Generation
 from spark_app.ingestion import Inlet, Intake
@@ -21,14 +21,18 @@ REPORTS_EVERY = 10.0
 
 
 def run(spark: SparkSession, settings: Settings, paths: Sequence[Path], seen: ingestion.Seen | None) -> None:
-    """Take in, and train beside it whenever enough is new; results and pictures follow each generation."""
-    published = generations.published(settings)
-    if published is not None:
-        outcome.bring_up_to_date(lambda: spark, settings, published)
+    """Take in, and train beside it whenever enough is new; results and pictures follow each generation.
+
+    Once a day, between two trainings and two batches, what is old goes as `retention` has it.
+    """
+    intake = Intake()
+    if generations.published(settings) is not None:
+        outcome.bring_up_to_date(lambda: spark, settings)
     with _until_told() as stop:
-        training = following.beside(spark, settings, stop, functools.partial(_show, spark, settings))
+        shown, tidied = functools.partial(_show, spark, settings), functools.partial(_tidy, settings, intake.memory)
+        training = following.beside(spark, settings, stop, shown, tidied)
         try:
-            _take_in(spark, settings, paths, seen, stop)
+            _take_in(spark, settings, paths, seen, stop, intake)
         finally:
             stop.set()
             following.end(spark, training)
@@ -37,7 +41,7 @@ def run(spark: SparkSession, settings: Settings, paths: Sequence[Path], seen: in
 def ingest(spark: SparkSession, settings: Settings, paths: Sequence[Path], seen: ingestion.Seen | None) -> None:
     """Only take in."""
     with _until_told() as stop:
-        _take_in(spark, settings, paths, seen, stop)
+        _take_in(spark, settings, paths, seen, stop, Intake())
 
 
 def train(spark: SparkSession, settings: Settings) -> None:
@@ -49,10 +53,19 @@ def train(spark: SparkSession, settings: Settings) -> None:
         following.end(spark, training)
 
 
+def _tidy(settings: Settings, memory: store.Memory) -> None:
+    with memory.turn:
+        retention.run(settings, progress.note)
+
+
 def _take_in(
-    spark: SparkSession, settings: Settings, paths: Sequence[Path], seen: ingestion.Seen | None, stop: Event
+    spark: SparkSession,
+    settings: Settings,
+    paths: Sequence[Path],
+    seen: ingestion.Seen | None,
+    stop: Event,
+    intake: Intake,
 ) -> None:
-    intake = Intake()
     inlets = _inlets(spark, settings, paths, intake, seen)
     progress.note(f"following {', '.join(inlet.name for inlet in inlets)}; Ctrl-C ends it, and it can be resumed")
     report = _Report(settings, intake)
@@ -73,7 +86,7 @@ def _show(spark: SparkSession, settings: Settings, generation: Generation) -> No
     if not generation.metrics["published"]:
         progress.warn(f"generation {generation.id} was not published: {generation.metrics['reason']}")
         return
-    outcome.export(spark, settings, generation)
+    outcome.export(spark, settings)
     outcome.draw(settings)
     progress.note(f"generation {generation.id} is published")
 
