@@ -7,12 +7,15 @@ terminal shows what Millstream says and nothing else.
 import logging
 import os
 import shutil
+import signal
 import socket
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from uuid import uuid4
 
 import pyspark
@@ -41,8 +44,11 @@ def start(settings: Settings, app: str = "millstream", own: Mapping[str, str] | 
     for name, value in (configuration(settings) | dict(own or {})).items():
         builder = builder.config(name, value)
     log = _log_file(settings)
-    with _stderr_to(log):
+    with _signals_put_off() as came, _stderr_to(log):
         spark = _started(builder, log)
+    if came:
+        stop(spark)
+        raise KeyboardInterrupt
     _without_jars_in_python(spark)
     spark.sparkContext.setLogLevel("WARN")
     # It prints each error to the terminal once more, as JSON.
@@ -95,6 +101,8 @@ def configuration(settings: Settings) -> dict[str, str]:
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.databricks.delta.snapshotPartitions": "1",
+        # As tables.KEEP_LOG says, for a table that Spark makes.
+        "spark.databricks.delta.properties.defaults.enableExpiredLogCleanup": "false",
         "spark.sql.session.timeZone": "UTC",
         # A method beyond this is never compiled by the JVM: judging by one took 1.6 times as long.
         "spark.sql.codegen.hugeMethodLimit": "8000",
@@ -216,6 +224,33 @@ def _scratch(settings: Settings) -> str:
         return tempfile.mkdtemp(prefix="millstream-")
     # Not by the process id: in containers that share the data folder it is the same.
     return str((settings.data_dir / "scratch" / uuid4().hex).absolute())
+
+
+@contextmanager
+def _signals_put_off() -> Iterator[list[int]]:
+    """While it lasts, Ctrl-C and SIGTERM are only noted; a second one is not put off.
+
+    A JVM whose start is broken off never ends: it has no one left to tell its port, and waits for calls for ever.
+    """
+    came: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield came
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        if came:
+            raise KeyboardInterrupt
+        came.append(number)
+
+    try:
+        for number in before:
+            signal.signal(number, note)
+        yield came
+    finally:
+        for number, handler in before.items():
+            # Also over Spark's own, which calls the JVM in the middle of whatever call is under way.
+            signal.signal(number, handler)
 
 
 @contextmanager

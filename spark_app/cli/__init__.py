@@ -3,28 +3,35 @@
 0 done, 1 failed, 2 wrong usage, 3 not enough data. An error is one line; its whole story is in the log.
 """
 
-import signal
 import sys
-from types import FrameType
 from typing import NoReturn
 
 import structlog
 import typer
 
 from spark_app import logs, progress
-from spark_app.cli import check, show, state, work
-from spark_app.generations import NoGenerationError
+from spark_app.checkpoints import CheckpointError
+from spark_app.cli import check, generation, interrupt, keep, rejected, show, state, work
+from spark_app.generations import NoGenerationError, UnsoundError
 from spark_app.graph import GraphError
 from spark_app.ingestion import IntakeError
 from spark_app.java import NoJavaError
+from spark_app.layouts import UnknownHeaderError
+from spark_app.locks import LockedError
 from spark_app.pipeline import DrawError
+from spark_app.quarantine import QuarantineError
+from spark_app.retention import RetentionError
 from spark_app.session import NoSparkError
 from spark_app.settings import WrongSettingError
+from spark_app.store import MostlyRejectedError
+from spark_app.tables import DamagedError
 from spark_app.topic import TopicError
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 _IN_WORDS = (
-    NoJavaError, NoSparkError, IntakeError, NoGenerationError, DrawError, GraphError, TopicError, OSError,
+    NoJavaError, NoSparkError, IntakeError, MostlyRejectedError, CheckpointError, UnknownHeaderError, TopicError,
+    DamagedError, LockedError, NoGenerationError, UnsoundError, QuarantineError, RetentionError, GraphError, DrawError,
+    OSError,
 )  # fmt: skip
 
 app = typer.Typer(
@@ -38,33 +45,45 @@ work.add_to(app)
 show.add_to(app)
 state.add_to(app)
 check.add_to(app)
+keep.add_to(app)
+app.add_typer(generation.app, name="generations")
+app.add_typer(rejected.app, name="quarantine")
 
 
 def main() -> NoReturn:
     """Run the verb and leave with its exit code."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    interrupt.install()
     logs.silence()
     try:
         app(standalone_mode=True)
-    except KeyboardInterrupt:
-        progress.warn("stopped; what was taken is kept, and the same command goes on from there")
-        sys.exit(INTERRUPTED)
-    except WrongSettingError as error:
-        _fail(error, WRONG_USAGE)
-    except _IN_WORDS as error:
-        _fail(error, FAILED)
+    except SystemExit as end:
+        # Typer makes this of a KeyboardInterrupt, without a word.
+        if end.code == INTERRUPTED:
+            _stopped()
+        raise
     except Exception as error:  # noqa: BLE001 - the last resort: one line here, the rest in the log
-        structlog.get_logger().error("failed", exc_info=error)
-        lines = [line for line in str(error).splitlines() if line.strip()] or ["no message"]
-        _fail(RuntimeError(f"{type(error).__name__}: {lines[0][:300]} (see data/logs)"), FAILED)
+        _explain(error)
     sys.exit(0)
+
+
+def _explain(error: Exception) -> NoReturn:
+    if interrupt.came():
+        _stopped()
+    if isinstance(error, WrongSettingError):
+        _fail(error, WRONG_USAGE)
+    if isinstance(error, _IN_WORDS):
+        _fail(error, FAILED)
+    structlog.get_logger().error("failed", exc_info=error)
+    lines = [line for line in str(error).splitlines() if line.strip()] or ["no message"]
+    _fail(RuntimeError(f"{type(error).__name__}: {lines[0][:300]} (see data/logs)"), FAILED)
+
+
+def _stopped() -> NoReturn:
+    progress.warn("stopped; what was taken is kept, and the same command goes on from there")
+    sys.exit(INTERRUPTED)
 
 
 def _fail(error: Exception, code: int) -> NoReturn:
     progress.errors.print(f"error: {error}", markup=False)
     structlog.get_logger().info("ended", error=str(error), code=code)
     sys.exit(code)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
