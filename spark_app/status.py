@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from spark_app import exports, generations, ingestion, ledger, pipeline, store, topic
+from spark_app import exports, generations, ingestion, ledger, locks, pipeline, store, topic
 from spark_app.generations import Generation
 from spark_app.ledger import Batch
 from spark_app.settings import Settings
@@ -33,8 +33,10 @@ def found(settings: Settings, now: datetime | None = None) -> dict[str, Any]:
         "generations": len(generations.listed(settings)),
         "published": published.id if published else None,
         "published_age_seconds": _age(published, now),
+        "held": bool(generations.held(settings)),
         "results": exports.published_in(settings.results_dir),
         "cut_short": store.is_cut_short(settings),
+        "running": [str(one) for name in (locks.INGEST, locks.TRAIN) if (one := locks.holder(settings, name))],
     }
 
 

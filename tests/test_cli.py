@@ -15,20 +15,23 @@ from spark_app.cli import app
 ROOT = Path(__file__).parent.parent
 VERBS = (
     "run", "ingest", "train", "evaluate", "recommend", "export", "draw", "graph", "generations", "quarantine",
-    "status", "settings", "doctor",
+    "status", "settings", "doctor", "retention",
 )  # fmt: skip
 
 
-def call(folder, *arguments, **environment):
+def call(folder, *arguments, **settings):
     """Run a verb in an empty folder; gives the finished process."""
-    given = {name: value for name, value in os.environ.items() if not name.startswith("MILLSTREAM_")}
-    spark = {f"MILLSTREAM_SPARK__{name.upper()}": str(value) for name, value in SMALL_SPARK.items()}
     return subprocess.run(
         [sys.executable, "-m", "spark_app", *map(str, arguments)],
-        cwd=folder, env=given | {"PYTHONPATH": str(ROOT)} | spark | environment,
-        capture_output=True, text=True, check=False,
-        timeout=300,
+        cwd=folder, env=environment(**settings), capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
+
+
+def environment(**settings):
+    """That of a process of ours: this one's without its settings, a small Spark, and the settings given."""
+    given = {name: value for name, value in os.environ.items() if not name.startswith("MILLSTREAM_")}
+    spark = {f"MILLSTREAM_SPARK__{name.upper()}": str(value) for name, value in SMALL_SPARK.items()}
+    return given | {"PYTHONPATH": str(ROOT)} | spark | settings
 
 
 def test_every_verb_has_a_help_text_with_an_example():
@@ -37,7 +40,10 @@ def test_every_verb_has_a_help_text_with_an_example():
 
     listed = helped().stdout
     assert all(verb in listed for verb in VERBS)
-    groups = {"generations": ("list", "show"), "quarantine": ("list", "show")}
+    groups = {
+        "generations": ("list", "show", "promote", "rollback", "rebuild"),
+        "quarantine": ("list", "show", "replay"),
+    }
     for verb in VERBS:
         for words in [(verb, inner) for inner in groups.get(verb, ())] or [(verb,)]:
             found = helped(*words)
@@ -81,7 +87,11 @@ def test_an_empty_data_folder_is_no_error(tmp_path, verb):
         (["ingest", "--dry-run", "nowhere.csv"], {}, 1, "nowhere.csv does not exist"),
         (["generations", "show", "nope"], {}, 1, "no generation 'nope'"),
         (["train", "--now", "--follow"], {}, 2, "does not go with"),
-        (["export"], {}, 1, "nothing is published yet"),
+        (["export"], {}, 3, "nothing is published yet"),
+        (["generations", "rollback"], {}, 3, "nothing is published yet"),
+        (["generations", "promote"], {}, 1, "no sound generation yet"),
+        (["generations", "rebuild", "nothing"], {}, 1, "no generation 'nothing'"),
+        (["quarantine", "replay", "--reason", "ugly"], {}, 2, "is no reason"),
         (["draw"], {}, 1, "results"),
         (["status"], {"MILLSTREAM_FAILPOINT": "nowhere:1", "MILLSTREAM_UNDER_TEST": "true"}, 0, ""),
         (["run"], {"MILLSTREAM_FAILPOINT": "nowhere:1", "MILLSTREAM_UNDER_TEST": "true"}, 2, "nowhere:1"),

@@ -10,7 +10,7 @@ APP = ROOT / "spark_app"
 # Free of Spark, read by all.
 GROUND_FLOOR = {
     "settings", "schemas", "rules", "scoring", "layouts", "records", "java", "failpoints", "progress", "connection",
-    "topic", "event_ids", "tables", "ledger",
+    "topic", "event_ids", "tables", "ledger", "locks", "checkpoints",
 }  # fmt: skip
 # What a model is, for those that use one; `models/__init__.py` holds nothing else.
 INTERFACES = {"models"}
@@ -60,7 +60,10 @@ def test_the_ground_floor_knows_no_spark_and_nothing_above_it(module):
 
 
 def test_every_module_is_a_stage_the_ground_floor_or_wiring():
-    wiring = {"__init__", "__main__", "ingestion", "following", "status", "training", "pipeline", "doctor", "logs"}
+    wiring = {
+        "__init__", "__main__", "ingestion", "following", "status", "training", "soundness", "pipeline", "quarantine",
+        "retention", "doctor", "logs",
+    }  # fmt: skip
     assert {path.stem for path in APP.glob("*.py")} <= GROUND_FLOOR | STAGES | wiring
 
 

@@ -4,22 +4,28 @@ from collections.abc import Callable
 
 from pyspark.sql import SparkSession
 
-from spark_app import pipeline, progress
-from spark_app.generations import Generation
+from spark_app import generations, locks, pipeline, progress
 from spark_app.settings import Settings
 
+# Seconds that one who writes results waits for another.
+PATIENCE = 300.0
 
-def bring_up_to_date(spark: Callable[[], SparkSession], settings: Settings, published: Generation) -> None:
+
+def bring_up_to_date(spark: Callable[[], SparkSession], settings: Settings) -> None:
     """Results and pictures of the published generation, unless they stand there already."""
-    if not pipeline.is_exported(settings, published):
-        export(spark(), settings, published)
+    published = generations.published(settings)
+    if published and not pipeline.is_exported(settings, published):
+        export(spark(), settings)
     if not pipeline.is_drawn(settings):
         draw(settings)
 
 
-def export(spark: SparkSession, settings: Settings, published: Generation) -> None:
-    """Write the CSV files."""
-    with progress.phase("export") as step:
+def export(spark: SparkSession, settings: Settings) -> None:
+    """Write the CSV files of what is published by the time that it is our turn."""
+    with locks.held(settings, "results", "export", wait=PATIENCE), progress.phase("export") as step:
+        published = generations.published(settings)
+        if published is None:
+            raise generations.NoGenerationError("nothing is published yet")
         rows = pipeline.export(spark, settings, published)
         step.say(f"{len(rows)} CSV files in {settings.results_dir}, {sum(rows.values()):,} rows")
 

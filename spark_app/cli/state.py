@@ -86,9 +86,10 @@ def _rows(found: Mapping[str, Any]) -> dict[str, str]:
         "rate": f"{found['events_per_second']:,.1f} events/s",
         "waiting": _waiting(found["lag"]),
         "generations": f"{found['generations']:,}",
-        "published": found["published"] or "none",
+        "published": (found["published"] or "none") + (", held by a rollback" if found["held"] else ""),
         "its age": _span(found["published_age_seconds"]),
         "results hold": found["results"] or "none",
+        "running": ", ".join(dict.fromkeys(found["running"])) or "nothing",
     }
 
 

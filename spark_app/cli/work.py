@@ -1,21 +1,20 @@
 """Verbs that work: run, ingest, train, evaluate, export, draw. Those that need Spark start it when they do."""
 
-import functools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_app import failpoints, following, generations, ingestion, ledger, logs, pipeline, progress, session
+from spark_app import following, generations, ingestion, ledger, locks, pipeline, progress
 from spark_app.cli import endless, outcome, summary
-from spark_app.generations import Generation
+from spark_app.cli.workplace import TOO_LITTLE, published, working
 from spark_app.ingestion import Intake
 from spark_app.settings import Settings, load
 
-FAILED, TOO_LITTLE = 1, 3
+FAILED = 1
+BOTH = (locks.INGEST, locks.TRAIN)
 SHOWN_RECORDS = 10
 
 Input = Annotated[
@@ -50,10 +49,10 @@ def run(
     _refuse_both(now, follow)
     settings = load(source=source, results_dir=results)
     if follow:
-        with _working(settings, "run", verbose) as spark:
+        with working(settings, "run", verbose=verbose, holding=BOTH) as spark:
             endless.run(spark(), settings, _paths(settings, inputs), _seen(verbose))
         return
-    with _working(settings, "run", verbose) as spark:
+    with working(settings, "run", verbose=verbose, holding=BOTH) as spark:
         intake, seconds = _take_in(spark, settings, inputs, verbose)
         due = pipeline.due(settings)
         if not due.missing or (now and ledger.counts(settings).accepted):
@@ -62,11 +61,11 @@ def run(
                 progress.warn(f"generation {generation.id} was not published: {generation.metrics['reason']}")
         else:
             progress.console.print(summary.not_due(due), markup=False)
-        published = generations.published(settings)
-        if published is None:
+        shown = generations.published(settings)
+        if shown is None:
             raise typer.Exit(TOO_LITTLE if not intake.refused else FAILED)
-        outcome.bring_up_to_date(spark, settings, published)
-        summary.show(settings, published, intake)
+        outcome.bring_up_to_date(spark, settings)
+        summary.show(settings, shown, intake)
     _leave(intake)
 
 
@@ -83,12 +82,13 @@ def ingest(
     """
     settings = load(source=source)
     if dry_run is not None:
-        with _working(settings, "ingest", verbose) as spark:
-            preview = ingestion.preview(spark(), settings, _existing(dry_run))
+        path = _existing(dry_run)
+        with working(settings, "ingest", verbose=verbose) as spark:
+            preview = ingestion.preview(spark(), settings, path)
         summary.show_preview(preview)
         _leave(preview.intake)
         return
-    with _working(settings, "ingest", verbose) as spark:
+    with working(settings, "ingest", verbose=verbose, holding=(locks.INGEST,)) as spark:
         if follow:
             endless.ingest(spark(), settings, _paths(settings, inputs), _seen(verbose))
             return
@@ -105,14 +105,14 @@ def train(now: Now = False, follow: Follow = False, verbose: Verbose = False) ->
     _refuse_both(now, follow)
     settings = load()
     if follow:
-        with _working(settings, "train", verbose) as spark:
+        with working(settings, "train", verbose=verbose, holding=(locks.TRAIN,)) as spark:
             endless.train(spark(), settings)
         return
     due = pipeline.due(settings)
     if due.missing and not (now and ledger.counts(settings).accepted):
         progress.console.print(summary.not_due(due), markup=False)
         raise typer.Exit(TOO_LITTLE)
-    with _working(settings, "train", verbose) as spark:
+    with working(settings, "train", verbose=verbose, holding=(locks.TRAIN,)) as spark:
         generation = pipeline.refresh(spark(), settings)
         progress.console.print(f"generation {generation.id}: {generation.metrics['reason']}", markup=False)
         if not generation.metrics["published"]:
@@ -128,7 +128,8 @@ def evaluate() -> None:
     if not ledger.counts(settings).accepted:
         progress.console.print("there are no events to judge on; ingest some first", markup=False)
         raise typer.Exit(TOO_LITTLE)
-    with _working(settings, "evaluate", False) as spark:
+    # Beside it no retention may take the files that it reads.
+    with working(settings, "evaluate", holding=(locks.TRAIN,)) as spark:
         with progress.phase("evaluate"):
             judgement = pipeline.evaluate(spark(), settings)
         summary.show_metrics(judgement.metrics, judgement.baselines)
@@ -140,9 +141,9 @@ def export(results: Results = None) -> None:
     Example: python -m spark_app export --results results
     """
     settings = load(results_dir=results)
-    published = _published(settings)
-    with _working(settings, "export", False) as spark:
-        outcome.export(spark(), settings, published)
+    published(settings)
+    with working(settings, "export") as spark:
+        outcome.export(spark(), settings)
 
 
 def draw(results: Results = None) -> None:
@@ -151,27 +152,6 @@ def draw(results: Results = None) -> None:
     Example: python -m spark_app draw --results results
     """
     outcome.draw(load(results_dir=results))
-
-
-@contextmanager
-def _working(settings: Settings, verb: str, verbose: bool) -> Iterator[Callable[[], SparkSession]]:
-    """A log, fail points, and a function that starts Spark at its first call; Spark is stopped at the end."""
-    logs.start(settings, verb, verbose=verbose)
-    failpoints.arm(settings)
-    started: list[SparkSession] = []
-
-    @functools.cache
-    def spark() -> SparkSession:
-        with progress.phase("start") as step:
-            started.append(session.start(settings))
-            step.say(f"Spark {started[0].version} on {settings.spark.master}")
-        return started[0]
-
-    try:
-        yield spark
-    finally:
-        for one in started:
-            session.stop(one)
 
 
 def _take_in(
@@ -201,13 +181,6 @@ def _take_in(
         seconds += step.seconds
     summary.warn_of(intake)
     return intake, seconds
-
-
-def _published(settings: Settings) -> Generation:
-    published = generations.published(settings)
-    if published is None:
-        raise generations.NoGenerationError("nothing is published yet; `run` or `train` comes first")
-    return published
 
 
 def _refuse_both(now: bool, follow: bool) -> None:

@@ -1,0 +1,59 @@
+"""What a verb works in: its log, its locks, and Spark from the moment that it is needed."""
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import typer
+from pyspark.sql import SparkSession
+
+from spark_app import failpoints, generations, locks, logs, pipeline, progress, session
+from spark_app.cli import summary
+from spark_app.generations import Generation
+from spark_app.settings import Settings
+
+TOO_LITTLE = 3
+
+
+@contextmanager
+def working(
+    settings: Settings, verb: str, *, verbose: bool = False, holding: tuple[str, ...] = ()
+) -> Iterator[Callable[[], SparkSession]]:
+    """A log, locks, fail points, and a function that starts Spark at its first call; Spark is stopped at the end.
+
+    Who holds the lock of ingestion first carries to its end what was cut short before. LockedError in words.
+    """
+    logs.start(settings, verb, verbose=verbose)
+    failpoints.arm(settings)
+    started: list[SparkSession] = []
+
+    @functools.cache
+    def spark() -> SparkSession:
+        with progress.phase("start") as step:
+            started.append(session.start(settings))
+            step.say(f"Spark {started[0].version} on {settings.spark.master}")
+        return started[0]
+
+    with ExitStack() as held:
+        for name in holding:
+            held.enter_context(locks.held(settings, name, verb))
+        try:
+            if locks.INGEST in holding:
+                pipeline.recover(spark, settings)
+            yield spark
+        finally:
+            for one in started:
+                session.stop(one)
+
+
+def published(settings: Settings) -> Generation:
+    """The published generation; leaves with code 3 and what comes first when there is none."""
+    found = generations.published(settings)
+    if found is None:
+        progress.console.print(
+            f"nothing is published yet: {summary.due_in_words(pipeline.due(settings))}; "
+            "`make run`, or `python -m spark_app run --input PATH`, comes first",
+            markup=False,
+        )
+        raise typer.Exit(TOO_LITTLE)
+    return found
