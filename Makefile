@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run kafka test test-long lint bench samples reset java
+.PHONY: help run kafka test test-long chaos lint bench samples reset java
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -31,7 +31,10 @@ test: $(VENV)/.dev java ## Run the tests
 	@$(PYTHON) -m pytest -q -m "not slow"
 
 test-long: $(VENV)/.dev java ## Run the tests that take longer: a cluster, a stream that trains
-	@$(PYTHON) -m pytest -q -m slow
+	@$(PYTHON) -m pytest -q -m "slow and not chaos"
+
+chaos: $(VENV)/.dev java ## Kill, damage and refill it; ends with a table of what that cost
+	@$(PYTHON) -m pytest -q -m chaos
 
 lint: $(VENV)/.dev ## Check style and types
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m mypy

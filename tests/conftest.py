@@ -50,6 +50,24 @@ def settings_for(home: Path, **changes: object) -> Settings:
     )
 
 
+# What was done to it by the tests marked chaos, and what it cost: (fault, runs, lost, doubled).
+_DAMAGE: list[tuple[str, int, int, int]] = []
+
+
+@pytest.fixture
+def report() -> Callable[[str, int, int, int], None]:
+    """Puts a line into the table at the end: the fault, how often, records lost, records doubled."""
+    return lambda *row: _DAMAGE.append(row)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The table of docs/reliability.md."""
+    if _DAMAGE:
+        terminalreporter.write_line("\n| fault | runs | lost | doubled |\n|---|---|---|---|")
+        for row in sorted(_DAMAGE):
+            terminalreporter.write_line(f"| {' | '.join(map(str, row))} |")
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     if not SHARED_DATA.exists():

@@ -12,14 +12,12 @@ from pathlib import Path
 
 import pytest
 from conftest import SMALL_SPARK, settings_for
-from kafka import KafkaAdminClient, TopicPartition
-from test_ledger import EVER, part
+from test_ledger import EVER
 
-from kafka_producer import broker as broker_
 from kafka_producer import send
 from kafka_producer.send import Message
-from spark_app import following, generations, ingestion, ledger, store, tables
-from spark_app.ingestion import Intake, IntakeError
+from spark_app import following, generations, ingestion, ledger, tables
+from spark_app.ingestion import Intake
 
 ROOT = Path(__file__).parent.parent
 on_a_broker = pytest.mark.kafka
@@ -78,82 +76,6 @@ class Followed:
 
 def followed(settings, kafka, **changes):
     return settings.model_copy(update={"source": "kafka", "kafka": kafka, "trigger_interval": 0.2} | changes)
-
-
-@on_a_broker
-@pytest.mark.slow
-def test_a_broker_that_dies_and_comes_back_costs_nothing_and_is_two_lines(spark, settings, own_broker):
-    process = broker_.start(own_broker)
-    produce(own_broker.kafka, 0, 300)
-    with Followed(spark, followed(settings, own_broker.kafka)) as stream:
-        wait_for(lambda: stream.intake.read == 300)
-        process.kill()
-        process.wait()
-        wait_for(lambda: stream.told)
-        broker_.start(own_broker)
-        produce(own_broker.kafka, 300, 200)
-        wait_for(lambda: stream.intake.accepted == 500, 120)
-    assert stream.error is None
-    assert taken(settings) == numbered(500)
-    assert ["answers again" in line for line in stream.told] == [False, True]
-    assert not store.is_cut_short(settings)
-
-
-@on_a_broker
-def test_a_topic_that_is_not_there_yet_is_waited_for(spark, settings, kafka):
-    with Followed(spark, followed(settings, kafka)) as stream:
-        wait_for(lambda: stream.told)
-        produce(kafka, 0, 20)
-        wait_for(lambda: stream.intake.accepted == 20)
-    assert "has no topic" in stream.told[0] and len(stream.told) == 2
-
-
-@on_a_broker
-def test_after_a_lost_checkpoint_it_goes_on_where_the_ledger_ends(spark, settings, kafka):
-    settings = followed(settings, kafka)
-    produce(kafka, 0, 50)
-    assert following.take_topic(spark, settings).accepted == 50
-    for left in (settings.data_dir / "checkpoints").iterdir():
-        left.rename(settings.data_dir / "lost")
-    produce(kafka, 50, 10)
-    assert following.take_topic(spark, settings).read == 10
-    assert taken(settings) == numbered(60)
-
-
-@on_a_broker
-def test_what_is_sent_twice_counts_once(spark, settings, kafka):
-    settings = followed(settings, kafka)
-    produce(kafka, 0, 30)
-    produce(kafka, 10, 30)
-    intake = following.take_topic(spark, settings)
-    assert (intake.read, intake.accepted, intake.duplicates) == (60, 40, 20)
-    produce(kafka, 0, 5)
-    assert following.take_topic(spark, settings).duplicates == 5
-    assert taken(settings) == numbered(40)
-
-
-@on_a_broker
-def test_offsets_that_expired_before_they_were_taken_stop_it_in_words(spark, settings, kafka):
-    settings = followed(settings, kafka)
-    produce(kafka, 0, 100)
-    place = next(name for name, (_, end) in ingestion.topic_.offsets(kafka).items() if end > 3)
-    ledger.account(settings, [part(2, str(place), source=f"kafka:{kafka.topic}")], {}, None)
-    admin = KafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
-    admin.delete_records({TopicPartition(kafka.topic, place): 3})
-    admin.close()
-    with pytest.raises(
-        IntakeError, match=r"offsets 2 to 2 of partition .* 1 records are gone.*FAIL_ON_DATA_LOSS=false"
-    ):
-        following.take_topic(spark, settings)
-
-
-@on_a_broker
-def test_a_topic_made_anew_under_its_old_name_stops_it_in_words(spark, settings, kafka):
-    settings = followed(settings, kafka)
-    produce(kafka, 0, 10)
-    ledger.account(settings, [part(5000, "0", source=f"kafka:{kafka.topic}")], {}, None)
-    with pytest.raises(IntakeError, match=r"made anew under its old name.*MILLSTREAM_KAFKA__TOPIC"):
-        following.take_topic(spark, settings)
 
 
 @on_a_broker

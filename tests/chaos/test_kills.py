@@ -1,0 +1,107 @@
+"""The process is killed, at named places and at random, and started again: nothing is lost and nothing doubled."""
+
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import settings_for
+from sales import SMALL, Sales
+from test_cli import call, environment
+
+from spark_app import generations, pipeline
+
+pytestmark = pytest.mark.chaos
+
+
+def killed(home, place, *words):
+    deadly = {"MILLSTREAM_FAILPOINT": place, "MILLSTREAM_UNDER_TEST": "true"}
+    assert call(home, *words, **SMALL, **deadly).returncode == -signal.SIGKILL, place
+
+
+def whole(home, *words):
+    done = call(home, *words, **SMALL)
+    assert done.returncode == 0, done.stderr + done.stdout
+
+
+@pytest.mark.slow
+def test_killed_at_every_place_of_a_batch_in_turn(tmp_path, report):
+    """A new file each time; the second place of a pair dies in the batch that the first left half done."""
+    sales = Sales(settings_for(tmp_path))
+    places = ("before_write:1", "after_write_before_commit:1", "before_ledger:1", "after_ledger_before_checkpoint:1")
+    for place in (*places, *reversed(places)):
+        sales.add()
+        killed(tmp_path, place, "ingest")
+    whole(tmp_path, "ingest")
+    damage = sales.damage()
+    report("SIGKILL at each place of a batch, also twice in one", 2 * len(places), *damage)
+    assert damage == (0, 0)
+
+
+@pytest.mark.slow
+def test_killed_while_it_trains_and_publishes(tmp_path, report):
+    """The generation that comes of it equals that of a run that nothing disturbed."""
+    ours, calm = tmp_path / "ours", tmp_path / "calm"
+    for home in (ours, calm):
+        home.mkdir()
+        sales = Sales(settings_for(home))
+        for _ in range(4):
+            sales.add(good=300)
+    for place in ("mid_training:1", "between_files_and_pointer:1", "mid_csv:1"):
+        killed(ours, place, "run", "--now")
+        published = generations.published(settings_for(ours))
+        assert (published is None) == (place != "mid_csv:1")
+    whole(ours, "run", "--now")
+    whole(calm, "run", "--now")
+    one, other = (generations.published(settings_for(home)) for home in (ours, calm))
+    assert generations.differences(one, other) == []
+    assert pipeline.is_exported(settings_for(ours), one)
+    damage = Sales.damage(sales)
+    report("SIGKILL mid-training, before the pointer, mid-CSV", 3, *damage)
+
+
+@pytest.mark.slow
+def test_ten_random_kills_of_the_process_group(tmp_path, report):
+    sales, chance = Sales(settings_for(tmp_path)), random.Random(7)
+    kills = 0
+    for _ in range(10):
+        for _ in range(4):
+            sales.add()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "spark_app", "ingest"], cwd=tmp_path, env=environment(**SMALL),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        # Before the first batch there is little to break: it dies between then and the end of the fourth.
+        time.sleep(chance.uniform(6, 16))
+        kills += process.poll() is None
+        os.killpg(process.pid, signal.SIGKILL) if process.poll() is None else None
+        process.wait()
+    whole(tmp_path, "ingest")
+    damage = sales.damage()
+    report("SIGKILL of the process group at random", kills, *damage)
+    assert damage == (0, 0)
+    assert kills >= 5
+
+
+@pytest.mark.slow
+def test_a_disk_that_is_full_stops_it_and_it_goes_on_when_there_is_room(tmp_path, report):
+    """No file may grow beyond some kilobytes, which is what a full disk looks like to who writes."""
+    sales = Sales(settings_for(tmp_path))
+    sales.add()
+    whole(tmp_path, "ingest")
+    sales.add(good=20_000)
+    full = subprocess.run(
+        [sys.executable, "-m", "spark_app", "ingest"], cwd=tmp_path, env=environment(**SMALL), capture_output=True,
+        text=True, timeout=120, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY)),
+    )  # fmt: skip
+    assert full.returncode == 1, full.stdout + full.stderr
+    assert full.stderr.startswith("error: ") and len(full.stderr.splitlines()) == 1, full.stderr
+    whole(tmp_path, "ingest")
+    damage = sales.damage()
+    report("disk full", 1, *damage)
+    assert damage == (0, 0)
