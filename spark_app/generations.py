@@ -59,6 +59,11 @@ class Generation(NamedTuple):
         return not self.manifest.get("fault")
 
     @property
+    def is_first(self) -> bool:
+        """Whether it was trained, and not made again from another's manifest."""
+        return not self.manifest.get("rebuilt_from")
+
+    @property
     def metrics(self) -> dict[str, Any]:
         """What metrics.json says."""
         return _json(self.folder / METRICS)
@@ -142,7 +147,7 @@ def held(settings: Settings) -> str:
 
 def before(settings: Settings, generation: Generation) -> Generation:
     """The newest sound one that is older; NoGenerationError when there is none."""
-    older = [one for one in listed(settings) if one.id < generation.id and one.is_sound]
+    older = [one for one in listed(settings) if one.id < generation.id and one.is_sound and one.is_first]
     if not older:
         raise NoGenerationError(f"there is no sound generation before {generation.id}")
     return older[-1]
@@ -169,7 +174,7 @@ def listed(settings: Settings) -> list[Generation]:
 
 def newest(settings: Settings) -> Generation | None:
     """The newest whole one, published or not: what was tried last. One that was rebuilt is of older events."""
-    return next((one for one in reversed(listed(settings)) if not one.manifest.get("rebuilt_from")), None)
+    return next((one for one in reversed(listed(settings)) if one.is_first), None)
 
 
 def find(settings: Settings, name: str) -> Generation:

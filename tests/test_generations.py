@@ -162,7 +162,9 @@ def test_the_newest_are_kept_and_the_published_one(settings):
     assert [one.id for one in generations.listed(settings)] == [made[place].id for place in (0, 3, 4)]
 
 
-def test_one_that_was_rebuilt_is_not_what_was_tried_last(settings):
+def test_one_that_was_rebuilt_is_neither_what_was_tried_last_nor_rolled_back_to(settings):
     original = finished(settings)
     finished(settings, rebuilt_from=original.id)
     assert generations.newest(settings).id == original.id
+    last = finished(settings)
+    assert generations.before(settings, last).id == original.id

@@ -106,7 +106,7 @@ def rebuild(name: Annotated[str, typer.Argument(help="Its id, as `generations li
 
 
 def _newest_sound(settings: Settings) -> Generation:
-    sound = [one for one in generations.listed(settings) if one.is_sound]
+    sound = [one for one in generations.listed(settings) if one.is_sound and one.is_first]
     if not sound:
         raise generations.NoGenerationError("there is no sound generation yet; `run` or `train` makes one")
     return sound[-1]

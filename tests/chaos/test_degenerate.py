@@ -9,7 +9,7 @@ from test_pipeline import plain, refreshed, rows
 
 from spark_app import ingestion, pipeline
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 
 
 def grid(users, products, day=lambda u, p: 1 + (u + p) % 28):
@@ -47,9 +47,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize(
-    "name", [name if name == "one row" else pytest.param(name, marks=pytest.mark.slow) for name in CASES]
-)
+@pytest.mark.parametrize("name", CASES)
 def test_degenerate_events_end_in_a_stated_result(spark, tmp_path, name):
     lines, why, sources = CASES[name]
     longer = {"top_n": 100} if name == "a list longer than the catalogue" else {}

@@ -55,6 +55,7 @@ def test_killed_while_it_trains_and_publishes(tmp_path, report):
         killed(ours, place, "run", "--now")
         published = generations.published(settings_for(ours))
         assert (published is None) == (place != "mid_csv:1")
+        assert not (ours / "results" / "metrics.json").exists()
     whole(ours, "run", "--now")
     whole(calm, "run", "--now")
     one, other = (generations.published(settings_for(home)) for home in (ours, calm))
