@@ -35,7 +35,7 @@ CASES = {
     "one user": ([f"ann,p{n},1,2026-01-{1 + n:02d}" for n in range(6)], "no user known before the cut", set()),
     "one product": ([f"u{n},lamp,1,2026-01-{1 + n:02d}" for n in range(6)], "no user known before the cut", set()),
     "all rows alike": (["ann,lamp,1,2026-01-01"] * 12, "no positive event lies before", set()),
-    "everyone bought everything": (grid(4, 4), "no user known before the cut", set()),
+    "everyone bought everything": (grid(4, 4), JUDGED, set()),
     "nothing but returns": (
         ["ann,lamp,-1,2026-01-01", "bob,chair,-2,2026-01-02"],
         "no positive event lies before",
