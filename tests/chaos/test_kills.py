@@ -29,16 +29,17 @@ def whole(home, *words):
 
 
 @pytest.mark.slow
-def test_killed_at_every_place_of_a_batch_in_turn(tmp_path, report):
+def test_killed_at_every_place_of_a_batch_in_turn(spark, tmp_path, report):
     """A new file each time; the second place of a pair dies in the batch that the first left half done."""
     sales = Sales(settings_for(tmp_path))
     places = ("before_write:1", "after_write_before_commit:1", "before_ledger:1", "after_ledger_before_checkpoint:1")
-    for place in (*places, *reversed(places)):
+    order = (*places, *places[2::-1])
+    for place in order:
         sales.add()
         killed(tmp_path, place, "ingest")
-    whole(tmp_path, "ingest")
+    sales.take(spark)
     damage = sales.damage()
-    report("SIGKILL at each place of a batch, also twice in one", 2 * len(places), *damage)
+    report("SIGKILL at each place of a batch, also twice in one", len(order), *damage)
     assert damage == (0, 0)
 
 
@@ -66,7 +67,7 @@ def test_killed_while_it_trains_and_publishes(tmp_path, report):
 
 
 @pytest.mark.slow
-def test_ten_random_kills_of_the_process_group(tmp_path, report):
+def test_ten_random_kills_of_the_process_group(spark, tmp_path, report):
     sales, chance = Sales(settings_for(tmp_path)), random.Random(7)
     kills = 0
     for _ in range(10):
@@ -81,7 +82,7 @@ def test_ten_random_kills_of_the_process_group(tmp_path, report):
         kills += process.poll() is None
         os.killpg(process.pid, signal.SIGKILL) if process.poll() is None else None
         process.wait()
-    whole(tmp_path, "ingest")
+    sales.take(spark)
     damage = sales.damage()
     report("SIGKILL of the process group at random", kills, *damage)
     assert damage == (0, 0)
@@ -89,11 +90,11 @@ def test_ten_random_kills_of_the_process_group(tmp_path, report):
 
 
 @pytest.mark.slow
-def test_a_disk_that_is_full_stops_it_and_it_goes_on_when_there_is_room(tmp_path, report):
+def test_a_disk_that_is_full_stops_it_and_it_goes_on_when_there_is_room(spark, tmp_path, report):
     """No file may grow beyond some kilobytes, which is what a full disk looks like to who writes."""
     sales = Sales(settings_for(tmp_path))
     sales.add()
-    whole(tmp_path, "ingest")
+    sales.take(spark)
     sales.add(good=20_000)
     full = subprocess.run(
         [sys.executable, "-m", "spark_app", "ingest"], cwd=tmp_path, env=environment(**SMALL), capture_output=True,
@@ -102,7 +103,7 @@ def test_a_disk_that_is_full_stops_it_and_it_goes_on_when_there_is_room(tmp_path
     )  # fmt: skip
     assert full.returncode == 1, full.stdout + full.stderr
     assert full.stderr.startswith("error: ") and len(full.stderr.splitlines()) == 1, full.stderr
-    whole(tmp_path, "ingest")
+    sales.take(spark)
     damage = sales.damage()
     report("disk full", 1, *damage)
     assert damage == (0, 0)

@@ -17,7 +17,7 @@ from hypothesis.stateful import (
 )
 from sales import Sales
 
-from spark_app import failpoints, generations, ingestion, pipeline, quarantine
+from spark_app import failpoints, generations, pipeline, quarantine
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 
@@ -47,14 +47,14 @@ class Shop(RuleBasedStateMachine):
 
     @rule()
     def ingest(self):
-        ingestion.take_files(self.spark, self.settings, self.settings.data_dir / "inbox")
+        self.sales.take(self.spark)
         self.taken = True
 
     @precondition(lambda self: not self.taken)
     @rule(place=st.sampled_from(["before_write", "after_write_before_commit", "before_ledger"]))
     def ingest_and_be_killed(self, place):
         with self.deadly(place), pytest.raises(KilledError):
-            ingestion.take_files(self.spark, self.settings, self.settings.data_dir / "inbox")
+            self.sales.take(self.spark)
         type(self).kills += 1
 
     @rule()
