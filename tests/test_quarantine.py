@@ -65,8 +65,12 @@ def test_a_file_that_was_replayed_is_still_taken(spark, rejected):
 
 
 @pytest.mark.chaos
-@pytest.mark.parametrize("place", ["replay_before_ledger", "replay_before_removal"])
-def test_a_replay_that_is_killed_is_carried_to_its_end(spark, rejected, monkeypatch, report, place):
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [("replay_before_ledger", "the ledger"), ("replay_before_removal", "quarantine is emptied")],
+    ids=["ledger", "quarantine"],
+)
+def test_a_replay_that_is_killed_is_carried_to_its_end(spark, rejected, monkeypatch, report, place, words):
     def reach(name):
         if name == place:
             raise KilledError
@@ -78,7 +82,7 @@ def test_a_replay_that_is_killed_is_carried_to_its_end(spark, rejected, monkeypa
     assert quarantine.finish(spark, rejected) == Replayed(3, 1, 0)
     assert books(rejected) == (7, 4, 1, {"not_json": 2})
     held, expected = event_ids(rejected), ["good", "w0", "w1", "w2"]
-    report(f"killed at {place}", 1, len(set(expected) - set(held)), len(held) - len(set(held)))
+    report(f"killed in a replay, before {words}", 1, len(set(expected) - set(held)), len(held) - len(set(held)))
     assert held == expected
     assert not quarantine.is_open(rejected)
 

@@ -173,7 +173,7 @@ def test_a_run_that_is_killed_there_leaves_books_that_the_next_one_sets_right(mo
     assert call(tmp_path, "retention", **asked, MILLSTREAM_FAILPOINT="after_removal_before_ledger:1").returncode == -9
     assert (held(month).num_rows, ledger.removed(month)) == (11, 0)
     assert call(tmp_path, "retention", **asked).returncode == 0
-    report("killed at after_removal_before_ledger", 1, 11 - held(month).num_rows, ledger.removed(month) - 19)
+    report("SIGKILL of retention, before the ledger", 1, 11 - held(month).num_rows, ledger.removed(month) - 19)
     assert (held(month).num_rows, ledger.removed(month)) == (11, 19)
 
 
