@@ -16,7 +16,8 @@ from test_ledger import EVER
 
 from kafka_producer import send
 from kafka_producer.send import Message
-from spark_app import following, generations, ingestion, ledger, tables
+from spark_app import following, generations, ingestion, ledger, store, tables
+from spark_app.cli import endless
 from spark_app.ingestion import Intake
 
 ROOT = Path(__file__).parent.parent
@@ -151,3 +152,29 @@ def keep_producing(kafka, first, until, seconds=240.0):
         first += 20
         time.sleep(0.2)
     return first
+
+
+def test_what_is_old_goes_once_a_day_beside_a_stream_that_goes_on(spark, settings, monkeypatch):
+    """A taken file is moved aside; the stream, whose memory is then of another version, takes the next."""
+    monkeypatch.setattr(following, "SETTLES", 0.0)
+    intake, stop = Intake(), threading.Event()
+    inbox = settings.data_dir / "inbox"
+    inbox.mkdir(parents=True)
+    settings = settings.model_copy(update={"retention_days": 10.0, "train_threshold": 1000})
+
+    def put(name, *days):
+        rows = [f"u{day},p{day},1,2026-01-{day:02d}" for day in days]
+        (inbox / name).write_text("\n".join(["user,product,quantity,timestamp", *rows]) + "\n")
+
+    put("old.csv", *range(1, 21))
+    ingestion._drain(ingestion.files(spark, settings, inbox, intake))
+    training = following.beside(spark, settings, stop, pytest.fail, lambda: endless._tidy(settings, intake.memory))
+    wait_for(lambda: (settings.data_dir / "taken" / "old.csv").exists())
+    wait_for(lambda: ledger.removed(settings) == 9)
+    stop.set()
+    training.join(30)
+    put("new.csv", 21, 22)
+    ingestion._drain(ingestion.files(spark, settings, inbox, intake))
+    counts = ledger.counts(settings)
+    assert (counts.read, counts.accepted, tables.rows(settings, tables.EVENTS)) == (22, 22, 13)
+    assert not store.is_cut_short(settings)
