@@ -1,4 +1,4 @@
-"""How far the kernels of scoring.py are from one matrix product: `python -m benchmarks.kernels`.
+"""How far the kernels of scoring.py and equations.py are from one matrix product: `python -m benchmarks.kernels`.
 
 Seeded random factors with a long tail of products, one thread. Top-N beside the matrix product alone (in the
 tiles of top_n) and beside numpy's argpartition after it; CPU seconds, the best of a few turns taken in turn.
@@ -15,8 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_info
 
+from spark_app import equations as als
 from spark_app import scoring
-from spark_app.scoring import Equations, Floats, SeenCSR, TopN
+from spark_app.arrays import Floats, SeenCSR
+from spark_app.equations import Equations
+from spark_app.scoring import TopN
 
 HEIGHT, WIDTH = 256, 8192
 
@@ -86,7 +89,7 @@ def main() -> None:
     users, products = long_tail(asked.users, asked.factors, rng), long_tail(asked.products, asked.factors, rng)
     seen = rows_of_seen(asked.users, products, asked.seen, rng)
     strengths = rng.uniform(0.2, 3, len(seen.indices)).astype(np.float32)
-    common, equations = scoring.gram(products), Equations()
+    common, equations = als.gram(products), Equations()
 
     with scoring.one_blas_thread():
         ours = scoring.top_n(users, products, seen, n=asked.n)
@@ -94,8 +97,8 @@ def main() -> None:
         alternatives: dict[str, Callable[[], Any]] = {
             "matrix product": lambda: matrix_product(users, products),
             "top_n": lambda: scoring.top_n(users, products, seen, n=asked.n),
-            "half_step": lambda: scoring.half_step(products, *seen, strengths, equations, gram=common),
-            "because": lambda: scoring.because(products, *seen, strengths, ours.products, equations, gram=common),
+            "half_step": lambda: als.half_step(products, *seen, strengths, equations, gram=common),
+            "because": lambda: als.because(products, *seen, strengths, ours.products, equations, gram=common),
         }
         for call in alternatives.values():  # compiled, warm
             call()

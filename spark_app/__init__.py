@@ -2,7 +2,8 @@
 
 The flow, a line a module, in order:
 
-    settings  schemas  rules  scoring   the ground floor, no Spark: what is set, the tables, what is valid, the numbers
+    settings  schemas  rules            the ground floor, no Spark: what is set, the tables, what is valid
+    arrays  scoring  equations          and the numbers: selection, and the equations of ALS
     layouts  records                    known CSV layouts by their header; files cut into records
     event_ids  tables  ledger           ids that were met; the Delta tables and the ledger of batches, without Spark
     connection  topic                   how a broker is connected to; what it says of a topic, without Spark

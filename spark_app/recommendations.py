@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_app import schemas, scoring
+from spark_app import equations, schemas, scoring, vectors
+from spark_app.arrays import Floats, Habits, SeenCSR, Similar
 from spark_app.models import Model
 
 REASONS = 3
@@ -21,34 +22,50 @@ _USERS_AT_ONCE = 4096
 
 
 class Catalogue(NamedTuple):
-    """The products that can be listed, in the order of their ids; places in it are what lists hold."""
+    """The products that a model knows, in the order of their ids; places in it are what lists hold.
+
+    `similar` is who is like whom, `hidden` the places of what must not be listed.
+    """
 
     products: pa.StringArray
     ids: NDArray[np.int32]
-    vectors: NDArray[np.float32]
+    vectors: Floats
+    similar: Similar | None = None
+    hidden: NDArray[np.int32] = np.empty(0, np.int32)
+
+    @property
+    def listable(self) -> Floats:
+        """The vectors, those of hidden products being no numbers, which are never selected."""
+        if not len(self.hidden):
+            return self.vectors
+        some = self.vectors.copy()
+        some[self.hidden] = np.nan
+        return some
 
     def places(self, product_ids: NDArray[np.int32]) -> NDArray[np.int32]:
         """Places of engine ids, -1 for one that is not in the catalogue."""
-        table = np.full(max(self.ids.max(initial=-1), product_ids.max(initial=-1)) + 1, -1, np.int32)
-        table[self.ids] = np.arange(len(self.ids), dtype=np.int32)
-        return table[product_ids]
+        return vectors.places(self.ids, product_ids)
 
 
-def catalogue(model: Model, product_index: DataFrame) -> Catalogue:
-    """The products that the model knows, collected: one float32 vector each."""
+def catalogue(model: Model, product_index: DataFrame, hidden: DataFrame | None = None) -> Catalogue:
+    """The products that the model knows, collected: one float32 vector each. `hidden` (productId) are not listed."""
     rows = product_index.join(model.products, "productId").orderBy("product").select("product", "productId", "vector")
     table = rows.toArrow().combine_chunks()
+    ids = table["productId"].to_numpy().astype(np.int32)
+    out = vectors.places(ids, hidden.toArrow()["productId"].to_numpy()) if hidden is not None else np.empty(0, np.int32)
     return Catalogue(
         table["product"].combine_chunks(),
-        table["productId"].to_numpy().astype(np.int32),
-        _matrix(table["vector"]),
+        ids,
+        vectors.matrix(table["vector"]),
+        vectors.similar(model.similar.toArrow(), ids) if model.similar is not None else None,
+        out[out >= 0],
     )
 
 
-def collected(vectors: DataFrame, key: str) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+def collected(side: DataFrame, key: str) -> tuple[NDArray[np.int32], Floats]:
     """(ids, vectors) of one side of a model, in the order of the ids: row i belongs to ids[i]."""
-    table = vectors.orderBy(key).toArrow()
-    return table[key].to_numpy().astype(np.int32), _matrix(table["vector"])
+    table = side.orderBy(key).toArrow()
+    return table[key].to_numpy().astype(np.int32), vectors.matrix(table["vector"])
 
 
 def top_n(
@@ -69,17 +86,17 @@ def top_n(
     if seen is not None:
         met = seen.repartition(tasks, "userId").groupBy("userId").agg(F.collect_list("productId").alias("seen"))
         rows = rows.join(met, "userId", "left")
-    reasons = _reasons(model, products) if explain else None
-    if reasons is not None and model.strengths is not None:
-        rows = rows.join(_own(model.strengths), "userId")
+    reasons, own = _reasons(model, products) if explain else None, model.own_products()
+    if own is not None and (reasons is not None or model.has_habits):
+        rows = rows.join(own, "userId")
     shared, source = spark.sparkContext.broadcast(products), model.source
 
     def choose(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        known = shared.value
+        known, listable = shared.value, shared.value.listable
         with scoring.one_blas_thread():
             for batch in batches:
                 for part in _parts(batch):
-                    best = _best(part, known, n)
+                    best = _best(part, known, listable, n)
                     yield _rows(part, best, known, source, reasons and reasons(part, best.products, known))
 
     return rows.mapInArrow(choose, schemas.RECOMMENDATION)
@@ -91,8 +108,27 @@ def predicted(model: Model, pairs: DataFrame) -> DataFrame:
     products = model.products.withColumnRenamed("vector", "_product")
     terms = F.zip_with("_user", "_product", lambda a, b: a.cast("double") * b.cast("double"))
     score = F.aggregate(terms, F.lit(0.0), lambda total, term: total + term)
+    if model.has_habits:
+        pairs = pairs.join(_added(model, pairs), ["userId", "productId"], "left")
+        score = score + F.coalesce("_added", F.lit(0.0))
     scored = pairs.join(users, "userId", "left").join(products, "productId", "left").withColumn("predicted", score)
-    return scored.drop("_user", "_product")
+    return scored.drop("_user", "_product", "_added")
+
+
+def _added(model: Model, pairs: DataFrame) -> DataFrame:
+    """(userId, productId, _added): what the user's own products add to each of the pairs, where they add anything."""
+    wanted, own = pairs.select("userId", "productId").distinct(), model.strengths
+    if own is None:
+        raise ValueError("a model without the user's own products adds nothing")
+    parts = own.select("userId", "productId", F.col("again").alias("part"))
+    if model.similar is not None:
+        weights = own.select("userId", F.col("productId").alias("_own"), "weight")
+        alike = model.similar.select(F.col("productId").alias("_own"), F.col("other").alias("productId"), "likeness")
+        rows = wanted.join(weights, "userId").join(alike, ["_own", "productId"])
+        parts = parts.unionByName(
+            rows.select("userId", "productId", (F.col("weight") * F.col("likeness")).alias("part"))
+        )
+    return wanted.join(parts, ["userId", "productId"]).groupBy("userId", "productId").agg(F.sum("part").alias("_added"))
 
 
 Reasons = Callable[[pa.RecordBatch, NDArray[np.int32], Catalogue], NDArray[np.int32]]
@@ -102,36 +138,36 @@ def _reasons(model: Model, products: Catalogue) -> Reasons | None:
     """What finds, for users with their own products and lists of places, the places that add most: (users, n, 3)."""
     if model.equations is None or model.strengths is None:
         return None
-    equations, factors = model.equations, model.factors
-    gram = scoring.gram(products.vectors[:, :factors]) if equations.implicit else None
+    terms, factors = model.equations, model.factors
+    gram = equations.gram(products.vectors[:, :factors]) if terms.implicit else None
 
     def because(batch: pa.RecordBatch, targets: NDArray[np.int32], known: Catalogue) -> NDArray[np.int32]:
         own = batch.column("own")
-        return scoring.because(
+        return equations.because(
             known.vectors[:, :factors],
-            _offsets(own),
+            vectors.offsets(own),
             known.places(own.flatten().to_numpy()),
             batch.column("strengths").flatten().to_numpy(),
             targets,
-            equations,
+            terms,
             top=REASONS,
             gram=gram,
+            habits=_habits(batch, known),
+            similar=known.similar,
         )
 
     return because
 
 
-def _own(strengths: DataFrame) -> DataFrame:
-    """(userId, own, strengths): what each user was trained on, in the order of the ids."""
-    pairs = F.sort_array(F.collect_list(F.struct("productId", "strength")))
-    listed = strengths.groupBy("userId").agg(pairs.alias("pairs"))
-    return listed.select("userId", F.col("pairs.productId").alias("own"), F.col("pairs.strength").alias("strengths"))
-
-
-def _best(batch: pa.RecordBatch, products: Catalogue, n: int) -> scoring.TopN:
+def _best(batch: pa.RecordBatch, products: Catalogue, listable: Floats, n: int) -> scoring.TopN:
     """Lists of places for users with vectors and seen products."""
     seen = _seen(batch.column("seen"), products) if "seen" in batch.schema.names else None
-    return scoring.top_n(_matrix(batch.column("vector")), products.vectors, seen, n=n)
+    own, habits = vectors.matrix(batch.column("vector")), _habits(batch, products)
+    return scoring.top_n(own, listable, seen, n=n, habits=habits, similar=products.similar)
+
+
+def _habits(batch: pa.RecordBatch, products: Catalogue) -> Habits | None:
+    return vectors.habits(batch, products.ids) if "weights" in batch.schema.names else None
 
 
 def _rows(
@@ -163,27 +199,12 @@ def _named(reasons: NDArray[np.int32], names: pa.StringArray) -> pa.ListArray:
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), names.take(pa.array(reasons[found])))
 
 
-def _seen(lists: pa.ListArray, products: Catalogue) -> scoring.SeenCSR:
+def _seen(lists: pa.ListArray, products: Catalogue) -> SeenCSR:
     """Places of the seen products that the catalogue has; null is nothing."""
     seen = lists.fill_null(pa.scalar([], lists.type))
     places = products.places(seen.flatten().to_numpy())
-    users = np.repeat(np.arange(len(seen)), np.diff(_offsets(seen)))
-    lengths = np.bincount(users[places >= 0], minlength=len(seen))
-    return scoring.SeenCSR(np.concatenate([[0], np.cumsum(lengths)]), places[places >= 0])
+    return SeenCSR(vectors.kept(vectors.offsets(seen), places >= 0), places[places >= 0])
 
 
 def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     return (batch.slice(start, _USERS_AT_ONCE) for start in range(0, len(batch), _USERS_AT_ONCE))
-
-
-def _offsets(lists: pa.ListArray) -> NDArray[np.int64]:
-    """Where each list begins in the flattened values, from 0, also of a slice."""
-    lengths = lists.value_lengths().fill_null(0).to_numpy()
-    return np.concatenate([[0], np.cumsum(lengths)])
-
-
-def _matrix(vectors: pa.ListArray | pa.ChunkedArray) -> NDArray[np.float32]:
-    """(rows, length) from lists that are all of one length."""
-    whole = vectors.combine_chunks() if isinstance(vectors, pa.ChunkedArray) else vectors
-    values = whole.flatten().to_numpy(zero_copy_only=False)
-    return np.ascontiguousarray(values.reshape(len(whole), -1) if len(whole) else values.reshape(0, 0), np.float32)

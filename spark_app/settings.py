@@ -1,7 +1,7 @@
 """The settings: the only reader of the environment (prefix MILLSTREAM_, nested with __, also from .env)."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -55,7 +55,7 @@ class Als(BaseModel):
 
     factors: int = Field(64, ge=1, le=1024, description="length of a factor vector (Spark calls it rank)")
     regularization: float = Field(0.1, ge=0, description="multiplied by a user's or product's number of interactions")
-    alpha: float = Field(1.0, gt=0, description="confidence = 1 + alpha x strength")
+    alpha: float | None = Field(None, gt=0, description="confidence = 1 + alpha x strength; unset: learnt, or 1")
     iterations: int = Field(10, ge=1, le=1000, description="alternations between users and products")
 
 
@@ -66,6 +66,30 @@ class Explicit(BaseModel):
     regularization: float = Field(0.6, ge=0, description="multiplied by a user's or product's number of ratings")
     iterations: int = Field(10, ge=1, le=1000, description="alternations between users and products")
     shrinkage: float = Field(5.0, ge=0, description="ratings that a bias must outweigh before it counts half")
+
+
+class Blend(BaseModel):
+    """What the algorithm `blend` adds up; what is unset is learnt when the algorithm is `auto`, else as said here."""
+
+    base: Literal["als", "bm25", "cosine"] | None = Field(None, description="what the others are added to; unset: als")
+    neighbours: Literal["bm25", "cosine"] | None = Field(None, description="neighbours that are added; unset: bm25")
+    neighbours_weight: float | None = Field(
+        None, ge=0, le=100, description="of neighbours, in standard deviations of a user's scores; unset: 0"
+    )
+    popularity_weight: float | None = Field(
+        None, ge=0, le=100, description="of popularity, in standard deviations of a user's scores; unset: 0.3"
+    )
+    repeat_weight: float | None = Field(
+        None, ge=0, le=100, description="of log(1 + events) for what a user has met already; unset: 0"
+    )
+
+
+class Neighbours(BaseModel):
+    """Item-item neighbours, where the algorithm or the blend uses them."""
+
+    k: int = Field(20, ge=1, le=1000, description="products that are kept as the neighbours of a product")
+    k1: float = Field(1.2, gt=0, description="BM25: how soon more of the same counts no more")
+    b: float = Field(0.2, ge=0, le=1, description="BM25: how much a product with many users is held back")
 
 
 class Spark(BaseModel):
@@ -92,7 +116,17 @@ class Spark(BaseModel):
 
 
 # What decides how a model turns out, given the events.
-_DECISIVE = ("top_n", "feedback", "strength", "half_life_days", "weights", "als", "explicit", "seed")
+_DECISIVE = (
+    "top_n", "feedback", "strength", "algorithm", "half_life_days", "popularity_half_life_days", "weights", "als",
+    "blend", "neighbours", "explicit", "seed",
+)  # fmt: skip
+# What an unset value is when it is not learnt.
+_PLAIN = {
+    "half_life_days": 0.0, "popularity_half_life_days": 14.0, "als": {"alpha": 1.0},
+    "blend": {
+        "base": "als", "neighbours": "bm25", "neighbours_weight": 0.0, "popularity_weight": 0.3, "repeat_weight": 0.0,
+    },
+}  # fmt: skip
 
 
 def _above_zero(weights: dict[str, float]) -> dict[str, float]:
@@ -140,11 +174,21 @@ class Settings(BaseSettings):
     top_n: int = Field(10, ge=1, le=1000, description="length of a list")
     feedback: Literal["implicit", "explicit"] = Field("implicit", description="fit what users did, or their ratings")
     strength: Literal["binary", "log"] = Field("binary", description="weight x 1, or weight x log1p(net quantity)")
-    half_life_days: float | None = Field(None, gt=0, description="an interaction this old counts half; unset: no decay")
+    algorithm: Literal["auto", "als", "bm25", "cosine", "popular", "recent", "blend"] = Field(
+        "auto", description="what makes the lists; auto: what wins on a split of the history before the hold-out"
+    )
+    half_life_days: float | None = Field(
+        None, ge=0, le=36_500, description="an interaction this old counts half; 0: no decay; unset: learnt, or none"
+    )
+    popularity_half_life_days: float | None = Field(
+        None, ge=0, le=36_500, description="the same for recently popular; unset: learnt, or 14"
+    )
     weights: Annotated[dict[str, float], AfterValidator(_above_zero)] = Field(
         {}, description="JSON: event type -> weight, over the defaults"
     )
     als: Als = Als()
+    blend: Blend = Blend()
+    neighbours: Neighbours = Neighbours()
     explicit: Explicit = Explicit()
     kafka: Kafka = Kafka()
     spark: Spark = Spark()
@@ -176,6 +220,33 @@ def load(**overrides: Any) -> Settings:
         raise WrongSettingError(f"{_unreadable(error)}: expected JSON") from None
 
 
+def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
+    """These settings with some replaced, by their names below the root: {"als.alpha": 4.0}."""
+    update: dict[str, Any] = {}
+    for name, value in changes.items():
+        block, _, leaf = name.rpartition(".")
+        if block:
+            update[block] = update.get(block, getattr(settings, block)).model_copy(update={leaf: value})
+        else:
+            update[leaf] = value
+    return settings.model_copy(update=update)
+
+
+def reached(settings: Settings, name: str) -> Any:
+    """The value of a setting by such a name."""
+    return _reach(settings, tuple(name.split(".")))
+
+
+def unset(settings: Settings) -> dict[str, Any]:
+    """What is not set and could be learnt, by name, and what it is when it is not learnt."""
+    plain = {
+        ".".join(filter(None, (block, leaf))): value
+        for block, leaves in _PLAIN.items()
+        for leaf, value in (leaves.items() if isinstance(leaves, dict) else [("", leaves)])
+    }
+    return {name: value for name, value in plain.items() if reached(settings, name) is None}
+
+
 def size_in_bytes(size: str) -> int:
     """Of a setting such as 256m; k, m and g are powers of 1,024."""
     digits = size.rstrip("kmgKMG")
@@ -192,9 +263,13 @@ def listed(settings: Settings) -> list[tuple[str, str, str, str, str]]:
     return rows
 
 
-def recorded(settings: Settings) -> dict[str, dict[str, Any]]:
-    """Settings as a generation's manifest keeps them: {variable: {value, origin}}."""
-    return {name: {"value": value, "origin": origin} for name, value, _, origin, _ in listed(settings)}
+def recorded(settings: Settings, learnt: Collection[str] = ()) -> dict[str, dict[str, Any]]:
+    """Settings as a generation's manifest keeps them: {variable: {value, origin}}; `learnt` by their names."""
+    names = {PREFIX + name.replace(".", "__").upper() for name in learnt}
+    return {
+        name: {"value": value, "origin": "learnt" if name in names else origin}
+        for name, value, _, origin, _ in listed(settings)
+    }
 
 
 def restored(settings: Settings, recorded: Mapping[str, Mapping[str, Any]]) -> Settings:
@@ -202,7 +277,9 @@ def restored(settings: Settings, recorded: Mapping[str, Mapping[str, Any]]) -> S
     tree: dict[str, Any] = {}
     for path, default, _ in _fields(Settings):
         if path[0] in _DECISIVE:
-            text = recorded[PREFIX + "__".join(path).upper()]["value"]
+            # What an older generation did not know yet was as if it were not set, and its lists were those of ALS.
+            before = "als" if path[-1] == "algorithm" else _shown(default)
+            text = recorded.get(PREFIX + "__".join(path).upper(), {"value": before})["value"]
             branch = tree
             for name in path[:-1]:
                 branch = branch.setdefault(name, {})

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from spark_app import evaluation, interactions, recommendations
 from spark_app.evaluation import Metrics, Rmse
-from spark_app.models import Model, als, popular
+from spark_app.models import Model, NothingToFitError, als, popular
 from spark_app.settings import Settings
 
 JUDGED_AT = 10
@@ -64,13 +64,13 @@ def learn(events: DataFrame, ids: Index, settings: Settings) -> Learned:
     ).persist()
     liked = interactions.liked(pairs)
     met = _with_ids(pairs, ids).select("userId", "productId")
-    beside = (popular.fit(liked, ids.users, ids.products), met, liked)
+    beside = (popular.fit(popular.counts(liked), ids.users, ids.products), met, liked)
     try:
         if settings.feedback == "explicit":
             ratings = _with_ids(interactions.ratings(events), ids).persist()
             return Learned(als.fit_explicit(ratings, settings.explicit, settings.seed), *beside)
         return Learned(als.fit_implicit(_with_ids(liked, ids), settings.als, settings.seed), *beside)
-    except als.NothingToFitError as reason:
+    except NothingToFitError as reason:
         return Learned(None, *beside, reason=str(reason))
 
 

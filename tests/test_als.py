@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from builders import checkerboard, index
 
-from spark_app import recommendations, scoring
-from spark_app.models import als
+from spark_app import equations, recommendations
+from spark_app.models import NothingToFitError, als
 from spark_app.settings import Als, Explicit
 
 SMALL = Als(factors=6, regularization=0.05, alpha=10.0, iterations=12)
@@ -42,7 +42,9 @@ def test_folding_in_a_training_user_gives_back_its_factors(fitted):
     users, products = vectors(fitted.users, "userId"), vectors(fitted.products, "productId")
     matrix = np.array([products[number] for number in sorted(products)])
     rows = fitted.strengths.filter("userId = 3").orderBy("productId").collect()
-    folded = scoring.fold_in(matrix, [row.productId for row in rows], [row.strength for row in rows], fitted.equations)
+    folded = equations.fold_in(
+        matrix, [row.productId for row in rows], [row.strength for row in rows], fitted.equations
+    )
     np.testing.assert_allclose(folded, users[3], atol=1e-4)
 
 
@@ -53,12 +55,12 @@ def test_mllib_with_a_negative_strength_solves_the_same_equations(spark):
     users, products = vectors(model.users, "userId"), vectors(model.products, "productId")
     matrix = np.array([products[number] for number in sorted(products)])
     own = [(p, s) for u, p, s in rows if u == 5]
-    folded = scoring.fold_in(matrix, [p for p, _ in own], [s for _, s in own], model.equations)
+    folded = equations.fold_in(matrix, [p for p, _ in own], [s for _, s in own], model.equations)
     np.testing.assert_allclose(folded, users[5], atol=1e-4)
 
 
 def test_nothing_to_fit_is_said_in_words(spark):
-    with pytest.raises(als.NothingToFitError, match="no user has shown interest"):
+    with pytest.raises(NothingToFitError, match="no user has shown interest"):
         als.fit_implicit(checkerboard(spark, 2).limit(0), SMALL, seed=7)
 
 

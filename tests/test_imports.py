@@ -9,8 +9,8 @@ ROOT = Path(__file__).parent.parent
 APP = ROOT / "spark_app"
 # Free of Spark, read by all.
 GROUND_FLOOR = {
-    "settings", "schemas", "rules", "scoring", "layouts", "records", "java", "failpoints", "progress", "connection",
-    "topic", "event_ids", "tables", "ledger", "locks", "checkpoints",
+    "settings", "schemas", "rules", "arrays", "vectors", "scoring", "equations", "likeness", "layouts", "records",
+    "java", "failpoints", "progress", "connection", "topic", "event_ids", "tables", "ledger", "locks", "checkpoints",
 }  # fmt: skip
 # What a model is, for those that use one; `models/__init__.py` holds nothing else.
 INTERFACES = {"models"}

@@ -4,8 +4,8 @@ from builders import index
 from pyspark.ml.recommendation import ALS
 
 from spark_app import recommendations
+from spark_app.equations import Equations
 from spark_app.models import Model, als, popular
-from spark_app.scoring import Equations
 from spark_app.settings import Als
 
 VECTOR = "ARRAY<FLOAT>"
@@ -68,7 +68,7 @@ def test_popular_products_are_those_with_most_users(spark):
     liked = spark.createDataFrame(
         [("u0000", "p0001"), ("u0001", "p0001"), ("u0001", "p0000"), ("u0002", "p0002")], "user STRING, product STRING"
     )
-    model = popular.fit(liked, index(spark, "user", 3), index(spark, "product", 3))
+    model = popular.fit(popular.counts(liked), index(spark, "user", 3), index(spark, "product", 3))
     found = rows_of(model, index(spark, "user", 3), pairs(spark, (1, 0), (1, 1)), index(spark, "product", 3), n=3)
     assert [(product, score) for user, product, _, score in found if user == "u0000"] == [
         ("p0001", 2.0), ("p0000", 1.0), ("p0002", 1.0),

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_info
 
 from spark_app import scoring
-from spark_app.scoring import Equations, SeenCSR, because, contributions, fold_in, gram, half_step, select, top_n
+from spark_app.arrays import SeenCSR
+from spark_app.equations import Equations, because, contributions, fold_in, gram, half_step
+from spark_app.scoring import select, top_n
 
 IMPLICIT = Equations(regularization=0.1, alpha=2.0, implicit=True)
 EXPLICIT = Equations(regularization=0.1, implicit=False)
@@ -302,12 +304,16 @@ def test_a_wrong_value_is_named(message):
 
 @pytest.mark.parametrize("home_can_be_written", [True, False])
 def test_it_runs_where_the_package_folder_cannot_be_written(tmp_path, home_can_be_written):
-    shutil.copy(Path(scoring.__file__), tmp_path / "scoring.py")
-    (tmp_path / "__pycache__").write_text("a file where numba wants a folder")
+    package = tmp_path / "spark_app"
+    package.mkdir()
+    for name in ("arrays.py", "scoring.py"):
+        shutil.copy(Path(scoring.__file__).with_name(name), package / name)
+    (package / "__pycache__").write_text("a file where numba wants a folder")
     if not home_can_be_written:
         (tmp_path / "home").write_text("so is this")
     script = """if True:
-        import numpy as np, scoring
+        import numpy as np
+        from spark_app import scoring
         assert not scoring._select.signatures, "compiled at import"
         print(scoring.select(np.float32([[1, 2]]), n=1).products)"""
     env = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}

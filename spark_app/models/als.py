@@ -10,18 +10,14 @@ from pyspark.ml.recommendation import ALS, ALSModel
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from spark_app.models import Model
-from spark_app.scoring import Equations
+from spark_app.equations import Equations
+from spark_app.models import Model, NothingToFitError
 from spark_app.settings import Als, Explicit
 
 SOURCE = "als"
 # Two blocks a side on one machine: sums of two parts do not depend on which of them came first.
 BLOCKS = 2
 CHECKPOINT_INTERVAL = 5
-
-
-class NothingToFitError(ValueError):
-    """There is no row to learn from; the message says what was missing."""
 
 
 class Biases(NamedTuple):
@@ -38,7 +34,7 @@ def fit_implicit(strengths: DataFrame, settings: Als, seed: int) -> Model:
     Preference 1 with confidence 1 + alpha x strength (Hu, Koren, Volinsky 2008).
     """
     rows = _materialised(strengths.select("userId", "productId", F.col("strength").cast("float").alias("strength")))
-    equations = Equations(regularization=settings.regularization, alpha=settings.alpha, implicit=True)
+    equations = Equations(regularization=settings.regularization, alpha=settings.alpha or 1.0, implicit=True)
     fitted = _fit(rows, settings, equations, seed)
     return Model(
         SOURCE,

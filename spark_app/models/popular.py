@@ -1,23 +1,43 @@
-"""Popularity: the one definition of it, for the baseline, the fallback and the list of popular products."""
+"""Popularity: the one definition of it, for the baseline, the fallback and the list of popular products.
 
-from pyspark.sql import DataFrame
+Popular is who has many users; recently popular is the same with each user counting less the longer ago it was.
+"""
+
+from datetime import datetime
+
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_app.models import Model
 
-SOURCE = "popular"
+SOURCE, RECENT = "popular", "recent"
+MICROS_A_DAY = 86_400_000_000
 
 
-def counts(liked: DataFrame) -> DataFrame:
-    """(product, users): distinct users who have shown interest, from one row per user and product."""
-    return liked.groupBy("product").agg(F.count("*").alias("users"))
+def counts(liked: DataFrame, half_life_days: float = 0.0, now: datetime | None = None) -> DataFrame:
+    """(product, users): distinct users who have shown interest, from one row per user and product.
+
+    With a half-life each counts 0.5^(days before `now` / half-life), `now` being the newest row when it is not given.
+    """
+    if not half_life_days:
+        return liked.groupBy("product").agg(F.count("*").alias("users"))
+    if now is None:
+        now = liked.agg(F.max("last_event_at")).first()[0]
+    # Decimals add up to the same in any order.
+    share = _decay(F.lit(now), half_life_days).cast("decimal(28,18)")
+    return liked.groupBy("product").agg(F.sum(share).cast("double").alias("users"))
 
 
-def fit(liked: DataFrame, user_index: DataFrame, product_index: DataFrame) -> Model:
+def fit(popularity: DataFrame, user_index: DataFrame, product_index: DataFrame, source: str = SOURCE) -> Model:
     """A model of one number: each user's is 1, each product's its number of users. Knows every user."""
-    popular = counts(liked).join(product_index, "product")
+    popular = popularity.join(product_index, "product")
     return Model(
-        SOURCE,
+        source,
         user_index.select("userId", F.array(F.lit(1.0).cast("float")).alias("vector")),
         popular.select("productId", F.array(F.col("users").cast("float")).alias("vector")),
     )
+
+
+def _decay(now: Column, half_life_days: float) -> Column:
+    age = F.greatest(F.unix_micros(now) - F.unix_micros("last_event_at"), F.lit(0))
+    return F.pow(F.lit(0.5), age / (half_life_days * MICROS_A_DAY))

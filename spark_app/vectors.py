@@ -1,0 +1,64 @@
+"""Columns of lists in Arrow <-> numpy: what executors and the driver get from Spark, as matrices and sparse rows."""
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from spark_app.arrays import Floats, Habits, Similar
+
+
+def matrix(lists: pa.ListArray | pa.ChunkedArray) -> Floats:
+    """(rows, length) float32 from lists that are all of one length."""
+    whole = lists.combine_chunks() if isinstance(lists, pa.ChunkedArray) else lists
+    values = whole.flatten().to_numpy(zero_copy_only=False)
+    length = len(values) // len(whole) if len(whole) else 0
+    return np.ascontiguousarray(values.reshape(len(whole), length), np.float32)
+
+
+def offsets(lists: pa.ListArray) -> NDArray[np.int64]:
+    """Where each list begins in the flattened values, from 0, also of a slice; null is an empty list."""
+    lengths = lists.value_lengths().fill_null(0).to_numpy()
+    return np.concatenate([[0], np.cumsum(lengths)])
+
+
+def kept(starts: NDArray[np.int64], keep: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Where each list begins once only the values marked in `keep` are left."""
+    return np.concatenate([[0], np.cumsum(keep)])[starts]
+
+
+def covariance(products: Floats) -> NDArray[np.float64]:
+    """(k, k) of (products, k) vectors: x'Cx is the variance of a user's scores over the products."""
+    centred = products - products.mean(axis=0, dtype=np.float64) if len(products) else products.astype(np.float64)
+    return centred.T @ centred / max(len(products), 1)
+
+
+def spread(users: Floats, covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(users,) standard deviation of each user's scores over all products."""
+    exact = users.astype(np.float64)
+    return np.sqrt(np.maximum(np.einsum("ui,ij,uj->u", exact, covariance, exact, optimize=True), 0.0))
+
+
+def places(ids: NDArray[np.int32], wanted: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Where each wanted id stands among `ids`, -1 for one that does not."""
+    table = np.full(max(ids.max(initial=-1), wanted.max(initial=-1)) + 1, -1, np.int32)
+    table[ids] = np.arange(len(ids), dtype=np.int32)
+    return table[wanted]
+
+
+def similar(rows: pa.Table, ids: NDArray[np.int32]) -> Similar:
+    """(productId, other, likeness) as sparse rows over the places of `ids`; what is not among them is left out."""
+    own, others = (places(ids, rows[name].to_numpy()) for name in ("productId", "other"))
+    values = rows["likeness"].to_numpy()
+    found = (own >= 0) & (others >= 0)
+    own, others, values = own[found], others[found], values[found]
+    order = np.lexsort((others, own))
+    starts = np.concatenate([[0], np.cumsum(np.bincount(own, minlength=len(ids)))])
+    return Similar(starts, others[order], values[order].astype(np.float32))
+
+
+def habits(batch: pa.RecordBatch, ids: NDArray[np.int32]) -> Habits:
+    """The lists `own`, `weights` and `again` of a batch of users, over the places of `ids`."""
+    own = batch.column("own")
+    at = places(ids, own.flatten().to_numpy())
+    weights, again = (batch.column(name).flatten().to_numpy()[at >= 0] for name in ("weights", "again"))
+    return Habits(kept(offsets(own), at >= 0), at[at >= 0], weights, again)
