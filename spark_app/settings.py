@@ -115,10 +115,10 @@ class Spark(BaseModel):
     delta_package: str = Field("io.delta:delta-spark_2.13:4.0.0", description="Maven coordinate of Delta Lake")
 
 
-# What decides how a model turns out, given the events.
+# What decides how a model and its lists turn out, given the events. Of the rules, the manifest keeps what they say.
 _DECISIVE = (
     "top_n", "feedback", "strength", "algorithm", "half_life_days", "popularity_half_life_days", "weights", "als",
-    "blend", "neighbours", "explicit", "seed",
+    "blend", "neighbours", "explicit", "seed", "seen", "cooldown_days",
 )  # fmt: skip
 # What an unset value is when it is not learnt.
 _PLAIN = {
@@ -186,6 +186,13 @@ class Settings(BaseSettings):
     weights: Annotated[dict[str, float], AfterValidator(_above_zero)] = Field(
         {}, description="JSON: event type -> weight, over the defaults"
     )
+    seen: Literal["never", "always", "cooldown"] = Field(
+        "never", description="products that a user has met: never listed again, always, or after a cool-down"
+    )
+    cooldown_days: float | None = Field(
+        None, gt=0, description="of every cool-down; unset: learnt for each category from gaps between repeat purchases"
+    )
+    rules_file: Path | None = Field(None, description="TOML: products, categories and brands to hide, boost or bury")
     als: Als = Als()
     blend: Blend = Blend()
     neighbours: Neighbours = Neighbours()
@@ -273,16 +280,17 @@ def recorded(settings: Settings, learnt: Collection[str] = ()) -> dict[str, dict
 
 
 def restored(settings: Settings, recorded: Mapping[str, Mapping[str, Any]]) -> Settings:
-    """These settings with all that decides a model taken from a manifest."""
+    """These settings with all that decides a model taken from a manifest; what it does not know yet is the default."""
     tree: dict[str, Any] = {}
     for path, default, _ in _fields(Settings):
         if path[0] in _DECISIVE:
+            name = PREFIX + "__".join(path).upper()
             # What an older generation did not know yet was as if it were not set, and its lists were those of ALS.
             before = "als" if path[-1] == "algorithm" else _shown(default)
-            text = recorded.get(PREFIX + "__".join(path).upper(), {"value": before})["value"]
+            text = recorded[name]["value"] if name in recorded else before
             branch = tree
-            for name in path[:-1]:
-                branch = branch.setdefault(name, {})
+            for part in path[:-1]:
+                branch = branch.setdefault(part, {})
             branch[path[-1]] = json.loads(text) if isinstance(default, dict) else (text or None)
     then = Settings(_env_file=None, **tree)
     return settings.model_copy(update={name: getattr(then, name) for name in _DECISIVE})

@@ -52,6 +52,8 @@ def test_what_the_command_line_gives_stands_above_all(monkeypatch):
         ("MILLSTREAM_TOP_N", "ten", "valid integer"),
         ("MILLSTREAM_FEEDBACK", "maybe", "'implicit' or 'explicit'"),
         ("MILLSTREAM_ALS__ALPHA", "-1", "greater than 0"),
+        ("MILLSTREAM_SEEN", "sometimes", "'never', 'always' or 'cooldown'"),
+        ("MILLSTREAM_COOLDOWN_DAYS", "0", "greater than 0"),
         ("MILLSTREAM_WEIGHTS", "view=1", "expected JSON"),
         ("MILLSTREAM_WEIGHTS", '{"purchase": 0, "cart": 0, "like": 0, "rate": 0, "view": 0}', "above 0"),
         ("MILLSTREAM_SPARK__DRIVER_MEMORY", "lots", "match pattern"),
@@ -75,3 +77,19 @@ def test_a_misspelt_setting_is_refused_by_name(monkeypatch):
 
 def test_every_setting_says_what_it_means():
     assert [name for name, *_, meaning in settings.listed(settings.load()) if not meaning] == []
+
+
+def test_what_decides_the_lists_comes_back_from_a_manifest(monkeypatch):
+    then = settings.recorded(settings.load(seen="cooldown", cooldown_days=2.5))
+    monkeypatch.setenv("MILLSTREAM_SEEN", "always")
+    restored = settings.restored(settings.load(), then)
+    assert (restored.seen, restored.cooldown_days) == ("cooldown", 2.5)
+
+
+def test_a_manifest_from_before_a_setting_means_its_default(monkeypatch):
+    then = settings.recorded(settings.load(top_n=5))
+    del then["MILLSTREAM_SEEN"], then["MILLSTREAM_COOLDOWN_DAYS"]
+    monkeypatch.setenv("MILLSTREAM_SEEN", "always")
+    monkeypatch.setenv("MILLSTREAM_COOLDOWN_DAYS", "3")
+    restored = settings.restored(settings.load(), then)
+    assert (restored.top_n, restored.seen, restored.cooldown_days) == (5, "never", None)
