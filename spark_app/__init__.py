@@ -6,6 +6,7 @@ The flow, a line a module, in order:
     arrays  scoring  equations          and the numbers: selection, and the equations of ALS
     layouts  records                    known CSV layouts by their header; files cut into records
     event_ids  tables  ledger           ids that were met; the Delta tables and the ledger of batches, without Spark
+    shop_rules                          the shop's own file of what to hide, boost or bury, read and checked
     connection  topic                   how a broker is connected to; what it says of a topic, without Spark
     java  failpoints  progress          a Java that serves; places to die in tests; what the user sees
     session          the one place where Spark is configured
