@@ -17,6 +17,7 @@ The flow, a line a module, in order:
     models           interactions -> vectors of users and products
     evaluation       cut, hold-out, and the metrics of lists and predictions
     recommendations  vectors + seen -> the best N for each user, and because of what
+    policy           pairs that met + the shop's rules -> what may not be listed, what is boosted or buried
     graph            recommendations -> vertices and edges with degree, PageRank, communities
     generations      a trained model with all that was made from it, published whole
     exports          any table -> one CSV in results/

@@ -19,6 +19,13 @@ STAGES = {
     "session", "sources", "events", "store", "interactions", "policy", "evaluation", "recommendations", "graph",
     "generations", "exports",
 }
+=======
+    "session", "sources", "events", "store", "interactions", "evaluation", "recommendations", "graph",
+    "generations", "exports", "policy",
+}  # fmt: skip
+# A session needs a Java; all that speaks to the user is wiring.
+MODELS = {path.stem for path in (APP / "models").glob("*.py")} - {"__init__"}
+>>>>>>> d113747 (What was seen comes back after a cool-down)
 
 
 def imported(path: Path) -> set[str]:
