@@ -30,7 +30,7 @@ CLEARLY = 1.96
 
 
 class Choice(NamedTuple):
-    """Settings in which nothing is left open, the names of what was learnt, and what metrics.json says of it."""
+    """Settings in which nothing is left open, the names of what was learnt, and what the manifest keeps of it."""
 
     settings: Settings
     learnt: tuple[str, ...]
@@ -50,7 +50,48 @@ def plain(settings: Settings) -> Settings:
 
 def is_open(settings: Settings) -> bool:
     """Whether anything is to be learnt."""
-    return settings.algorithm == "auto" and settings.feedback == "implicit"
+    return settings.algorithm == "auto"
+
+
+def fixed(settings: Settings) -> Choice:
+    """The settings as they were set, plain where they were not."""
+    return Choice(plain(settings), (), {})
+
+
+def given(settings: Settings) -> dict[str, Any]:
+    """What was asked for: all that decides how candidates compare."""
+    return {name: value["value"] for name, value in settings_.recorded(settings).items() if settings_.is_decisive(name)}
+
+
+def remembered(settings: Settings, report: Mapping[str, Any]) -> Choice:
+    """What was learnt once, from the report of it."""
+    learnt = report["learnt"]
+    return Choice(changed(plain(settings), learnt), tuple(learnt), dict(report))
+
+
+def instead(chosen: Choice, algorithm: str) -> Choice:
+    """The choice with another algorithm in its place."""
+    learnt = {"algorithm": algorithm}
+    names = tuple(dict.fromkeys([*chosen.learnt, *learnt]))
+    report = chosen.report | {"learnt": chosen.report.get("learnt", {}) | learnt}
+    return Choice(changed(chosen.settings, learnt), names, report)
+
+
+def in_words(chosen: Choice) -> str:
+    """blend: als, half-life 30 days, popularity 0.3 (half-life 4 days)."""
+    settings, blend = chosen.settings, chosen.settings.blend
+    if settings.algorithm != "blend":
+        half_life = settings.popularity_half_life_days if settings.algorithm == "recent" else None
+        return settings.algorithm + (f" (half-life {half_life:.3g} days)" if half_life else "")
+    parts = [str(blend.base) + (f" (half-life {settings.half_life_days:.3g} days)" if settings.half_life_days else "")]
+    if blend.neighbours_weight:
+        parts.append(f"{blend.neighbours_weight:g} x {blend.neighbours}")
+    if blend.popularity_weight:
+        days = settings.popularity_half_life_days
+        parts.append(f"{blend.popularity_weight:g} x popularity" + (f" (half-life {days:.3g} days)" if days else ""))
+    if blend.repeat_weight:
+        parts.append(f"{blend.repeat_weight:g} x times bought")
+    return " + ".join(parts)
 
 
 def choose(trials: Trials | None, settings: Settings) -> Choice:
@@ -74,18 +115,18 @@ def choose(trials: Trials | None, settings: Settings) -> Choice:
     return _choice(settings, kept.settings, report)
 
 
-def _candidates(trials: Trials, first: Settings, given: Settings) -> Iterator[_Tried]:
+def _candidates(trials: Trials, first: Settings, asked: Settings) -> Iterator[_Tried]:
     """The best of each kind: popularity alone, and what is found by climbing from each base."""
-    axes = _axes(trials.split.span_days, given)
+    axes = _axes(trials.split.span_days, asked)
     tries = _Tries(trials)
     for days in axes[_HALF_LIFE]:
         yield tries.of(first, {"algorithm": "recent" if days[_HALF_LIFE] else "popular"} | days)
-    for base in _open(given, "blend.base", ["als", "bm25", "cosine"]):
-        alone = {"algorithm": "blend", "blend.base": base, _WEIGHT: _open(given, _WEIGHT, [0.3])[0]}
+    for base in _open(asked, "blend.base", ["als", "bm25", "cosine"]):
+        alone = {"algorithm": "blend", "blend.base": base, _WEIGHT: _open(asked, _WEIGHT, [0.3])[0]}
         yield _climbed(tries, tries.of(first, alone | axes[_HALF_LIFE][-3]), axes)
 
 
-def _axes(span: float, given: Settings) -> dict[str, list[dict[str, Any]]]:
+def _axes(span: float, asked: Settings) -> dict[str, list[dict[str, Any]]]:
     """What is tried along each axis, as changes; what was set is not changed."""
     decays = [{"half_life_days": span * share, "als.alpha": alpha} for share, alpha in DECAYS]
     axes: dict[str, list[dict[str, Any]]] = {
@@ -97,8 +138,9 @@ def _axes(span: float, given: Settings) -> dict[str, list[dict[str, Any]]]:
             for kind in ("bm25", "cosine")
             for weight in NEIGHBOURS_WEIGHTS
         ],
+        "repeats": [{"blend.repeat_weight": weight} for weight in REPEAT_WEIGHTS if asked.seen != "never"],
     }
-    free = set(settings_.unset(given))
+    free = set(settings_.unset(asked))
     left = {
         axis: [{name: value for name, value in step.items() if name in free} for step in steps]
         for axis, steps in axes.items()
@@ -155,6 +197,7 @@ def _clearly_above(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool
     return bool(difference.mean() > CLEARLY * difference.std() / np.sqrt(len(difference)))
 
 
-def _choice(given: Settings, chosen: Settings, report: dict[str, Any]) -> Choice:
-    names = [name for name in [*settings_.unset(given), "algorithm"] if reached(given, name) != reached(chosen, name)]
-    return Choice(chosen, tuple(names), report | {"learnt": {name: reached(chosen, name) for name in names}})
+def _choice(asked: Settings, chosen: Settings, report: dict[str, Any]) -> Choice:
+    names = [name for name in [*settings_.unset(asked), "algorithm"] if reached(asked, name) != reached(chosen, name)]
+    learnt = {name: reached(chosen, name) for name in names}
+    return Choice(chosen, tuple(names), report | {"given": given(asked), "learnt": learnt})

@@ -139,17 +139,21 @@ def positive_pairs(before: DataFrame, held_out: DataFrame, weights: Mapping[str,
     return others.select("user", "product").unionByName(liked.select("user", "product")).distinct()
 
 
-def relevant(before: DataFrame, held_out: DataFrame, weights: Mapping[str, float]) -> DataFrame:
+def relevant(
+    before: DataFrame, held_out: DataFrame, weights: Mapping[str, float], excluded: DataFrame | None = None
+) -> DataFrame:
     """(user, product) that a list should have named; its users are the judged ones.
 
-    Positive and held out, new to the user, and both user and product known before the cut.
+    Positive and held out, and both user and product known before the cut. None of the `excluded` (user, product), which
+    may not be listed; by default every pair that met before.
     """
     met = before.filter(F.col("product").isNotNull())
+    excluded = met if excluded is None else excluded
     return (
         positive_pairs(before, held_out, weights)
         .join(before.select("user").distinct(), "user", "left_semi")
         .join(met.select("product").distinct(), "product", "left_semi")
-        .join(met.select("user", "product").distinct(), ["user", "product"], "left_anti")
+        .join(excluded.select("user", "product").distinct(), ["user", "product"], "left_anti")
         .select("user", "product")
     )
 

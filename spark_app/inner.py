@@ -4,6 +4,7 @@ Whole users are left out where there are more interactions than fit, and judged 
 """
 
 import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -38,7 +39,33 @@ class _Places(NamedTuple):
         return sp.csr_matrix((values, (users[known], products[known])), shape=shape)
 
 
-def trials(events: DataFrame, users: DataFrame, products: DataFrame, settings: Settings) -> Trials | None:
+# (events, pairs that met) -> (user, product) that may not be listed.
+Excluded = Callable[[DataFrame, DataFrame], DataFrame]
+
+
+class _History(NamedTuple):
+    """Events before the inner cut, and the engine ids of users and products."""
+
+    events: DataFrame
+    users: DataFrame
+    products: DataFrame
+
+    def interest(self, asked: Settings) -> DataFrame:
+        """One row per user and product that met."""
+        half_life = asked.half_life_days or None
+        return interactions.from_events(
+            self.events, asked.weights, strength=asked.strength, half_life_days=half_life
+        )  # fmt: skip
+
+    def collected(self, rows: DataFrame, *names: str) -> pa.Table:
+        """(userId, productId, *names) on the driver."""
+        with_ids = rows.join(self.users, "user").join(F.broadcast(self.products), "product")
+        return with_ids.select("userId", "productId", *names).toArrow()
+
+
+def trials(
+    events: DataFrame, users: DataFrame, products: DataFrame, settings: Settings, excluded: Excluded
+) -> Trials | None:
     """What settings can be tried on; None where the events cannot be cut or show no interest.
 
     `users` is (user, userId) and `products` (product, productId), of all events.
@@ -47,38 +74,35 @@ def trials(events: DataFrame, users: DataFrame, products: DataFrame, settings: S
     if at is None:
         return None
     before, held_out = evaluation.split(events, at)
-    before = _sampled(before).persist()
-
-    def with_ids(rows: DataFrame) -> DataFrame:
-        return rows.join(users, "user").join(F.broadcast(products), "product")
-
-    def interest(half_life_days: float | None, asked: Settings) -> pa.Table:
-        rows = interactions.from_events(
-            before, asked.weights, strength=asked.strength, half_life_days=half_life_days or None
-        )
-        return with_ids(rows).select("userId", "productId", "strength", "event_count", "last_event_at").toArrow()
-
-    every = interest(None, settings)
-    liked = every.filter(every["strength"].is_valid())
+    history = _History(_sampled(before).persist(), users, products)
+    every = history.interest(settings.model_copy(update={"half_life_days": None})).persist()
+    liked = history.collected(interactions.liked(every), "event_count", "last_event_at")
     if not liked.num_rows:
         return None
     places = _Places(*(np.unique(liked[name].to_numpy()).astype(np.int32) for name in ("userId", "productId")))
-    relevant = with_ids(evaluation.relevant(before, held_out, settings.weights)).select("userId", "productId").toArrow()
-    split = _split(every, liked, relevant, places, settings)
+    barred = excluded(history.events, every).persist()
+    relevant = evaluation.relevant(history.events, held_out, settings.weights, barred)
+    split = _split(liked, history.collected(barred), history.collected(relevant), places, settings)
+    for rows in (every, barred):
+        rows.unpersist()
+    return Trials(split, _strengths(history, places))
 
-    @functools.lru_cache(maxsize=8)
-    def strengths(key: str, half_life_days: float | None) -> sp.csr_matrix:
-        found = interest(half_life_days, asked[key])
-        return places.sparse(found.filter(found["strength"].is_valid()), "strength")
 
+def _strengths(history: _History, places: _Places) -> Callable[[Settings], sp.csr_matrix]:
+    """What gives the strengths for settings, asking Spark once for each that differ."""
     asked: dict[str, Settings] = {}
 
-    def of(tried: Settings) -> sp.csr_matrix:
-        key = repr((tried.weights, tried.strength))
-        asked[key] = tried
-        return strengths(key, tried.half_life_days)
+    @functools.lru_cache(maxsize=8)
+    def collected(key: str) -> sp.csr_matrix:
+        liked = interactions.liked(history.interest(asked[key]))
+        return places.sparse(history.collected(liked, "strength"), "strength")
 
-    return Trials(split, of)
+    def strengths(settings: Settings) -> sp.csr_matrix:
+        key = repr((settings.weights, settings.strength, settings.half_life_days))
+        asked[key] = settings
+        return collected(key)
+
+    return strengths
 
 
 def _sampled(events: DataFrame) -> DataFrame:
@@ -88,7 +112,7 @@ def _sampled(events: DataFrame) -> DataFrame:
     return events if share >= _SHARES else events.filter(F.pmod(F.xxhash64("user"), F.lit(_SHARES)) < max(share, 1))
 
 
-def _split(every: pa.Table, liked: pa.Table, relevant: pa.Table, places: _Places, settings: Settings) -> Split:
+def _split(liked: pa.Table, barred: pa.Table, relevant: pa.Table, places: _Places, settings: Settings) -> Split:
     micros = liked["last_event_at"].cast(pa.int64()).to_numpy()
     ages = (micros.max() - micros) / interactions.MICROS_A_DAY
     span = float(ages.max())
@@ -97,14 +121,16 @@ def _split(every: pa.Table, liked: pa.Table, relevant: pa.Table, places: _Places
     most = int(np.clip(MAX_SCORES // max(len(places.products), 1), FEWEST_JUDGED, MOST_JUDGED))
     drawn = np.sort(np.random.default_rng(settings.seed).permutation(len(judged))[:most])
     judged, wanted = judged[drawn].astype(np.int64), wanted[drawn]
-    ones = pa.array(np.ones(relevant.num_rows))
-    met = every.append_column("one", pa.array(np.ones(every.num_rows)))
     return Split(
         places.sparse(liked, "event_count"),
         places.sparse(liked.append_column("age", pa.array(ages)), "age"),
         judged.astype(np.int64),
-        places.sparse(met, "one")[judged],
-        places.sparse(relevant.append_column("one", ones), "one")[judged],
+        places.sparse(_marked(barred), "one")[judged],
+        places.sparse(_marked(relevant), "one")[judged],
         wanted,
         span,
     )
+
+
+def _marked(pairs: pa.Table) -> pa.Table:
+    return pairs.append_column("one", pa.array(np.ones(pairs.num_rows)))

@@ -254,6 +254,16 @@ def unset(settings: Settings) -> dict[str, Any]:
     return {name: value for name, value in plain.items() if reached(settings, name) is None}
 
 
+def is_decisive(variable: str) -> bool:
+    """Whether a variable decides how a model and its lists turn out."""
+    return variable.removeprefix(PREFIX).lower().split("__")[0] in _DECISIVE
+
+
+def same_lists(one: Settings, other: Settings) -> bool:
+    """Whether both would make the same lists of the same events, but for their length."""
+    return all(getattr(one, name) == getattr(other, name) for name in _DECISIVE if name != "top_n")
+
+
 def size_in_bytes(size: str) -> int:
     """Of a setting such as 256m; k, m and g are powers of 1,024."""
     digits = size.rstrip("kmgKMG")

@@ -16,16 +16,20 @@ GROUND_FLOOR = {
 # What a model is, for those that use one; `models/__init__.py` holds nothing else.
 INTERFACES = {"models"}
 STAGES = {
-    "session", "sources", "events", "store", "interactions", "policy", "evaluation", "recommendations", "graph",
-    "generations", "exports",
+    "session",
+    "sources",
+    "events",
+    "store",
+    "interactions",
+    "policy",
+    "evaluation",
+    "recommendations",
+    "graph",
+    "generations",
+    "exports",
 }
-=======
-    "session", "sources", "events", "store", "interactions", "evaluation", "recommendations", "graph",
-    "generations", "exports", "policy",
-}  # fmt: skip
 # A session needs a Java; all that speaks to the user is wiring.
 MODELS = {path.stem for path in (APP / "models").glob("*.py")} - {"__init__"}
->>>>>>> d113747 (What was seen comes back after a cool-down)
 
 
 def imported(path: Path) -> set[str]:
@@ -67,8 +71,8 @@ def test_the_ground_floor_knows_no_spark_and_nothing_above_it(module):
 
 def test_every_module_is_a_stage_the_ground_floor_or_wiring():
     wiring = {
-        "__init__", "__main__", "ingestion", "following", "status", "training", "inner", "soundness", "pipeline", "quarantine",
-        "retention", "doctor", "logs",
+        "__init__", "__main__", "ingestion", "following", "status", "inner", "training", "judging", "gate", "making",
+        "soundness", "pipeline", "quarantine", "retention", "doctor", "logs",
     }  # fmt: skip
     assert {path.stem for path in APP.glob("*.py")} <= GROUND_FLOOR | STAGES | wiring
 

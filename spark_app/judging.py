@@ -1,0 +1,168 @@
+"""Wiring of judging: events of one table version in, what lists and predictions were worth on the hold-out out."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from spark_app import evaluation, gate, interactions, recommendations, training
+from spark_app.evaluation import Metrics, Rmse
+from spark_app.gate import Verdict
+from spark_app.models import als, popular
+from spark_app.settings import Settings
+from spark_app.training import Index, Learned, Shop
+
+JUDGED_AT = 10
+OURS, PUBLISHED = "ours", "published"
+# Room for rounding where the refit is held against the judged model.
+TOLERANCE = 1e-6
+NO_PREDICTION = "these lists come from an order of products, which predicts no preference"
+
+
+class Judgement(NamedTuple):
+    """What the lists and predictions were worth on the hold-out, and what the refit is held against."""
+
+    cut: datetime | None
+    metrics: dict[str, Any]
+    baselines: dict[str, Any]
+    rmse: Rmse
+    verdict: Verdict
+    held_out: DataFrame | None = None
+    held_out_rmse: float | None = None
+
+
+def judge(
+    events: DataFrame, ids: Index, shop: Shop, settings: Settings, *, published: Settings | None, first: bool
+) -> Judgement:
+    """Fit on what came before the cut, judge on what came after, and say whether to publish.
+
+    `published` are other settings to be compared with; None when there are none, or when they are the same.
+    """
+    at = evaluation.cut(events, settings.weights)
+    if at is None:
+        return _unjudged(evaluation.NO_CUT)
+    before, held_out = evaluation.split(events, at)
+    learned = training.learn(before, ids, shop, settings)
+    if learned.model is None:
+        return _unjudged(learned.reason)
+    theirs = training.learn(before, ids, shop, published) if published else None
+    lists = _judge_lists(learned, theirs, before, held_out, ids, settings)
+    verdict = gate.decide(lists[OURS], lists[popular.SOURCE], lists.get(PUBLISHED), first=first, seed=settings.seed)
+    rmse, others, pairs = _judge_predictions(learned, events, before, held_out, ids, settings)
+    baselines = {popular.SOURCE: lists[popular.SOURCE].as_dict()} | others
+    baselines[PUBLISHED] = _compared(lists.get(PUBLISHED), verdict)
+    metrics = lists[OURS].as_dict(rmse)
+    if learned.predictor is None or pairs is None:
+        return Judgement(at, metrics, baselines, rmse, verdict)
+    warm = evaluation.rmse(recommendations.predicted(learned.predictor, pairs))
+    return Judgement(at, metrics, baselines, rmse, verdict, pairs, warm.value)
+
+
+def fault_of_refit(learned: Learned, judgement: Judgement) -> str:
+    """Why the refit must not be published, empty when it may: it has to be finite, complete, and no worse."""
+    if learned.model is None:
+        return ""
+    unfit = F.exists("vector", lambda number: F.isnan(number) | (F.abs(number) == float("inf")))
+    vectors = learned.model.users.select("vector").unionByName(learned.model.products.select("vector"))
+    if not vectors.filter(unfit).isEmpty():
+        return "the refit holds numbers that are not finite"
+    if _lacks(learned):
+        return "the refit lacks users or products that it was trained on"
+    if judgement.held_out is None or judgement.held_out_rmse is None or learned.predictor is None:
+        return ""
+    refit = evaluation.rmse(recommendations.predicted(learned.predictor, judgement.held_out)).value
+    if refit is None or refit > judgement.held_out_rmse + TOLERANCE:
+        against = f"RMSE {refit} against {judgement.held_out_rmse}"
+        return f"the refit is worse on the held-out pairs than the judged model: {against}"
+    return ""
+
+
+def _judge_lists(
+    learned: Learned, theirs: Learned | None, before: DataFrame, held_out: DataFrame, ids: Index, settings: Settings
+) -> dict[str, Metrics]:
+    """Metrics of our lists, of popularity's and of the published settings', for the same users."""
+    excluded = learned.excluded.select("user", "product")
+    relevant = evaluation.relevant(before, held_out, settings.weights, excluded).persist()
+    try:
+        users = relevant.select("user").distinct().join(ids.users, "user")
+        made = {
+            OURS: training.lists(learned, users, ids, n=JUDGED_AT, explain=False),
+            popular.SOURCE: training.listed(learned.popular, learned, users, ids, n=JUDGED_AT),
+        }
+        if theirs is not None:
+            made[PUBLISHED] = training.lists(theirs, users, ids, n=JUDGED_AT, explain=False)
+        return evaluation.judge_each(
+            made,
+            relevant,
+            catalogue=before.filter("product IS NOT NULL").select("product").distinct().count(),
+            popularity=popular.counts(learned.liked),
+            users_before=before.select("user").distinct().count(),
+            seed=settings.seed,
+            k=JUDGED_AT,
+        )
+    finally:
+        relevant.unpersist()
+
+
+def _judge_predictions(
+    learned: Learned, events: DataFrame, before: DataFrame, held_out: DataFrame, ids: Index, settings: Settings
+) -> tuple[Rmse, dict[str, Any], DataFrame | None]:
+    """(RMSE, that of the baselines where there are any, the pairs that the refit is held against)."""
+    if settings.feedback == "explicit":
+        return _judge_ratings(learned, before, held_out, ids, settings)
+    if learned.predictor is None:
+        return Rmse(None, None, NO_PREDICTION), {}, None
+    pairs = training.with_ids(evaluation.positive_pairs(before, held_out, settings.weights), ids).persist()
+    known = Index(
+        ids.users.join(learned.predictor.users, "userId"), ids.products.join(learned.predictor.products, "productId")
+    )
+    met = events.filter("product IS NOT NULL").select("user", "product").distinct()
+    sampled = evaluation.preference_pairs(pairs, met, known.users, known.products, seed=settings.seed)
+    cold = evaluation.cold_share(pairs, known.users, known.products)
+    predicted = recommendations.predicted(learned.predictor, training.with_ids(sampled, ids))
+    return evaluation.rmse(predicted, cold), {}, pairs.withColumn("expected", F.lit(1.0))
+
+
+def _judge_ratings(
+    learned: Learned, before: DataFrame, held_out: DataFrame, ids: Index, settings: Settings
+) -> tuple[Rmse, dict[str, Any], DataFrame | None]:
+    ratings = training.with_ids(interactions.ratings(before), ids)
+    pairs = training.with_ids(interactions.ratings(held_out).withColumnRenamed("rating", "expected"), ids).persist()
+    if learned.predictor is None:
+        return Rmse(None, None, learned.reason), {}, None
+    found = als.biases(ratings, settings.explicit.shrinkage)
+    scored = recommendations.predicted(learned.predictor, pairs)
+    warm = scored.filter("predicted IS NOT NULL").drop("predicted")
+    alone = evaluation.rmse(recommendations.predicted(als.biases_alone(found), warm))
+    mean = evaluation.rmse(warm.withColumn("predicted", F.lit(found.mean)))
+    others = {"global_mean": {"rmse": mean.value}, "biases": {"rmse": alone.value}}
+    return evaluation.rmse(scored), others, pairs
+
+
+def _unjudged(reason: str) -> Judgement:
+    """Metrics of nothing, with the reason in their place."""
+    rmse = Rmse(None, None, reason)
+    nothing = Metrics(pd.Series(dtype="float64"), reason=reason)
+    baselines = {popular.SOURCE: {"ndcg_at_10": None}, PUBLISHED: {"ndcg_at_10": None}}
+    return Judgement(
+        None, nothing.as_dict(rmse), baselines, rmse, gate.decide(nothing, nothing, None, first=False, seed=0)
+    )
+
+
+def _compared(published: Metrics | None, verdict: Verdict) -> dict[str, Any]:
+    """What the published settings were worth on the same users, where they are others."""
+    if published is None:
+        return {"ndcg_at_10": None}
+    return {"ndcg_at_10": published.ndcg, "difference_ci": list(verdict.difference) if verdict.difference else None}
+
+
+def _lacks(learned: Learned) -> bool:
+    """Whether a user or product of the training rows has no vector."""
+    model = learned.model
+    if model is None or model.strengths is None:
+        return False
+    users = model.strengths.select("userId").distinct().join(model.users, "userId", "left_anti")
+    products = model.strengths.select("productId").distinct().join(model.products, "productId", "left_anti")
+    return not (users.isEmpty() and products.isEmpty())

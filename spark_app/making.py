@@ -1,0 +1,319 @@
+"""Wiring of one generation: a version of the event table in, a folder with all that was made from it out.
+
+Here settings become settled: what nobody set is learnt from the events before the hold-out, or taken from the
+generation before as long as the shop has not grown by half.
+"""
+
+import importlib.metadata
+import platform
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from spark_app import (
+    choice,
+    evaluation,
+    failpoints,
+    gate,
+    generations,
+    graph,
+    inner,
+    interactions,
+    judging,
+    ledger,
+    policy,
+    progress,
+    recommendations,
+    shop_rules,
+    soundness,
+    store,
+    tables,
+    training,
+)
+from spark_app.choice import Choice
+from spark_app.gate import Verdict
+from spark_app.generations import Generation
+from spark_app.judging import Judgement
+from spark_app.models import popular
+from spark_app.settings import Settings, changed, recorded, restored, same_lists
+from spark_app.training import Index, Learned, Shop
+from spark_app.trials import Trials
+
+ENGINE = "mllib"
+# What was learnt holds until there are so many times the events.
+GROWTH = 1.5
+_TRAINED_ON = (
+    "event_id", "user", "product", "event_type", "quantity", "rating", "occurred_at", "price", "product_data",
+)  # fmt: skip
+
+
+class Parents(NamedTuple):
+    """What came before: the newest generation, which gave ids and may lend what it learnt, and the published one."""
+
+    newest: Generation | None
+    published: Generation | None
+
+
+class Made(NamedTuple):
+    """A generation with its tables, not finished yet; `fault` says why it must not be published, empty when sound."""
+
+    generation: Generation
+    metrics: dict[str, Any]
+    manifest: dict[str, Any]
+    fault: str
+    verdict: Verdict
+
+
+class _Stock(NamedTuple):
+    """What everything is made from."""
+
+    events: DataFrame
+    ids: Index
+    shop: Shop
+    version: int
+
+
+def make(spark: SparkSession, settings: Settings, version: int, parents: Parents, seconds: dict[str, float]) -> Made:
+    """Index, choose, judge, learn, list and draw the graph of one version of the event table."""
+    rules = shop_rules.read(settings.rules_file)
+    with progress.phase("index") as step:
+        stock = _stocked(spark, settings, version, parents.newest, rules)
+        step.say(f"{stock.ids.users.count():,} users, {stock.ids.products.count():,} products")
+    for rule in _unmatched(stock):
+        progress.warn(f"{settings.rules_file}: no product matches: {rule}")
+    chosen = _settled(stock, settings, parents.newest, seconds)
+    with progress.phase("evaluate") as step:
+        judgement = _judge(stock, chosen.settings, parents.published)
+        step.say(_verdict(judgement))
+    seconds["evaluate"] = step.seconds
+    if judgement.verdict.popular:
+        chosen = choice.instead(chosen, popular.SOURCE)
+    return _made(spark, stock, chosen, judgement, parents, seconds)
+
+
+def make_again(spark: SparkSession, settings: Settings, original: Generation) -> Made:
+    """The same from the manifest of a generation: its settings, its rules and its version of the events."""
+    manifest = original.manifest
+    then = choice.plain(restored(settings, manifest["settings"]))
+    rules = shop_rules.Rules.from_dict(manifest.get("rules", {}))
+    with progress.phase("index"):
+        stock = _stocked(spark, then, manifest["events_version"], original, rules)
+    seconds = {"ingest": 0.0}
+    with progress.phase("evaluate") as step:
+        judgement = _judge(stock, then, None)
+        step.say(_verdict(judgement))
+    seconds["evaluate"] = step.seconds
+    return _made(spark, stock, Choice(then, (), {}), judgement, Parents(original, original), seconds)
+
+
+def judged(spark: SparkSession, settings: Settings, version: int, parents: Parents) -> Judgement:
+    """What the settings are worth; nothing is written."""
+    stock = _stocked(spark, settings, version, parents.newest, shop_rules.read(settings.rules_file))
+    return _judge(stock, _settled(stock, settings, parents.newest, {}).settings, parents.published)
+
+
+def trials(spark: SparkSession, settings: Settings, version: int, parents: Parents) -> Trials | None:
+    """What settings can be tried on: the events before the hold-out, cut once more."""
+    return _trials(_stocked(spark, settings, version, parents.newest, shop_rules.read(settings.rules_file)), settings)
+
+
+def _stocked(
+    spark: SparkSession, settings: Settings, version: int, parent: Generation | None, rules: shop_rules.Rules
+) -> _Stock:
+    tables.ensure_whole(settings, tables.EVENTS, version)
+    events = store.read(spark, settings, tables.EVENTS, version).select(*_TRAINED_ON).persist()
+    known = parent and Index(
+        generations.read(spark, parent, generations.USERS),
+        generations.read(spark, parent, generations.PRODUCTS).select("product", "productId"),
+    )
+    ids = training.index(events, known)
+    details = interactions.product_details(events).persist()
+    return _Stock(events, Index(ids.users.persist(), ids.products.persist()), Shop(details, rules), version)
+
+
+def _unmatched(stock: _Stock) -> list[str]:
+    return policy.unmatched(stock.shop.rules, stock.shop.details) if stock.shop.rules.rows else []
+
+
+def _settled(stock: _Stock, settings: Settings, before: Generation | None, seconds: dict[str, float]) -> Choice:
+    """Settings in which nothing is left open."""
+    if not choice.is_open(settings):
+        return choice.fixed(settings)
+    events = stock.events.count()
+    if before is not None and (kept := _lent(settings, before, events)):
+        return kept
+    with progress.phase("choose") as step:
+        chosen = choice.choose(_trials(stock, settings), settings)
+        step.say(choice.in_words(chosen))
+    seconds["choose"] = step.seconds
+    return chosen._replace(report=chosen.report | {"events": events})
+
+
+def _lent(settings: Settings, before: Generation, events: int) -> Choice | None:
+    """What the generation before learnt, if it was asked for the same and the shop has not grown much since."""
+    found = before.manifest.get("choice") or {}
+    if found.get("given") != choice.given(settings) or events > GROWTH * found.get("events", 0):
+        return None
+    return choice.remembered(settings, found)
+
+
+def _trials(stock: _Stock, settings: Settings) -> Trials | None:
+    at = evaluation.cut(stock.events, settings.weights)
+    if at is None:
+        return None
+    before, _ = evaluation.split(stock.events, at)
+
+    def excluded(events: DataFrame, pairs: DataFrame) -> DataFrame:
+        return training.excluded(events, pairs, stock.shop, settings)
+
+    return inner.trials(before, stock.ids.users, stock.ids.products, settings, excluded)
+
+
+def _judge(stock: _Stock, settings: Settings, published: Generation | None) -> Judgement:
+    theirs = _published_settings(settings, published)
+    return judging.judge(
+        stock.events, stock.ids, stock.shop, settings, published=theirs, first=published is None
+    )  # fmt: skip
+
+
+def _published_settings(settings: Settings, published: Generation | None) -> Settings | None:
+    """Those of the published generation, under today's policy; None when they are the same."""
+    if published is None:
+        return None
+    then = choice.plain(restored(settings, published.manifest["settings"]))
+    then = changed(
+        then, {"seen": settings.seen, "cooldown_days": settings.cooldown_days, "feedback": settings.feedback}
+    )
+    return None if same_lists(then, settings) else then
+
+
+def _made(
+    spark: SparkSession,
+    stock: _Stock,
+    chosen: Choice,
+    judgement: Judgement,
+    parents: Parents,
+    seconds: dict[str, float],
+) -> Made:
+    """Learn from everything, and write all tables."""
+    settings, ids = chosen.settings, stock.ids
+    with progress.phase("train") as step:
+        learned = training.learn(stock.events, ids, stock.shop, settings)
+        counts = training.counts(learned, ids)
+        fault = judging.fault_of_refit(learned, judgement)
+        step.say(f"{counts['interactions']:,} interactions" + (f"; {learned.reason}" if learned.reason else ""))
+    seconds["train"] = step.seconds
+    failpoints.reach("mid_training")
+    generation = generations.new(settings)
+    with progress.phase("recommend") as step:
+        _write_model(generation, learned, stock)
+        lists = training.lists(learned, ids.users, ids, n=settings.top_n, explain=True)
+        generations.write_table(generation, generations.RECOMMENDATIONS, lists)
+        overlap = _overlap(spark, generation, parents.published)
+        step.say(f"top {settings.top_n} for each user" + (f", {overlap:.0%} as before" if overlap is not None else ""))
+    seconds["recommend"] = step.seconds
+    with progress.phase("graph") as step:
+        step.say(_write_graph(spark, generation))
+    seconds["graph"] = step.seconds
+    rows = soundness.rows(spark, generation)
+    fault = fault or soundness.fault(spark, generation, counts, rows)
+    metrics = _metrics(generation, chosen, judgement, counts, ledger.counts(settings, stock.version), seconds)
+    manifest = _manifest(spark, stock, chosen, parents, judgement, metrics)
+    busiest = stock.events.groupBy("user").count().orderBy(F.desc("count"), "user").first()
+    manifest |= {"busiest_user": busiest and busiest["user"], "rows": rows, "fault": fault}
+    stock.events.unpersist()
+    return Made(generation, metrics | {"overlap_at_10": overlap}, manifest, fault, judgement.verdict)
+
+
+def _overlap(spark: SparkSession, generation: Generation, published: Generation | None) -> float | None:
+    if published is None:
+        return None
+    name = generations.RECOMMENDATIONS
+    return gate.overlap(generations.read(spark, generation, name), generations.read(spark, published, name))
+
+
+def _write_model(generation: Generation, learned: Learned, stock: _Stock) -> None:
+    generations.write_table(generation, generations.USERS, stock.ids.users.coalesce(1))
+    products = stock.ids.products.join(stock.shop.details, "product", "left").select(
+        "product", "productId", "name", "category", "brand", "price"
+    )
+    generations.write_table(generation, generations.PRODUCTS, products.coalesce(1))
+    popular_products = popular.counts(learned.liked).orderBy(F.desc("users"), "product").coalesce(1)
+    generations.write_table(generation, generations.POPULAR, popular_products)
+    if learned.model is None:
+        return
+    for name, vectors, key in (
+        (generations.USER_FACTORS, learned.model.users, "userId"),
+        (generations.PRODUCT_FACTORS, learned.model.products, "productId"),
+    ):
+        generations.write_table(generation, name, vectors)
+        generations.write_factors(generation, name, *recommendations.collected(vectors, key))
+
+
+def _write_graph(spark: SparkSession, generation: Generation) -> str:
+    """Build the graph of the lists as they were written; gives its size in words."""
+    lists = generations.read(spark, generation, generations.RECOMMENDATIONS)
+    built = graph.build(lists, generations.read(spark, generation, generations.PRODUCTS).drop("productId"))
+    generations.write_table(generation, generations.VERTICES, built.vertices)
+    generations.write_table(generation, generations.EDGES, built.edges)
+    built.unpersist()
+    vertices = generations.read(spark, generation, generations.VERTICES)
+    found = vertices.agg(F.count("*"), F.countDistinct("community"), F.countDistinct("component")).first()
+    return f"{found[0]:,} vertices, {found[1]:,} communities, {found[2]:,} components"
+
+
+def _metrics(
+    generation: Generation,
+    chosen: Choice,
+    judgement: Judgement,
+    counts: Any,
+    events: ledger.Counts,
+    seconds: dict[str, float],
+) -> dict[str, Any]:
+    """metrics.json, as the contract has it."""
+    return {
+        "generation": generation.id,
+        "engine": ENGINE,
+        "feedback": chosen.settings.feedback,
+        "algorithm": chosen.settings.algorithm,
+        "events": events._asdict(),
+        **counts,
+        "cut": judgement.cut.isoformat() if judgement.cut else None,
+        "metrics": judgement.metrics,
+        "baselines": judgement.baselines,
+        "seconds": {name: round(value, 3) for name, value in seconds.items()},
+    }
+
+
+def _manifest(
+    spark: SparkSession,
+    stock: _Stock,
+    chosen: Choice,
+    parents: Parents,
+    judgement: Judgement,
+    metrics: dict[str, Any],
+) -> dict[str, Any]:
+    packages = ("pyspark", "numpy", "numba", "graphframes-py", "pyarrow")
+    return {
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "parent": parents.newest.id if parents.newest else None,
+        "events_version": stock.version,
+        "events": metrics["events"],
+        "counts": {name: metrics[name] for name in ("users", "products", "interactions")},
+        "seed": chosen.settings.seed,
+        "rmse": str(judgement.rmse),
+        "settings": recorded(chosen.settings, chosen.learnt),
+        "choice": chosen.report,
+        "rules": stock.shop.rules.as_dict(),
+        "versions": {"python": platform.python_version(), "spark": spark.version}
+        | {name: importlib.metadata.version(name) for name in packages},
+    }
+
+
+def _verdict(judgement: Judgement) -> str:
+    ours, baseline = judgement.metrics["ndcg_at_10"], judgement.baselines["popular"].get("ndcg_at_10")
+    if ours is None:
+        return "; ".join(judgement.metrics.get("reasons", {}).values())
+    return f"NDCG@10 {ours:.3f} (popular {baseline:.3f}), {judgement.metrics['users_judged']:,} users judged"
