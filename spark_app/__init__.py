@@ -21,8 +21,10 @@ The flow, a line a module, in order:
     graph            recommendations -> vertices and edges with degree, PageRank, communities
     generations      a trained model with all that was made from it, published whole
     exports          any table -> one CSV in results/
+    logged_model     a generation's own files -> lists, as MLflow loads them, without the rest
     ingestion        wiring of the intake        training   wiring of fitting and judging
     pipeline         calls them in this order
+    tracking         wiring of MLflow: a run for each generation and each trial
     following        wiring of what never ends: micro-batches, and training beside them
     cli  status  doctor  logs           the command line, how things stand, the look at the machine, the log of a run
 """

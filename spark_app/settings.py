@@ -201,6 +201,9 @@ class Settings(BaseSettings):
     spark: Spark = Spark()
     seed: int = Field(7, ge=0, description="of factors, samples and layouts")
     export_parts: bool = Field(False, description="each CSV as a folder of parts")
+    mlflow_uri: SecretStr = Field(
+        SecretStr(""), description="where runs are logged: a tracking URI, or sqlite for a file in the data folder"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="what the log file holds")
     failpoint: str = Field("", description="name:count, where the process kills itself; only under test")
     under_test: bool = Field(False, description="fail points are honoured")
@@ -287,6 +290,12 @@ def recorded(settings: Settings, learnt: Collection[str] = ()) -> dict[str, dict
         name: {"value": value, "origin": "learnt" if name in names else origin}
         for name, value, _, origin, _ in listed(settings)
     }
+
+
+def decisive(recorded: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """What decides how a model turns out, of a manifest's settings: {als.factors: {value, origin}}."""
+    names = {".".join(path): PREFIX + "__".join(path).upper() for path, *_ in _fields(Settings) if path[0] in _DECISIVE}
+    return {short: recorded[name] for short, name in names.items() if name in recorded}
 
 
 def restored(settings: Settings, recorded: Mapping[str, Mapping[str, Any]]) -> Settings:

@@ -11,7 +11,7 @@ APP = ROOT / "spark_app"
 GROUND_FLOOR = {
     "settings", "schemas", "rules", "arrays", "vectors", "scoring", "equations", "likeness", "trials", "choice",
     "shop_rules", "layouts", "records", "java", "failpoints", "progress", "connection", "topic", "event_ids", "tables",
-    "ledger", "locks", "checkpoints",
+    "ledger", "locks", "checkpoints", "logged_model",
 }  # fmt: skip
 # What a model is, for those that use one; `models/__init__.py` holds nothing else.
 INTERFACES = {"models"}
@@ -72,7 +72,7 @@ def test_the_ground_floor_knows_no_spark_and_nothing_above_it(module):
 def test_every_module_is_a_stage_the_ground_floor_or_wiring():
     wiring = {
         "__init__", "__main__", "ingestion", "following", "status", "inner", "training", "judging", "gate", "making",
-        "soundness", "pipeline", "quarantine", "retention", "doctor", "logs",
+        "soundness", "pipeline", "quarantine", "retention", "doctor", "logs", "tracking",
     }  # fmt: skip
     assert {path.stem for path in APP.glob("*.py")} <= GROUND_FLOOR | STAGES | wiring
 
@@ -96,3 +96,7 @@ def test_one_file_of_each_program_knows_a_kafka_client(folder, alone):
 
 def test_the_application_never_imports_the_producer():
     assert not [path for path in APP.rglob("*.py") if "kafka_producer" in packages(path)]
+
+
+def test_the_model_that_is_logged_needs_nothing_of_ours():
+    assert packages(APP / "logged_model.py") <= {"pathlib", "pandas", "pyarrow"}

@@ -1,0 +1,330 @@
+"""What was trained, logged with MLflow where the settings say: a run for each generation and for each trial.
+
+Params, metrics and files come from the generation's own folder and from the results; its lists are logged as a model
+that needs neither Spark nor this package. Nothing here raises: what is wrong with MLflow is one warning.
+"""
+
+import importlib.metadata
+import logging
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from spark_app import exports, generations, logged_model, progress
+from spark_app.generations import Generation
+from spark_app.settings import MASK, Settings, decisive
+
+EXPERIMENT = MODEL = "millstream"
+PUBLISHED = "published"
+EMBEDDED = "sqlite"
+# MLflow's own limits are minutes; who sets them in the environment keeps what was set.
+PATIENCE = 5
+_LIMITS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": 0,
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": PATIENCE,
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": True,
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": False,
+    "MLFLOW_DISABLE_TELEMETRY": True,
+}
+_SERVERS = ("http", "https", "databricks", "databricks-uc")
+_RESULTS = ("*.csv", "*.png", "*.html", "rmse.txt", exports.METRICS)
+_TABLES = (generations.USERS, generations.PRODUCTS, generations.POPULAR, generations.RECOMMENDATIONS)
+_ARRAYS = tuple(
+    f"{name}{part}.npy"
+    for name in (generations.USER_FACTORS, generations.PRODUCT_FACTORS)
+    for part in ("", "_ids")
+)  # fmt: skip
+# Letters of a param or tag, and of a reason.
+_LONGEST = 500
+_REASON = 200
+
+
+def log_generation(settings: Settings, generation: Generation, results: Path | None = None) -> str | None:
+    """One run for a generation, also the second time; gives its id, or None when nothing is logged.
+
+    The files of `results` go with it when they are this generation's. One that was published becomes a version of the
+    registered model, and the alias `published` moves to it while it is the published one.
+    """
+    return _guarded(settings, lambda client: _log(client, settings, generation, results))
+
+
+def log_trials(
+    settings: Settings, parent_name: str, trials: Sequence[Mapping[str, Any]], best: Mapping[str, Any]
+) -> str | None:
+    """One run for a tuning, with a child run for each of `trials` ({params, metrics, seconds}); gives the parent's id.
+
+    The parent has the params and metrics of `best`.
+    """
+
+    def log(client: Any) -> str:
+        experiment = _experiment(client, settings)
+        parent = client.create_run(experiment, run_name=parent_name, tags={"trials": str(len(trials))}).info.run_id
+        for number, trial in enumerate(trials, start=1):
+            tags = {"mlflow.parentRunId": parent, "best": _text(trial == best)}
+            child = client.create_run(experiment, run_name=f"{parent_name}-{number}", tags=tags).info.run_id
+            _write(client, child, params=trial["params"], metrics=_measured(trial))
+            client.set_terminated(child)
+        seconds = {"seconds": sum(trial["seconds"] for trial in trials)}
+        _write(client, parent, params=best["params"], metrics=best["metrics"] | seconds)
+        client.set_terminated(parent)
+        return str(parent)
+
+    return _guarded(settings, log)
+
+
+def place(settings: Settings) -> str:
+    """Where runs are logged, to be shown: without a password."""
+    return _hidden(_uri(settings))
+
+
+def _guarded(settings: Settings, action: Callable[[Any], str]) -> str | None:
+    """Do it where MLflow is asked for and there; else say in one line why not."""
+    if not settings.mlflow_uri:
+        return None
+    try:
+        return action(_client(_uri(settings)))
+    except Exception as error:  # noqa: BLE001 - the core works without it, whatever it was
+        progress.warn(f"not logged to {place(settings)}: {_hidden(_cause(error))}; all else is done")
+        return None
+
+
+def _log(client: Any, settings: Settings, generation: Generation, results: Path | None) -> str:
+    metrics, manifest = generation.metrics, generation.manifest
+    shown = generations.published(settings)
+    is_shown = shown is not None and shown.id == generation.id
+    experiment = _experiment(client, settings)
+    run = _run(client, experiment, generation)
+    tags = {"published": _text(is_shown or metrics["published"]), "reason": metrics["reason"]}
+    tags |= {name: manifest.get(name) for name in ("parent", "events_version")}
+    _write(client, run, params=_params(manifest), metrics=metrics, tags=tags, at=_made_at(generation))
+    for name in (generations.MANIFEST, generations.METRICS):
+        client.log_artifact(run, str(generation.folder / name))
+    if results and exports.published_in(results) == generation.id:
+        for path in sorted(path for pattern in _RESULTS for path in results.glob(pattern)):
+            client.log_artifact(run, str(path), "results")
+    if is_shown or metrics["published"]:
+        version = _registered(client, experiment, run, generation)
+        if is_shown:
+            client.set_registered_model_alias(MODEL, PUBLISHED, version)
+    client.set_terminated(run, end_time=_made_at(generation))
+    return run
+
+
+def _experiment(client: Any, settings: Settings) -> str:
+    """Its id; where there is no server to keep them, files lie in the data folder."""
+    found = client.get_experiment_by_name(EXPERIMENT)
+    if found is not None:
+        return str(found.experiment_id)
+    has_server = _uri(settings).partition(":")[0] in _SERVERS
+    files = None if has_server else (settings.data_dir / "mlflow" / "artifacts").absolute().as_uri()
+    return str(client.create_experiment(EXPERIMENT, artifact_location=files))
+
+
+def _run(client: Any, experiment: str, generation: Generation) -> str:
+    """The run of a generation, a new one only when there is none."""
+    found = client.search_runs([experiment], f"tags.generation = '{generation.id}'", max_results=1)
+    if found:
+        return str(found[0].info.run_id)
+    begun = _made_at(generation) - round(1000 * sum(generation.metrics.get("seconds", {}).values()))
+    made = client.create_run(
+        experiment, run_name=generation.id, start_time=begun, tags={"generation": generation.id}
+    )  # fmt: skip
+    return str(made.info.run_id)
+
+
+def _write(
+    client: Any,
+    run: str,
+    *,
+    params: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    tags: Mapping[str, Any] | None = None,
+    at: int | None = None,
+) -> None:
+    """Everything that is not null; a metric that was logged at the same time before is not doubled."""
+    from mlflow.entities import Metric, Param, RunTag
+
+    at = at if at is not None else round(1000 * datetime.now().timestamp())
+    client.log_batch(
+        run,
+        metrics=[Metric(name, value, at, 0) for name, value in _numbers(metrics).items()],
+        params=[Param(name, _text(value)) for name, value in params.items() if value is not None],
+        tags=[RunTag(name, _text(value)) for name, value in (tags or {}).items() if value is not None],
+    )
+
+
+def _params(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that decide a model, `from.` each that is not a default, and the versions it was made with."""
+    given = decisive(manifest.get("settings", {}))
+    return (
+        {name: setting["value"] for name, setting in given.items()}
+        | {f"from.{name}": setting["origin"] for name, setting in given.items() if setting["origin"] != "default"}
+        | {name: manifest.get(name) for name in ("events_version", "rmse", "rebuilt_from", "fault")}
+        | {f"versions.{name}": version for name, version in manifest.get("versions", {}).items()}
+    )
+
+
+def _measured(trial: Mapping[str, Any]) -> dict[str, Any]:
+    return {**trial["metrics"], "seconds": trial["seconds"]}
+
+
+def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Every number, at whatever depth, by its path: metrics.ndcg_at_10."""
+    leaves = dict(_leaves(metrics))
+    return {name: float(value) for name, value in leaves.items() if type(value) in (int, float)}
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        inner = list(value.items())
+    elif isinstance(value, list):
+        inner = list(enumerate(value))
+    else:
+        yield path, value
+        return
+    for name, below in inner:
+        yield from _leaves(below, f"{path}.{name}" if path else str(name))
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)[:_LONGEST]
+
+
+def _made_at(generation: Generation) -> int:
+    """In milliseconds, as MLflow counts."""
+    return round(1000 * generation.made_at.timestamp())
+
+
+# The model.
+
+
+def _registered(client: Any, experiment: str, run: str, generation: Generation) -> str:
+    """The version of the registered model that holds this generation; a new one when there is none."""
+    from mlflow.entities import LoggedModelOutput
+
+    found = client.search_model_versions(f"name = '{MODEL}' and run_id = '{run}'")
+    if found:
+        return str(found[0].version)
+    if not client.search_registered_models(f"name = '{MODEL}'"):
+        client.create_registered_model(MODEL, description="Lists for users, as Millstream published them.")
+    named = {"generation": generation.id}
+    model = client.create_logged_model(experiment, name=MODEL, source_run_id=run, tags=named)
+    with tempfile.TemporaryDirectory() as home:
+        _save(generation, Path(home), model.model_id, run)
+        client.log_model_artifacts(model.model_id, str(Path(home) / "model"))
+    client.finalize_logged_model(model.model_id, "READY")
+    client.log_outputs(run, [LoggedModelOutput(model.model_id, step=0)])
+    made = client.create_model_version(
+        MODEL, model.artifact_location, run, tags=named, await_creation_for=PATIENCE, model_id=model.model_id
+    )
+    return str(made.version)
+
+
+def _save(generation: Generation, home: Path, model_id: str, run: str) -> None:
+    """The model as a folder `home`/model: data, code, signature, an example, what it needs."""
+    import pandas as pd
+    from mlflow import pyfunc
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    kinds = {"str": "string", "int32": "integer", "float32": "float"}
+    users = generations.scan(generation, generations.USERS, columns=["user"])["user"].slice(0, 1).to_pylist()
+    pyfunc.save_model(
+        str(home / "model"),
+        loader_module=logged_model.__name__.rpartition(".")[2],
+        data_path=str(_gathered(generation, home / "generation")),
+        code_paths=[logged_model.__file__],
+        signature=ModelSignature(
+            Schema([ColSpec("string", "user"), ColSpec("long", "n", required=False)]),
+            Schema([ColSpec(kinds[kind], name) for name, kind in logged_model.COLUMNS.items()]),
+        ),
+        input_example=pd.DataFrame({"user": users or ["anyone"], "n": [3]}),
+        pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in ("mlflow", "pandas", "pyarrow")],
+        mlflow_model=Model(model_id=model_id, run_id=run),
+    )
+
+
+def _gathered(generation: Generation, folder: Path) -> Path:
+    """A folder of links to what belongs to the model."""
+    parts = [part for name in _TABLES for part in (generation.folder / name).glob("*.parquet")]
+    arrays = [generation.folder / name for name in _ARRAYS if (generation.folder / name).exists()]
+    for path in [*parts, *arrays]:
+        link = folder / path.relative_to(generation.folder)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(path.absolute())
+    return folder
+
+
+# The way to MLflow.
+
+
+def _uri(settings: Settings) -> str:
+    given = settings.mlflow_uri.get_secret_value()
+    return f"sqlite:///{(settings.data_dir / 'mlflow' / 'mlflow.db').absolute()}" if given == EMBEDDED else given
+
+
+def _client(uri: str) -> Any:
+    """A client that gives up within seconds, and says nothing on the terminal."""
+    import mlflow
+    from mlflow import environment_variables as variables
+    from mlflow import telemetry
+
+    for name, value in _LIMITS.items():
+        variable = getattr(variables, name)
+        if not variable.is_set():
+            variable.set(value)
+    telemetry.set_telemetry_client()
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    _touch(uri)
+    return mlflow.MlflowClient(uri, uri)
+
+
+def _touch(uri: str) -> None:
+    """Try a database once: MLflow tries ten times, for minutes. A server is tried by the first call."""
+    import sqlalchemy
+    from mlflow.store.db.db_types import DATABASE_ENGINES, SQLITE
+
+    kind = re.split(r"[+:]", uri)[0]
+    if kind not in DATABASE_ENGINES:
+        return
+    url = sqlalchemy.make_url(uri)
+    if kind == SQLITE and url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    limit = {"connect_timeout" if kind in ("postgresql", "mysql") else "timeout": PATIENCE}
+    engine = sqlalchemy.create_engine(url, connect_args=limit)
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if kind == SQLITE else "SELECT 1")
+    finally:
+        engine.dispose()
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost reason that has words for it."""
+    chain = [error]
+    while (inner := chain[-1].__cause__ or chain[-1].__context__) is not None:
+        chain.append(inner)
+    for one in reversed(chain):
+        if isinstance(one, ModuleNotFoundError) and one.name == "mlflow":
+            return "MLflow is not installed (pip install -r requirements-extras.txt)"
+        if isinstance(one, TimeoutError) and not one.strerror:
+            return f"no answer within {PATIENCE} s"
+        if isinstance(one, OSError) and one.strerror:
+            return one.strerror
+        if original := getattr(one, "orig", None):
+            return _first_line(original)
+    return _first_line(error)
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[0][:_REASON] if lines else type(error).__name__
+
+
+def _hidden(text: str) -> str:
+    """Without what may be a secret in an address: who logs in, with what, and a query."""
+    return re.sub(r"(\w://)[^/\s]*@", rf"\1{MASK}@", re.sub(r"(\w://[^\s?]*)\?[^\s:]*", r"\1", text))
