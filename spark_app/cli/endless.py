@@ -83,12 +83,13 @@ def _inlets(
 
 def _show(spark: SparkSession, settings: Settings, generation: Generation) -> None:
     """Bring results and pictures to a generation that was just made, or say why it was not published."""
-    if not generation.metrics["published"]:
+    if generation.metrics["published"]:
+        outcome.export(spark, settings)
+        outcome.draw(settings)
+        progress.note(f"generation {generation.id} is published")
+    else:
         progress.warn(f"generation {generation.id} was not published: {generation.metrics['reason']}")
-        return
-    outcome.export(spark, settings)
-    outcome.draw(settings)
-    progress.note(f"generation {generation.id} is published")
+    outcome.track(settings, generation)
 
 
 class _Report:

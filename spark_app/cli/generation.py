@@ -67,6 +67,7 @@ def promote(name: Name = None) -> None:
         with locks.held(settings, locks.PUBLISH, "generations promote", wait=pipeline.PATIENCE):
             generations.promote(settings, chosen)
         outcome.bring_up_to_date(spark, settings)
+        outcome.track(settings, chosen)
     progress.note(f"generation {chosen.id} is published, and so will be what training makes next")
 
 
@@ -83,6 +84,7 @@ def rollback(name: Name = None) -> None:
         with locks.held(settings, locks.PUBLISH, "generations rollback", wait=pipeline.PATIENCE):
             generations.rollback(settings, chosen)
         outcome.bring_up_to_date(spark, settings)
+        outcome.track(settings, chosen)
     progress.note(f"generation {chosen.id} is published and held: nothing else is, until `generations promote`")
 
 

@@ -1,10 +1,11 @@
-"""What a generation is shown by: CSV files and pictures brought up to date, each a step of its own."""
+"""What a generation is shown by: CSV files, pictures and a logged run brought up to date, each a step of its own."""
 
 from collections.abc import Callable
 
 from pyspark.sql import SparkSession
 
-from spark_app import generations, locks, pipeline, progress
+from spark_app import generations, locks, pipeline, progress, tracking
+from spark_app.generations import Generation
 from spark_app.settings import Settings
 
 # Seconds that one who writes results waits for another.
@@ -35,3 +36,12 @@ def draw(settings: Settings) -> None:
     with progress.phase("draw") as step:
         lines = pipeline.draw(settings)
         step.say(f"{len(lines)} pictures")
+
+
+def track(settings: Settings, generation: Generation) -> None:
+    """Log what was trained, published or not, where the settings say."""
+    if not settings.mlflow_uri:
+        return
+    with progress.phase("track") as step:
+        run = tracking.log_generation(settings, generation, settings.results_dir)
+        step.say(f"generation {generation.id} in {tracking.place(settings)}" if run else "nothing is logged")

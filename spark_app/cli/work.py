@@ -54,17 +54,20 @@ def run(
         return
     with working(settings, "run", verbose=verbose, holding=BOTH) as spark:
         intake, seconds = _take_in(spark, settings, inputs, verbose)
-        due = pipeline.due(settings)
+        due, made = pipeline.due(settings), None
         if not due.missing or (now and ledger.counts(settings).accepted):
-            generation = pipeline.refresh(spark(), settings, {"ingest": seconds})
-            if not generation.metrics["published"]:
-                progress.warn(f"generation {generation.id} was not published: {generation.metrics['reason']}")
+            made = pipeline.refresh(spark(), settings, {"ingest": seconds})
+            if not made.metrics["published"]:
+                progress.warn(f"generation {made.id} was not published: {made.metrics['reason']}")
         else:
             progress.console.print(summary.not_due(due), markup=False)
         shown = generations.published(settings)
+        if shown:
+            outcome.bring_up_to_date(spark, settings)
+        if made:
+            outcome.track(settings, made)
         if shown is None:
             raise typer.Exit(TOO_LITTLE if not intake.refused else FAILED)
-        outcome.bring_up_to_date(spark, settings)
         summary.show(settings, shown, intake)
     _leave(intake)
 
@@ -115,6 +118,7 @@ def train(now: Now = False, follow: Follow = False, verbose: Verbose = False) ->
     with working(settings, "train", verbose=verbose, holding=(locks.TRAIN,)) as spark:
         generation = pipeline.refresh(spark(), settings)
         progress.console.print(f"generation {generation.id}: {generation.metrics['reason']}", markup=False)
+        outcome.track(settings, generation)
         if not generation.metrics["published"]:
             raise typer.Exit(FAILED)
 
