@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run kafka test test-long chaos lint bench samples reset java
+.PHONY: help run kafka mlflow test test-long chaos lint bench samples reset java
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -26,6 +26,14 @@ run: $(VENV)/.pipeline java ## Simulate sales and run on them; INPUT=PATH: on yo
 
 kafka: $(VENV)/.pipeline java ## Run a Kafka broker until Ctrl-C, without Docker
 	@$(PYTHON) -m kafka_producer broker run
+
+mlflow: $(VENV)/.extras ## Open MLflow's page of the runs logged with MILLSTREAM_MLFLOW_URI=sqlite; PORT=5000
+	@data="$$($(PYTHON) -m spark_app settings data_dir)"; \
+	for home in "$$data" "$$data/demo" ""; do [ ! -e "$$home/mlflow/mlflow.db" ] || break; done; \
+	[ -n "$$home" ] || { echo "nothing is logged in $$data yet: MILLSTREAM_MLFLOW_URI=sqlite make run logs what it trains"; exit 1; }; \
+	store="$$(cd "$$home/mlflow" && pwd -P)" && echo "$$store/mlflow.db is shown at http://127.0.0.1:$${PORT:-5000}, until Ctrl-C" && \
+	MLFLOW_DISABLE_TELEMETRY=true exec $(PYTHON) -m mlflow server --backend-store-uri "sqlite:///$$store/mlflow.db" \
+		--artifacts-destination "$$store/artifacts" --host 127.0.0.1 --port "$${PORT:-5000}" --workers 1
 
 test: $(VENV)/.dev java ## Run the tests
 	@$(PYTHON) -m pytest -q -m "not slow"
@@ -65,9 +73,13 @@ $(VENV)/.pipeline: requirements.txt | $(PYTHON)
 	@$(call INSTALL,requirements.txt)
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.txt requirements.txt | $(PYTHON)
-	@$(call INSTALL,requirements-dev.txt)
+$(VENV)/.extras: requirements-extras.txt requirements.txt | $(PYTHON)
+	@$(call INSTALL,requirements-extras.txt)
 	@touch $@ $(VENV)/.pipeline
+
+$(VENV)/.dev: requirements-dev.txt requirements-extras.txt requirements.txt | $(PYTHON)
+	@$(call INSTALL,requirements-dev.txt)
+	@touch $@ $(VENV)/.extras $(VENV)/.pipeline
 
 INSTALL = begun=$$(date +%s.%N); \
 	if command -v uv >/dev/null; then uv pip install -q --python $(PYTHON) -r $(1); \
