@@ -28,12 +28,14 @@ kafka: $(VENV)/.pipeline java ## Run a Kafka broker until Ctrl-C, without Docker
 	@$(PYTHON) -m kafka_producer broker run
 
 mlflow: $(VENV)/.extras ## Open MLflow's page of the runs logged with MILLSTREAM_MLFLOW_URI=sqlite; PORT=5000
-	@data="$$($(PYTHON) -m spark_app settings data_dir)"; \
+	@data="$$($(PYTHON) -m spark_app settings data_dir)" || exit $$?; \
 	for home in "$$data" "$$data/demo" ""; do [ ! -e "$$home/mlflow/mlflow.db" ] || break; done; \
 	[ -n "$$home" ] || { echo "nothing is logged in $$data yet: MILLSTREAM_MLFLOW_URI=sqlite make run logs what it trains"; exit 1; }; \
-	store="$$(cd "$$home/mlflow" && pwd -P)" && echo "$$store/mlflow.db is shown at http://127.0.0.1:$${PORT:-5000}, until Ctrl-C" && \
-	MLFLOW_DISABLE_TELEMETRY=true exec $(PYTHON) -m mlflow server --backend-store-uri "sqlite:///$$store/mlflow.db" \
-		--artifacts-destination "$$store/artifacts" --host 127.0.0.1 --port "$${PORT:-5000}" --workers 1
+	store="$$(cd "$$home/mlflow" && pwd -P)" && echo "$$store/mlflow.db is shown at http://127.0.0.1:$${PORT:-5000}, until Ctrl-C"; \
+	export MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false PYTHONWARNINGS=ignore; \
+	$(PYTHON) -m mlflow server --host 127.0.0.1 --port "$${PORT:-5000}" --workers 1 --uvicorn-opts "--log-level warning" \
+		--backend-store-uri "sqlite:///$$store/mlflow.db" --artifacts-destination "$$store/artifacts" & \
+	trap : INT; trap 'kill $$!' TERM; wait $$! || wait $$!
 
 test: $(VENV)/.dev java ## Run the tests
 	@$(PYTHON) -m pytest -q -m "not slow"

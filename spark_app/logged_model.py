@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.dataset as ds
 
-LISTS, POPULAR = "recommendations", "popular"
+USERS, LISTS, POPULAR = "users", "recommendations", "popular"
 COLUMNS = {"user": "str", "product": "str", "rank": "int32", "score": "float32", "source": "str"}
 
 
@@ -18,6 +18,7 @@ class Lists:
 
     def __init__(self, folder: Path) -> None:
         self.lists = _table(folder, LISTS, tuple(COLUMNS)).sort_values(["user", "rank"], ignore_index=True)
+        self.users = frozenset(_table(folder, USERS, ("user",))["user"])
         self.places = self.lists.groupby("user").indices
         self.popular = _ranked(_table(folder, POPULAR, ("product", "users")))
         self.length = int(self.lists["rank"].max()) if len(self.lists) else len(self.popular)
@@ -32,8 +33,9 @@ class Lists:
         return pd.concat(found or [self.lists.head(0)], ignore_index=True).astype(COLUMNS)
 
     def _list(self, user: str, n: int) -> pd.DataFrame:
-        if user in self.places:
-            return self.lists.iloc[self.places[user]].head(n)
+        """A user that is known and has no list has met everything."""
+        if user in self.users:
+            return self.lists.iloc[self.places.get(user, [])].head(n)
         return self.popular.head(min(n, self.length)).assign(user=user)[list(COLUMNS)]
 
 

@@ -16,12 +16,13 @@ import pytest
 from conftest import free_port, settings_for
 
 from spark_app import generations, tracking
+from spark_app.cli import outcome
 from spark_app.settings import MASK, recorded
 
 ROOT = Path(__file__).parent.parent
 STARTED = "import sys; from spark_app import logs, tracking; from spark_app.settings import Settings; logs.silence(); "
 TABLES = {
-    "users": {"user": ["ann", "bob"], "userId": pa.array([0, 1], pa.int32())},
+    "users": {"user": ["ann", "bob", "has-all"], "userId": pa.array([0, 1, 2], pa.int32())},
     "products": {"product": ["chair", "lamp", "rug"], "productId": pa.array([0, 1, 2], pa.int32())},
     "popular": {"product": ["lamp", "chair", "rug"], "users": [2, 1, 1]},
     "recommendations": {
@@ -39,7 +40,7 @@ sys.modules["pyspark"] = sys.modules["spark_app"] = None
 import mlflow, pandas
 mlflow.set_tracking_uri(sys.argv[1])
 model = mlflow.pyfunc.load_model("models:/millstream@published")
-asked = [{"user": "ann"}, {"user": "zoe"}], [{"user": "ann", "n": 1}, {"user": "zoe", "n": 1}]
+asked = [{"user": "ann"}, {"user": "has-all"}, {"user": "zoe"}], [{"user": "ann", "n": 1}, {"user": "zoe", "n": 1}]
 print(json.dumps([model.predict(pandas.DataFrame(one)).values.tolist() for one in asked]))
 print(model.metadata.signature.inputs.input_names(), model.input_example["user"].tolist())
 """
@@ -213,6 +214,15 @@ def test_a_generation_without_a_model_gives_popular_lists(settings, client):
         path.unlink()
     run = tracking.log_generation(settings, generation)
     assert len(client.search_model_versions(f"run_id = '{run}'")) == 1
+
+
+def test_the_command_line_says_what_was_logged_and_nothing_where_nothing_is_asked_for(settings, tmp_path, capsys):
+    generation = made(settings)
+    outcome.track(settings, generation)
+    line = capsys.readouterr().out
+    assert line.startswith("track") and f"generation {generation.id} in sqlite:///" in line
+    outcome.track(settings_for(tmp_path), generation)
+    assert capsys.readouterr().out == ""
 
 
 def test_trials_are_children_of_their_tuning(settings, client):
