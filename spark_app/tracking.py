@@ -10,6 +10,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def log_generation(settings: Settings, generation: Generation, results: Path | N
     """One run for a generation, also the second time; gives its id, or None when nothing is logged.
 
     The files of `results` go with it when they are this generation's. One that was published becomes a version of the
-    registered model, and the alias `published` moves to it while it is the published one.
+    registered model, and the alias `published` is moved to what is published now.
     """
     return _guarded(settings, lambda client: _log(client, settings, generation, results))
 
@@ -68,7 +69,7 @@ def log_trials(
             _write(client, child, params=trial["params"], metrics=_measured(trial))
             client.set_terminated(child)
         seconds = {"seconds": sum(trial["seconds"] for trial in trials)}
-        _write(client, parent, params=best["params"], metrics=best["metrics"] | seconds)
+        _write(client, parent, params=best["params"], metrics={**best["metrics"], **seconds})
         client.set_terminated(parent)
         return str(parent)
 
@@ -94,21 +95,17 @@ def _guarded(settings: Settings, action: Callable[[Any], str]) -> str | None:
 def _log(client: Any, settings: Settings, generation: Generation, results: Path | None) -> str:
     metrics, manifest = generation.metrics, generation.manifest
     shown = generations.published(settings)
-    is_shown = shown is not None and shown.id == generation.id
+    is_good = metrics["published"] or (shown is not None and shown.id == generation.id)
     experiment = _experiment(client, settings)
     run = _run(client, experiment, generation)
-    tags = {"published": _text(is_shown or metrics["published"]), "reason": metrics["reason"]}
+    tags = {"published": is_good, "reason": metrics["reason"]}
     tags |= {name: manifest.get(name) for name in ("parent", "events_version")}
     _write(client, run, params=_params(manifest), metrics=metrics, tags=tags, at=_made_at(generation))
-    for name in (generations.MANIFEST, generations.METRICS):
-        client.log_artifact(run, str(generation.folder / name))
-    if results and exports.published_in(results) == generation.id:
-        for path in sorted(path for pattern in _RESULTS for path in results.glob(pattern)):
-            client.log_artifact(run, str(path), "results")
-    if is_shown or metrics["published"]:
-        version = _registered(client, experiment, run, generation)
-        if is_shown:
-            client.set_registered_model_alias(MODEL, PUBLISHED, version)
+    _write_files(client, run, generation, results)
+    if is_good and not _versions(client, generation):
+        _register(client, experiment, run, generation)
+    if shown and (versions := _versions(client, shown)):
+        client.set_registered_model_alias(MODEL, PUBLISHED, versions[0])
     client.set_terminated(run, end_time=_made_at(generation))
     return run
 
@@ -144,16 +141,24 @@ def _write(
     tags: Mapping[str, Any] | None = None,
     at: int | None = None,
 ) -> None:
-    """Everything that is not null; a metric that was logged at the same time before is not doubled."""
+    """Everything that is not empty; a metric that was logged at the same time before is not doubled."""
     from mlflow.entities import Metric, Param, RunTag
 
     at = at if at is not None else round(1000 * datetime.now().timestamp())
     client.log_batch(
         run,
         metrics=[Metric(name, value, at, 0) for name, value in _numbers(metrics).items()],
-        params=[Param(name, _text(value)) for name, value in params.items() if value is not None],
-        tags=[RunTag(name, _text(value)) for name, value in (tags or {}).items() if value is not None],
+        params=[Param(name, _text(value)) for name, value in params.items() if value not in (None, "")],
+        tags=[RunTag(name, _text(value)) for name, value in (tags or {}).items() if value not in (None, "")],
     )
+
+
+def _write_files(client: Any, run: str, generation: Generation, results: Path | None) -> None:
+    for name in (generations.MANIFEST, generations.METRICS):
+        client.log_artifact(run, str(generation.folder / name))
+    if results and exports.published_in(results) == generation.id:
+        for path in sorted(path for pattern in _RESULTS for path in results.glob(pattern)):
+            client.log_artifact(run, str(path), "results")
 
 
 def _params(manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,7 +179,9 @@ def _measured(trial: Mapping[str, Any]) -> dict[str, Any]:
 def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
     """Every number, at whatever depth, by its path: metrics.ndcg_at_10."""
     leaves = dict(_leaves(metrics))
-    return {name: float(value) for name, value in leaves.items() if type(value) in (int, float)}
+    return {
+        name: float(value) for name, value in leaves.items() if isinstance(value, Real) and not isinstance(value, bool)
+    }
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -201,13 +208,16 @@ def _made_at(generation: Generation) -> int:
 # The model.
 
 
-def _registered(client: Any, experiment: str, run: str, generation: Generation) -> str:
-    """The version of the registered model that holds this generation; a new one when there is none."""
+def _versions(client: Any, generation: Generation) -> list[str]:
+    """Versions of the registered model that hold this generation."""
+    found = client.search_model_versions(f"name = '{MODEL}' and tags.generation = '{generation.id}'")
+    return [str(one.version) for one in found]
+
+
+def _register(client: Any, experiment: str, run: str, generation: Generation) -> None:
+    """Log its lists as a model, and make of that a version of the registered one."""
     from mlflow.entities import LoggedModelOutput
 
-    found = client.search_model_versions(f"name = '{MODEL}' and run_id = '{run}'")
-    if found:
-        return str(found[0].version)
     if not client.search_registered_models(f"name = '{MODEL}'"):
         client.create_registered_model(MODEL, description="Lists for users, as Millstream published them.")
     named = {"generation": generation.id}
@@ -217,10 +227,9 @@ def _registered(client: Any, experiment: str, run: str, generation: Generation) 
         client.log_model_artifacts(model.model_id, str(Path(home) / "model"))
     client.finalize_logged_model(model.model_id, "READY")
     client.log_outputs(run, [LoggedModelOutput(model.model_id, step=0)])
-    made = client.create_model_version(
+    client.create_model_version(
         MODEL, model.artifact_location, run, tags=named, await_creation_for=PATIENCE, model_id=model.model_id
     )
-    return str(made.version)
 
 
 def _save(generation: Generation, home: Path, model_id: str, run: str) -> None:

@@ -176,7 +176,7 @@ def test_the_alias_names_what_is_published(settings, client):
     runs = [tracking.log_generation(settings, generation) for generation in (first, second)]
     assert client.get_model_version_by_alias("millstream", "published").run_id == runs[1]
     generations.rollback(settings, first)
-    tracking.log_generation(settings, first)
+    tracking.log_generation(settings, made(settings, published=False))
     assert client.get_model_version_by_alias("millstream", "published").run_id == runs[0]
 
 
@@ -227,7 +227,7 @@ def test_the_command_line_says_what_was_logged_and_nothing_where_nothing_is_aske
 
 def test_trials_are_children_of_their_tuning(settings, client):
     trials = [
-        {"params": {"als.factors": factors}, "metrics": {"ndcg_at_10": factors / 100}, "seconds": 1.5}
+        {"params": {"als.factors": factors}, "metrics": {"ndcg_at_10": np.float64(factors / 100)}, "seconds": 1.5}
         for factors in (8, 16)
     ]
     parent = client.get_run(tracking.log_trials(settings, "tuning", trials, trials[1]))
