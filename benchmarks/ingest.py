@@ -37,8 +37,9 @@ from kafka_producer.dirt import summary, with_dirt
 from kafka_producer.files import deliver, part_names
 from kafka_producer.simulate import Simulation, good_events
 from spark_app import following, ingestion, ledger, schemas, session, store, tables
+from spark_app.blocks import Kafka
 from spark_app.ingestion import Intake
-from spark_app.settings import Kafka, Settings
+from spark_app.settings import Settings
 
 FILES = 10
 

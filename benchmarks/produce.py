@@ -26,7 +26,7 @@ from kafka_producer.broker import Broker
 from kafka_producer.delivery import simulated
 from kafka_producer.send import Message
 from kafka_producer.simulate import Simulation
-from spark_app.settings import Kafka
+from spark_app.blocks import Kafka
 
 
 def main() -> None:

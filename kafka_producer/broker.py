@@ -21,7 +21,8 @@ from pathlib import Path
 import pyspark
 
 from spark_app import java, topic
-from spark_app.settings import PREFIX, Kafka
+from spark_app.blocks import Kafka
+from spark_app.settings import PREFIX
 
 VERSION = "4.1.0"
 ARTEFACT = ("org.apache.kafka", "kafka_2.13", VERSION)

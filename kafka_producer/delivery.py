@@ -11,7 +11,7 @@ from kafka_producer.progress import Seen, counted, say
 from kafka_producer.replay import Replayed
 from kafka_producer.send import Message, Outbox
 from kafka_producer.simulate import Simulation, good_events
-from spark_app.settings import Kafka
+from spark_app.blocks import Kafka
 
 INTERRUPTED = 130
 

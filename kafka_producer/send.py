@@ -21,7 +21,7 @@ from kafka.producer.producer_batch import ProducerBatch
 from kafka.record.memory_records import MemoryRecordsBuilder
 
 from spark_app import connection, topic
-from spark_app.settings import Kafka
+from spark_app.blocks import Kafka
 
 CONNECTS_WITHIN = 5.0  # seconds
 QUIET_FOR = 5.0

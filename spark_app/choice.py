@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_app import settings as settings_
-from spark_app.settings import Settings, changed, reached
+from spark_app import decisive
+from spark_app.decisive import changed, reached
+from spark_app.rating_trials import RatingTrials
+from spark_app.settings import Settings
 from spark_app.trials import Trials
 
 # Half-lives that are tried, as shares of the time that the history spans, with alphas that go with them: what decays is
@@ -23,8 +25,10 @@ NEIGHBOURS_WEIGHTS = (0.0, 0.3, 0.6, 1.0, 2.0)
 REPEAT_WEIGHTS = (0.0, 1.0, 2.0, 4.0, 8.0)
 ROUNDS = 3
 _HALF_LIFE, _WEIGHT = "popularity_half_life_days", "blend.popularity_weight"
-# Fewer judged users than this decide nothing.
-ENOUGH_USERS = 50
+# Fewer judged users, or held-out ratings, than these decide nothing.
+ENOUGH_USERS, ENOUGH_RATINGS = 50, 200
+# Factors and regularisation that are tried for ratings.
+EXPLICIT = ((10, 0.1), (20, 0.1), (10, 0.3), (20, 0.3), (20, 0.6), (20, 1.0))
 # Standard errors that a difference must be away from 0.
 CLEARLY = 1.96
 
@@ -45,22 +49,17 @@ class _Tried(NamedTuple):
 def plain(settings: Settings) -> Settings:
     """The settings with what is not set at its plain default; plain ALS where the algorithm is to be learnt."""
     algorithm = "als" if settings.algorithm == "auto" else settings.algorithm
-    return changed(settings, settings_.unset(settings) | {"algorithm": algorithm})
+    return changed(settings, decisive.unset(settings) | {"algorithm": algorithm})
 
 
 def is_open(settings: Settings) -> bool:
     """Whether anything is to be learnt."""
-    return settings.algorithm == "auto"
+    return settings.algorithm == "auto" or (settings.feedback == "explicit" and settings.explicit.factors is None)
 
 
 def fixed(settings: Settings) -> Choice:
     """The settings as they were set, plain where they were not."""
     return Choice(plain(settings), (), {})
-
-
-def given(settings: Settings) -> dict[str, Any]:
-    """What was asked for: all that decides how candidates compare."""
-    return {name: value["value"] for name, value in settings_.recorded(settings).items() if settings_.is_decisive(name)}
 
 
 def remembered(settings: Settings, report: Mapping[str, Any]) -> Choice:
@@ -69,34 +68,46 @@ def remembered(settings: Settings, report: Mapping[str, Any]) -> Choice:
     return Choice(changed(plain(settings), learnt), tuple(learnt), dict(report))
 
 
-def instead(chosen: Choice, algorithm: str) -> Choice:
-    """The choice with another algorithm in its place."""
-    learnt = {"algorithm": algorithm}
+def instead(chosen: Choice, learnt: Mapping[str, Any]) -> Choice:
+    """The choice with something else in its place, by name."""
     names = tuple(dict.fromkeys([*chosen.learnt, *learnt]))
-    report = chosen.report | {"learnt": chosen.report.get("learnt", {}) | learnt}
+    report = chosen.report | {"learnt": chosen.report.get("learnt", {}) | dict(learnt)}
     return Choice(changed(chosen.settings, learnt), names, report)
 
 
 def in_words(chosen: Choice) -> str:
-    """blend: als, half-life 30 days, popularity 0.3 (half-life 4 days)."""
-    settings, blend = chosen.settings, chosen.settings.blend
-    if settings.algorithm != "blend":
-        half_life = settings.popularity_half_life_days if settings.algorithm == "recent" else None
-        return settings.algorithm + (f" (half-life {half_life:.3g} days)" if half_life else "")
-    parts = [str(blend.base) + (f" (half-life {settings.half_life_days:.3g} days)" if settings.half_life_days else "")]
+    """als (half-life 30 days) + 0.3 x popularity (half-life 4 days); ratings by the biases and 20 factors."""
+    settings = chosen.settings
+    lists = _blend_in_words(settings) if settings.algorithm == "blend" else settings.algorithm
+    if settings.algorithm == "recent":
+        lists += _half_life(settings.popularity_half_life_days)
+    if settings.feedback == "implicit":
+        return lists
+    factors = settings.explicit.factors
+    return f"{lists}; ratings by the biases" + (f" and {factors} factors" if factors else " alone")
+
+
+def _blend_in_words(settings: Settings) -> str:
+    blend = settings.blend
+    parts = [f"{blend.base}{_half_life(settings.half_life_days)}"]
     if blend.neighbours_weight:
         parts.append(f"{blend.neighbours_weight:g} x {blend.neighbours}")
     if blend.popularity_weight:
-        days = settings.popularity_half_life_days
-        parts.append(f"{blend.popularity_weight:g} x popularity" + (f" (half-life {days:.3g} days)" if days else ""))
+        parts.append(f"{blend.popularity_weight:g} x popularity{_half_life(settings.popularity_half_life_days)}")
     if blend.repeat_weight:
         parts.append(f"{blend.repeat_weight:g} x times bought")
     return " + ".join(parts)
 
 
+def _half_life(days: float | None) -> str:
+    return f" (half-life {days:.3g} days)" if days else ""
+
+
 def choose(trials: Trials | None, settings: Settings) -> Choice:
     """Try what could win, and keep it if it wins; `trials` is None where the history cannot be cut."""
     start = plain(settings)
+    if settings.algorithm != "auto":
+        return _choice(settings, start, {"reason": "the algorithm was set"})
     judged = len(trials.split.judged) if trials else 0
     if trials is None or judged < ENOUGH_USERS:
         why = f"{judged} users could be judged before the hold-out: too few to learn from (fewer than {ENOUGH_USERS})"
@@ -113,6 +124,38 @@ def choose(trials: Trials | None, settings: Settings) -> Choice:
         "reason": "it won before the hold-out" if won else "nothing was clearly better than plain ALS",
     }
     return _choice(settings, kept.settings, report)
+
+
+def choose_explicit(trials: RatingTrials | None, settings: Settings, chosen: Choice) -> Choice:
+    """The choice with factors for the ratings where they predict clearly better than the biases alone."""
+    judged = trials.judged if trials else 0
+    if settings.explicit.factors is not None:
+        return chosen
+    if trials is None or judged < ENOUGH_RATINGS:
+        why = f"{judged} held-out ratings: too few to learn factors from (fewer than {ENOUGH_RATINGS})"
+        return _with_factors(chosen, {"explicit.factors": 0}, {"reason": why, "ratings_judged": judged})
+    alone = trials.squared_errors(changed(chosen.settings, {"explicit.factors": 0}).explicit)
+    tried = []
+    for factors, regularization in EXPLICIT:
+        asked = _open(settings, "explicit.regularization", [regularization])[0]
+        changes = {"explicit.factors": factors, "explicit.regularization": asked}
+        tried.append((trials.squared_errors(changed(chosen.settings, changes).explicit), changes))
+    errors, best = min(tried, key=lambda one: float(one[0].mean()))
+    won = _clearly_above(alone, errors)
+    report = {
+        "reason": "factors predict better than the biases alone"
+        if won
+        else "too thin: the biases alone predict as well",
+        "ratings_judged": judged,
+        "biases_rmse": float(np.sqrt(alone.mean())),
+        "best_tried_rmse": float(np.sqrt(errors.mean())),
+    }
+    return _with_factors(chosen, best if won else {"explicit.factors": 0}, report)
+
+
+def _with_factors(chosen: Choice, learnt: Mapping[str, Any], report: dict[str, Any]) -> Choice:
+    found = instead(chosen, learnt)
+    return found._replace(report=found.report | {"explicit": report})
 
 
 def _candidates(trials: Trials, first: Settings, asked: Settings) -> Iterator[_Tried]:
@@ -140,7 +183,7 @@ def _axes(span: float, asked: Settings) -> dict[str, list[dict[str, Any]]]:
         ],
         "repeats": [{"blend.repeat_weight": weight} for weight in REPEAT_WEIGHTS if asked.seen != "never"],
     }
-    free = set(settings_.unset(asked))
+    free = set(decisive.unset(asked))
     left = {
         axis: [{name: value for name, value in step.items() if name in free} for step in steps]
         for axis, steps in axes.items()
@@ -198,6 +241,10 @@ def _clearly_above(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool
 
 
 def _choice(asked: Settings, chosen: Settings, report: dict[str, Any]) -> Choice:
-    names = [name for name in [*settings_.unset(asked), "algorithm"] if reached(asked, name) != reached(chosen, name)]
+    names = [
+        name
+        for name in [*decisive.unset(asked), "algorithm"]
+        if reached(asked, name) != reached(chosen, name) and not name.startswith("explicit.")
+    ]
     learnt = {name: reached(chosen, name) for name in names}
-    return Choice(chosen, tuple(names), report | {"given": given(asked), "learnt": learnt})
+    return Choice(chosen, tuple(names), report | {"given": decisive.given(asked), "learnt": learnt})

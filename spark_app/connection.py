@@ -6,7 +6,8 @@ cluster need no file.
 
 from pathlib import Path
 
-from spark_app.settings import PREFIX, Kafka, Security, WrongSettingError
+from spark_app.blocks import Kafka, Security
+from spark_app.settings import PREFIX, WrongSettingError
 
 _MODULES = "org.apache.kafka.common.security"
 _PLAIN = f"{_MODULES}.plain.PlainLoginModule"

@@ -27,6 +27,7 @@ LATEST, HELD, MANIFEST, METRICS = "LATEST", "HELD", "manifest.json", "metrics.js
 USERS, PRODUCTS, POPULAR = "users", "products", "popular"
 RECOMMENDATIONS, VERTICES, EDGES = "recommendations", "vertices", "edges"
 USER_FACTORS, PRODUCT_FACTORS = "user_factors", "product_factors"
+INTERACTIONS, SIMILAR, CATALOGUE = "interactions", "similar", "catalogue"
 
 
 class NoGenerationError(LookupError):

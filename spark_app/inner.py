@@ -15,6 +15,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from spark_app import evaluation, interactions, vectors
+from spark_app.rating_trials import Ratings, RatingTrials
 from spark_app.settings import Settings
 from spark_app.trials import Split, Trials
 
@@ -37,6 +38,16 @@ class _Places(NamedTuple):
         values = table[name].to_numpy()[known].astype(np.float32)
         shape = (len(self.users), len(self.products))
         return sp.csr_matrix((values, (users[known], products[known])), shape=shape)
+
+    def ratings(self, table: pa.Table) -> Ratings:
+        """Ratings from (userId, productId, rating), in the order of the ids; what has no place is left out."""
+        table = table.sort_by([("userId", "ascending"), ("productId", "ascending")])
+        users = vectors.places(self.users, table["userId"].to_numpy())
+        products = vectors.places(self.products, table["productId"].to_numpy())
+        known = (users >= 0) & (products >= 0)
+        return Ratings(
+            users[known].astype(np.int64), products[known].astype(np.int64), table["rating"].to_numpy()[known]
+        )
 
 
 # (events, pairs that met) -> (user, product) that may not be listed.
@@ -86,6 +97,20 @@ def trials(
     for rows in (every, barred):
         rows.unpersist()
     return Trials(split, _strengths(history, places))
+
+
+def rating_trials(events: DataFrame, users: DataFrame, products: DataFrame, settings: Settings) -> RatingTrials | None:
+    """The same for ratings; None where no rating of a known user and product was held out."""
+    at = evaluation.cut(events, settings.weights)
+    if at is None:
+        return None
+    before, held_out = evaluation.split(_sampled(events), at)
+    history = _History(before, users, products)
+    known, judged = (history.collected(interactions.ratings(rows), "rating") for rows in (before, held_out))
+    places = _Places(*(np.unique(known[name].to_numpy()).astype(np.int32) for name in ("userId", "productId")))
+    trained, held = places.ratings(known), places.ratings(judged)
+    shape = (len(places.users), len(places.products))
+    return RatingTrials(trained, held, shape, settings.seed) if len(held.values) else None
 
 
 def _strengths(history: _History, places: _Places) -> Callable[[Settings], sp.csr_matrix]:

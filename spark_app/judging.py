@@ -1,5 +1,6 @@
 """Wiring of judging: events of one table version in, what lists and predictions were worth on the hold-out out."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from spark_app.settings import Settings
 from spark_app.training import Index, Learned, Shop
 
 JUDGED_AT = 10
-OURS, PUBLISHED = "ours", "published"
+OURS, PUBLISHED, BIASES = "ours", "published", "biases"
 # Room for rounding where the refit is held against the judged model.
 TOLERANCE = 1e-6
 NO_PREDICTION = "these lists come from an order of products, which predicts no preference"
@@ -31,6 +32,7 @@ class Judgement(NamedTuple):
     verdict: Verdict
     held_out: DataFrame | None = None
     held_out_rmse: float | None = None
+    too_thin: bool = False
 
 
 def judge(
@@ -51,11 +53,13 @@ def judge(
     lists = _judge_lists(learned, theirs, before, held_out, ids, settings)
     verdict = gate.decide(lists[OURS], lists[popular.SOURCE], lists.get(PUBLISHED), first=first, seed=settings.seed)
     rmse, others, pairs = _judge_predictions(learned, events, before, held_out, ids, settings)
+    if too_thin := _is_too_thin(rmse, others):
+        rmse, pairs = Rmse(others[BIASES]["rmse"], rmse.cold_share), None
     baselines = {popular.SOURCE: lists[popular.SOURCE].as_dict()} | others
     baselines[PUBLISHED] = _compared(lists.get(PUBLISHED), verdict)
     metrics = lists[OURS].as_dict(rmse)
     if learned.predictor is None or pairs is None:
-        return Judgement(at, metrics, baselines, rmse, verdict)
+        return Judgement(at, metrics, baselines, rmse, verdict, too_thin=too_thin)
     warm = evaluation.rmse(recommendations.predicted(learned.predictor, pairs))
     return Judgement(at, metrics, baselines, rmse, verdict, pairs, warm.value)
 
@@ -137,8 +141,14 @@ def _judge_ratings(
     warm = scored.filter("predicted IS NOT NULL").drop("predicted")
     alone = evaluation.rmse(recommendations.predicted(als.biases_alone(found), warm))
     mean = evaluation.rmse(warm.withColumn("predicted", F.lit(found.mean)))
-    others = {"global_mean": {"rmse": mean.value}, "biases": {"rmse": alone.value}}
+    others = {"global_mean": {"rmse": mean.value}, BIASES: {"rmse": alone.value}}
     return evaluation.rmse(scored), others, pairs
+
+
+def _is_too_thin(rmse: Rmse, others: Mapping[str, Any]) -> bool:
+    """Whether factors make the predictions worse than the biases alone."""
+    alone = others.get(BIASES, {}).get("rmse")
+    return alone is not None and rmse.value is not None and rmse.value > alone + TOLERANCE
 
 
 def _unjudged(reason: str) -> Judgement:

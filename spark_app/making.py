@@ -26,6 +26,7 @@ from spark_app import (
     policy,
     progress,
     recommendations,
+    schemas,
     shop_rules,
     soundness,
     store,
@@ -33,11 +34,13 @@ from spark_app import (
     training,
 )
 from spark_app.choice import Choice
+from spark_app.decisive import changed, given, recorded, restored, same_lists
 from spark_app.gate import Verdict
 from spark_app.generations import Generation
 from spark_app.judging import Judgement
 from spark_app.models import popular
-from spark_app.settings import Settings, changed, recorded, restored, same_lists
+from spark_app.rating_trials import RatingTrials
+from spark_app.settings import Settings
 from spark_app.training import Index, Learned, Shop
 from spark_app.trials import Trials
 
@@ -89,7 +92,9 @@ def make(spark: SparkSession, settings: Settings, version: int, parents: Parents
         step.say(_verdict(judgement))
     seconds["evaluate"] = step.seconds
     if judgement.verdict.popular:
-        chosen = choice.instead(chosen, popular.SOURCE)
+        chosen = choice.instead(chosen, {"algorithm": popular.SOURCE})
+    if judgement.too_thin:
+        chosen = choice.instead(chosen, {"explicit.factors": 0})
     return _made(spark, stock, chosen, judgement, parents, seconds)
 
 
@@ -114,9 +119,13 @@ def judged(spark: SparkSession, settings: Settings, version: int, parents: Paren
     return _judge(stock, _settled(stock, settings, parents.newest, {}).settings, parents.published)
 
 
-def trials(spark: SparkSession, settings: Settings, version: int, parents: Parents) -> Trials | None:
-    """What settings can be tried on: the events before the hold-out, cut once more."""
-    return _trials(_stocked(spark, settings, version, parents.newest, shop_rules.read(settings.rules_file)), settings)
+def tried(
+    spark: SparkSession, settings: Settings, version: int, parents: Parents
+) -> tuple[Trials | None, list[str], int]:
+    """What settings can be tried on, the event types that occur, and how many events there are."""
+    stock = _stocked(spark, settings, version, parents.newest, shop_rules.read(settings.rules_file))
+    kinds = [row["event_type"] for row in stock.events.groupBy("event_type").count().collect()]
+    return _trials(stock, settings), kinds, stock.events.count()
 
 
 def _stocked(
@@ -146,6 +155,8 @@ def _settled(stock: _Stock, settings: Settings, before: Generation | None, secon
         return kept
     with progress.phase("choose") as step:
         chosen = choice.choose(_trials(stock, settings), settings)
+        if settings.feedback == "explicit":
+            chosen = choice.choose_explicit(_rating_trials(stock, settings), settings, chosen)
         step.say(choice.in_words(chosen))
     seconds["choose"] = step.seconds
     return chosen._replace(report=chosen.report | {"events": events})
@@ -154,7 +165,7 @@ def _settled(stock: _Stock, settings: Settings, before: Generation | None, secon
 def _lent(settings: Settings, before: Generation, events: int) -> Choice | None:
     """What the generation before learnt, if it was asked for the same and the shop has not grown much since."""
     found = before.manifest.get("choice") or {}
-    if found.get("given") != choice.given(settings) or events > GROWTH * found.get("events", 0):
+    if found.get("given") != given(settings) or events > GROWTH * found.get("events", 0):
         return None
     return choice.remembered(settings, found)
 
@@ -169,6 +180,14 @@ def _trials(stock: _Stock, settings: Settings) -> Trials | None:
         return training.excluded(events, pairs, stock.shop, settings)
 
     return inner.trials(before, stock.ids.users, stock.ids.products, settings, excluded)
+
+
+def _rating_trials(stock: _Stock, settings: Settings) -> RatingTrials | None:
+    at = evaluation.cut(stock.events, settings.weights)
+    if at is None:
+        return None
+    before, _ = evaluation.split(stock.events, at)
+    return inner.rating_trials(before, stock.ids.users, stock.ids.products, settings)
 
 
 def _judge(stock: _Stock, settings: Settings, published: Generation | None) -> Judgement:
@@ -208,7 +227,7 @@ def _made(
     failpoints.reach("mid_training")
     generation = generations.new(settings)
     with progress.phase("recommend") as step:
-        _write_model(generation, learned, stock)
+        _write_model(spark, generation, learned, stock)
         lists = training.lists(learned, ids.users, ids, n=settings.top_n, explain=True)
         generations.write_table(generation, generations.RECOMMENDATIONS, lists)
         overlap = _overlap(spark, generation, parents.published)
@@ -221,6 +240,13 @@ def _made(
     fault = fault or soundness.fault(spark, generation, counts, rows)
     metrics = _metrics(generation, chosen, judgement, counts, ledger.counts(settings, stock.version), seconds)
     manifest = _manifest(spark, stock, chosen, parents, judgement, metrics)
+    model = learned.model
+    manifest["model"] = {
+        "source": model.source if model else None,
+        "factors": model.factors if model else 0,
+        "explained": bool(model and model.equations),
+        "fallback": learned.fallback.source,
+    }
     busiest = stock.events.groupBy("user").count().orderBy(F.desc("count"), "user").first()
     manifest |= {"busiest_user": busiest and busiest["user"], "rows": rows, "fault": fault}
     stock.events.unpersist()
@@ -234,22 +260,38 @@ def _overlap(spark: SparkSession, generation: Generation, published: Generation 
     return gate.overlap(generations.read(spark, generation, name), generations.read(spark, published, name))
 
 
-def _write_model(generation: Generation, learned: Learned, stock: _Stock) -> None:
-    generations.write_table(generation, generations.USERS, stock.ids.users.coalesce(1))
-    products = stock.ids.products.join(stock.shop.details, "product", "left").select(
-        "product", "productId", "name", "category", "brand", "price"
-    )
-    generations.write_table(generation, generations.PRODUCTS, products.coalesce(1))
-    popular_products = popular.counts(learned.liked).orderBy(F.desc("users"), "product").coalesce(1)
-    generations.write_table(generation, generations.POPULAR, popular_products)
+def _write_model(spark: SparkSession, generation: Generation, learned: Learned, stock: _Stock) -> None:
+    """Ids, names and what is popular; the model, and what explains it."""
+    products = stock.ids.products.join(stock.shop.details, "product", "left")
+    named = products.select("product", "productId", "name", "category", "brand", "price")
+    nobody = spark.createDataFrame([], schemas.SIMILAR)
+    similar = learned.model.similar if learned.model is not None else None
+    for name, table in (
+        (generations.USERS, stock.ids.users),
+        (generations.PRODUCTS, named),
+        (generations.POPULAR, _popular(learned, stock)),
+        (generations.CATALOGUE, training.catalogue(learned, stock.ids)),
+        (generations.SIMILAR, nobody if similar is None else similar),
+    ):
+        generations.write_table(generation, name, table.coalesce(1))
+    generations.write_table(generation, generations.INTERACTIONS, training.kept_interactions(learned, stock.ids))
     if learned.model is None:
         return
     for name, vectors, key in (
         (generations.USER_FACTORS, learned.model.users, "userId"),
-        (generations.PRODUCT_FACTORS, learned.model.products, "productId"),
+        (generations.PRODUCT_FACTORS, learned.model.all_products().select("productId", "vector"), "productId"),
     ):
         generations.write_table(generation, name, vectors)
         generations.write_factors(generation, name, *recommendations.collected(vectors, key))
+
+
+def _popular(learned: Learned, stock: _Stock) -> DataFrame:
+    """(product, users, score): the fallback's order, without what the shop hides; `users` are distinct ones."""
+    score = recommendations.for_everyone(learned.fallback).join(stock.ids.products, "productId")
+    if learned.touched is not None:
+        score = score.join(learned.touched.filter("hidden"), "productId", "left_anti")
+    rows = popular.counts(learned.liked).join(score, "product")
+    return rows.select("product", "users", "score").orderBy(F.desc("score"), "product")
 
 
 def _write_graph(spark: SparkSession, generation: Generation) -> str:

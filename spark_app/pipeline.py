@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_app import exports, generations, judging, ledger, locks, making, quarantine, retention, tables
+from spark_app import choice, exports, generations, judging, ledger, locks, making, quarantine, retention, tables
+from spark_app import tune as tune_
 from spark_app.generations import Generation
-from spark_app.settings import Settings
+from spark_app.settings import Settings, untuned
 
 PICTURES = Path(__file__).parent.parent / "visualize_graph.py"
 # Seconds that a publication or a rollback waits for another.
@@ -91,6 +92,22 @@ def evaluate(spark: SparkSession, settings: Settings) -> judging.Judgement:
     """Judge the settings on the events stored so far, beside the published ones; nothing is written."""
     parents = making.Parents(generations.newest(settings), generations.published(settings))
     return making.judged(spark, settings, tables.version(settings), parents)
+
+
+def tune(
+    spark: SparkSession,
+    settings: Settings,
+    *,
+    minutes: float | None,
+    most: int | None,
+    shown: Callable[[tune_.Trial, tune_.Trial], None],
+) -> tune_.Tuned | None:
+    """Search for better settings on the events before the hold-out; None where they cannot be judged."""
+    parents = making.Parents(generations.newest(settings), None)
+    found, kinds, events = making.tried(spark, untuned(settings), tables.version(settings), parents)
+    if found is None or len(found.split.judged) < choice.ENOUGH_USERS:
+        return None
+    return tune_.search(found, untuned(settings), kinds=kinds, events=events, minutes=minutes, most=most, shown=shown)
 
 
 def _said(settings: Settings, made: making.Made, *, force: bool) -> tuple[dict[str, Any], bool]:

@@ -24,12 +24,14 @@ _USERS_AT_ONCE = 4096
 class Catalogue(NamedTuple):
     """The products that a model knows, in the order of their ids; places in it are what lists hold.
 
-    `similar` is who is like whom, `hidden` the places of what must not be listed.
+    `trained` marks those that it learnt from, `similar` is who is like whom, `hidden` are the places of what must not
+    be listed.
     """
 
     products: pa.StringArray
     ids: NDArray[np.int32]
     vectors: Floats
+    trained: NDArray[np.bool_]
     similar: Similar | None = None
     hidden: NDArray[np.int32] = np.empty(0, np.int32)
 
@@ -49,14 +51,15 @@ class Catalogue(NamedTuple):
 
 def catalogue(model: Model, product_index: DataFrame, hidden: DataFrame | None = None) -> Catalogue:
     """The products that the model knows, collected: one float32 vector each. `hidden` (productId) are not listed."""
-    rows = product_index.join(model.products, "productId").orderBy("product").select("product", "productId", "vector")
-    table = rows.toArrow().combine_chunks()
+    rows = product_index.join(model.all_products(), "productId").orderBy("product")
+    table = rows.select("product", "productId", "vector", "trained").toArrow().combine_chunks()
     ids = table["productId"].to_numpy().astype(np.int32)
     out = vectors.places(ids, hidden.toArrow()["productId"].to_numpy()) if hidden is not None else np.empty(0, np.int32)
     return Catalogue(
         table["product"].combine_chunks(),
         ids,
         vectors.matrix(table["vector"]),
+        table["trained"].to_numpy(),
         vectors.similar(model.similar.toArrow(), ids) if model.similar is not None else None,
         out[out >= 0],
     )
@@ -102,10 +105,17 @@ def top_n(
     return rows.mapInArrow(choose, schemas.RECOMMENDATION)
 
 
+def for_everyone(model: Model) -> DataFrame:
+    """(productId, score) of a model that scores every user alike, such as popularity."""
+    user = model.users.limit(1).select(F.col("vector").alias("_user"))
+    score = F.aggregate(F.zip_with("vector", "_user", lambda a, b: a * b), F.lit(0.0), lambda total, term: total + term)
+    return model.products.crossJoin(user).select("productId", score.alias("score"))
+
+
 def predicted(model: Model, pairs: DataFrame) -> DataFrame:
     """Add `predicted` to pairs (userId, productId, ...): the model's score, null where it does not know one of them."""
     users = model.users.withColumnRenamed("vector", "_user")
-    products = model.products.withColumnRenamed("vector", "_product")
+    products = model.all_products().select("productId", F.col("vector").alias("_product"))
     terms = F.zip_with("_user", "_product", lambda a, b: a.cast("double") * b.cast("double"))
     score = F.aggregate(terms, F.lit(0.0), lambda total, term: total + term)
     if model.has_habits:
@@ -139,7 +149,8 @@ def _reasons(model: Model, products: Catalogue) -> Reasons | None:
     if model.equations is None or model.strengths is None:
         return None
     terms, factors = model.equations, model.factors
-    gram = equations.gram(products.vectors[:, :factors]) if terms.implicit else None
+    trained = products.vectors[products.trained, :factors]
+    gram = equations.gram(trained) if terms.implicit else None
 
     def because(batch: pa.RecordBatch, targets: NDArray[np.int32], known: Catalogue) -> NDArray[np.int32]:
         own = batch.column("own")

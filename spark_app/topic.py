@@ -14,7 +14,7 @@ from kafka import errors as kafka_errors
 from kafka.admin import OffsetSpec
 
 from spark_app import connection
-from spark_app.settings import Kafka
+from spark_app.blocks import Kafka
 
 TIMEOUT = 5.0
 _LOGGER = "kafka"

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from spark_app import exports, generations, logged_model, progress
+from spark_app.decisive import decisive
 from spark_app.generations import Generation
-from spark_app.settings import MASK, Settings, decisive
+from spark_app.settings import MASK, Settings
 
 EXPERIMENT = MODEL = "millstream"
 PUBLISHED = "published"

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_app import interactions, policy, recommendations
-from spark_app.models import Model, NothingToFitError, als, blend, neighbours, popular
+from spark_app import interactions, policy, recommendations, schemas
+from spark_app.models import Model, NothingToFitError, als, blend, neighbours, newcomers, popular
 from spark_app.models.blend import Additions
 from spark_app.settings import Settings
 from spark_app.shop_rules import Rules
@@ -31,17 +31,19 @@ class Learned(NamedTuple):
     """What makes lists, and what stands beside it; `model` is None when nothing was learnt, and `reason` says why.
 
     `popular` is the baseline, `fallback` makes the lists of users that the model does not know. `predictor` predicts
-    preferences or ratings, where something does. `excluded` (user, product, userId, productId) may not be listed to a
-    user, `hidden` (productId) to nobody; `liked` are the interactions that show interest.
+    preferences or ratings, where something does. `pairs` are the interactions, `liked` those that show interest.
+    `excluded` (user, product, userId, productId) may not be listed to a user; `touched` (productId, hidden, boost,
+    rule) are products that a rule of the shop touches, None where none does.
     """
 
     model: Model | None
     predictor: Model | None
     popular: Model
     fallback: Model
-    excluded: DataFrame
-    hidden: DataFrame | None
+    pairs: DataFrame
     liked: DataFrame
+    excluded: DataFrame
+    touched: DataFrame | None
     reason: str = ""
 
 
@@ -59,19 +61,20 @@ def learn(events: DataFrame, ids: Index, shop: Shop, settings: Settings) -> Lear
         events, settings.weights, strength=settings.strength, half_life_days=settings.half_life_days or None
     ).persist()
     liked = interactions.liked(pairs)
-    boosts, hidden = _adjusted(ids, shop)
+    touched = _touched(ids, shop)
     beside = {
         "popular": popular.fit(popular.counts(liked), ids.users, ids.products),
-        "fallback": _boosted(_fallback(liked, ids, settings), boosts),
-        "excluded": with_ids(excluded(events, pairs, shop, settings), ids),
-        "hidden": hidden,
+        "fallback": _boosted(_fallback(liked, ids, settings), touched),
+        "pairs": pairs,
         "liked": liked,
+        "excluded": with_ids(excluded(events, pairs, shop, settings), ids),
+        "touched": touched,
     }
     try:
         model, predictor = _fitted(events, liked, ids, settings)
     except NothingToFitError as reason:
         return Learned(None, None, **beside, reason=str(reason))
-    return Learned(_boosted(model, boosts), predictor, **beside)
+    return Learned(newcomers.admit(_boosted(model, touched), _products(pairs, ids, shop)), predictor, **beside)
 
 
 def excluded(events: DataFrame, pairs: DataFrame, shop: Shop, settings: Settings) -> DataFrame:
@@ -95,8 +98,39 @@ def lists(learned: Learned, users: DataFrame, ids: Index, *, n: int, explain: bo
 
 def listed(model: Model, learned: Learned, users: DataFrame, ids: Index, *, n: int, explain: bool = False) -> DataFrame:
     """The best n of one model, without what may not be listed."""
-    products = recommendations.catalogue(model, ids.products, learned.hidden)
+    hidden = learned.touched.filter("hidden") if learned.touched is not None else None
+    products = recommendations.catalogue(model, ids.products, hidden)
     return recommendations.top_n(model, users, learned.excluded, products, n=n, explain=explain)
+
+
+def kept_interactions(learned: Learned, ids: Index) -> DataFrame:
+    """Every pair that met with what explains a list, as schemas.KEPT_INTERACTION."""
+    key, zero = ["userId", "productId"], F.lit(0.0).cast("float")
+    own = learned.model.strengths if learned.model is not None else None
+    rows = with_ids(learned.pairs, ids).drop("strength", "user", "product")
+    barred = learned.excluded.select(*key, F.lit(True).alias("excluded"))
+    rows = rows.join(barred, key, "left").fillna(False, ["excluded"])
+    numbers = [F.lit(None).cast("float").alias(name) for name in ("strength", "weight", "again")]
+    if own is None:
+        own = learned.excluded.limit(0).select(*key, *numbers)
+    for name in ("weight", "again"):
+        own = own if name in own.columns else own.withColumn(name, zero)
+    found = rows.join(own.withColumn("trained", F.lit(True)), key, "left").fillna(False, ["trained"])
+    return found.select(*schemas.names(schemas.KEPT_INTERACTION))
+
+
+def catalogue(learned: Learned, ids: Index) -> DataFrame:
+    """What is known of each product beside its name, as schemas.CATALOGUE."""
+    trained = ids.products.sparkSession.createDataFrame([], "productId INT, trained BOOLEAN")
+    if learned.model is not None:
+        trained = learned.model.all_products().select("productId", "trained")
+    touched = learned.touched
+    if touched is None:
+        touched = ids.products.sparkSession.createDataFrame(
+            [], "productId INT, hidden BOOLEAN, boost DOUBLE, rule STRING"
+        )
+    rows = ids.products.select("productId").join(trained, "productId", "left").join(touched, "productId", "left")
+    return rows.fillna(False, ["trained", "hidden"]).fillna(0.0, ["boost"]).select(*schemas.names(schemas.CATALOGUE))
 
 
 def with_ids(rows: DataFrame, ids: Index) -> DataFrame:
@@ -109,20 +143,29 @@ def counts(learned: Learned, ids: Index) -> Mapping[str, int]:
     return {"users": ids.users.count(), "products": ids.products.count(), "interactions": learned.liked.count()}
 
 
+def _products(pairs: DataFrame, ids: Index, shop: Shop) -> DataFrame:
+    """(productId, category, brand) of every product that anyone met."""
+    met = shop.details.join(pairs.select("product").distinct(), "product", "left_semi")
+    return met.join(ids.products, "product").select("productId", "category", "brand")
+
+
 def _fitted(events: DataFrame, liked: DataFrame, ids: Index, settings: Settings) -> tuple[Model, Model | None]:
     """(what makes the lists, what predicts), before the shop's rules."""
     predictor = None
     if settings.feedback == "explicit":
         ratings = with_ids(interactions.ratings(events), ids).persist()
         predictor = als.fit_explicit(ratings, settings.explicit, settings.seed)
-        if settings.algorithm != "popular":
-            return predictor, predictor
+    if settings.algorithm == als.RATINGS:
+        if predictor is None:
+            raise NothingToFitError("there are no ratings to list by: the feedback is implicit")
+        return predictor, predictor
     if settings.algorithm in (popular.SOURCE, popular.RECENT):
         half_life = settings.popularity_half_life_days if settings.algorithm == popular.RECENT else None
         counted = popular.counts(liked, half_life or 0.0)
         return popular.fit(counted, ids.users, ids.products, settings.algorithm), predictor
     base = _base(liked, ids, settings)
-    predictor = base if base.source == als.SOURCE else None
+    if predictor is None and base.source == als.SOURCE:
+        predictor = base
     return (blend.fit(base, _additions(liked, ids, settings)) if settings.algorithm == "blend" else base), predictor
 
 
@@ -161,15 +204,14 @@ def _fallback(liked: DataFrame, ids: Index, settings: Settings) -> Model:
     return popular.fit(popular.counts(liked, half_life or 0.0), ids.users, ids.products, source)
 
 
-def _adjusted(ids: Index, shop: Shop) -> tuple[DataFrame | None, DataFrame | None]:
-    """(productId, boost) and (productId) of what is hidden; None where no rule says so."""
+def _touched(ids: Index, shop: Shop) -> DataFrame | None:
+    """What the shop's rules say of each product that they touch; None where there are no rules."""
     if not shop.rules.rows:
-        return None, None
-    touched = policy.adjustments(shop.details, shop.rules).join(ids.products, "product").persist()
-    boosts = touched.filter(F.col("boost") != 0).select("productId", "boost")
-    hidden = touched.filter("hidden").select("productId")
-    return (None if boosts.isEmpty() else boosts), (None if hidden.isEmpty() else hidden)
+        return None
+    touched = policy.adjustments(shop.details, shop.rules).join(ids.products, "product")
+    return touched.select("productId", "hidden", "boost", "rule").persist()
 
 
-def _boosted(model: Model, boosts: DataFrame | None) -> Model:
-    return blend.fit(model, Additions(boosts=boosts)) if boosts is not None else model
+def _boosted(model: Model, touched: DataFrame | None) -> Model:
+    boosts = touched.filter(F.col("boost") != 0) if touched is not None else None
+    return blend.fit(model, Additions(boosts=boosts)) if boosts is not None and not boosts.isEmpty() else model

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from spark_app import equations, likeness, scoring, vectors
 from spark_app.arrays import Doubles, Floats, SeenCSR
+from spark_app.blocks import Als, Explicit
 from spark_app.equations import Equations
-from spark_app.settings import Als, Settings
+from spark_app.settings import Settings
 
 K = 10
 _BASES_KEPT = 8
@@ -130,19 +131,31 @@ def alternate(strengths: sp.csr_matrix, settings: Als, seed: int) -> tuple[Float
     The equations are those of MLlib; where it starts from is not.
     """
     terms = Equations(regularization=settings.regularization, alpha=settings.alpha or 1.0, implicit=True)
-    products = np.abs(np.random.default_rng(seed).standard_normal((strengths.shape[1], settings.factors)))
-    products = (products / np.linalg.norm(products, axis=1, keepdims=True)).astype(np.float32)
-    transposed = strengths.T.tocsr()
-    users = _half_step(products, strengths, terms)
-    for _ in range(settings.iterations):
+    return _alternate(strengths, terms, settings.factors, settings.iterations, seed)
+
+
+def alternate_explicit(residuals: sp.csr_matrix, settings: Explicit, seed: int) -> tuple[Floats, Floats]:
+    """The same of explicit ALS, on what the biases leave."""
+    terms = Equations(regularization=settings.regularization or 0.0, implicit=False)
+    return _alternate(residuals, terms, settings.factors or 1, settings.iterations, seed)
+
+
+def _alternate(
+    rows: sp.csr_matrix, terms: Equations, factors: int, iterations: int, seed: int
+) -> tuple[Floats, Floats]:
+    start = np.random.default_rng(seed).standard_normal((rows.shape[1], factors))
+    start = np.abs(start) if terms.implicit else start
+    products = (start / np.linalg.norm(start, axis=1, keepdims=True)).astype(np.float32)
+    transposed, users = rows.T.tocsr(), _half_step(products, rows, terms)
+    for _ in range(iterations):
         products = _half_step(users, transposed, terms)
-        users = _half_step(products, strengths, terms)
+        users = _half_step(products, rows, terms)
     return users, products
 
 
 def _half_step(factors: Floats, rows: sp.csr_matrix, terms: Equations) -> Floats:
     """On all cores: the kernels run without the GIL."""
-    gram = equations.gram(factors)
+    gram = equations.gram(factors) if terms.implicit else None
     with ThreadPoolExecutor() as pool:
         cuts = np.linspace(0, rows.shape[0], 4 * pool._max_workers + 1).astype(int)
         parts = [rows[start:end] for start, end in itertools.pairwise(cuts)]

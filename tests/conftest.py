@@ -11,7 +11,8 @@ from pyspark.sql import SparkSession
 from kafka_producer import broker as broker_
 from kafka_producer.broker import Broker, BrokerError
 from spark_app import session
-from spark_app.settings import Kafka, Settings
+from spark_app.blocks import Kafka
+from spark_app.settings import Settings
 
 SHARED_DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 # A test runs each piece of code a few times: the second compiler of the JVM costs more than it brings.
@@ -44,10 +45,9 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def settings_for(home: Path, **changes: object) -> Settings:
-    """Settings for a small machine, all files below `home`."""
-    return Settings(
-        _env_file=None, data_dir=home / "data", results_dir=home / "results", **{"spark": SMALL_SPARK} | changes
-    )
+    """Settings for a small machine, all files below `home`; plain ALS, so that nothing has to be learnt first."""
+    given = {"spark": SMALL_SPARK, "algorithm": "als"} | changes
+    return Settings(_env_file=None, data_dir=home / "data", results_dir=home / "results", **given)
 
 
 # What was done to it by the tests marked chaos, and what it cost: (fault, runs, lost, doubled).

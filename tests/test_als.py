@@ -3,8 +3,8 @@ import pytest
 from builders import checkerboard, index
 
 from spark_app import equations, recommendations
+from spark_app.blocks import Als, Explicit
 from spark_app.models import NothingToFitError, als
-from spark_app.settings import Als, Explicit
 
 SMALL = Als(factors=6, regularization=0.05, alpha=10.0, iterations=12)
 

@@ -31,7 +31,7 @@ def environment(**settings):
     """That of a process of ours: this one's without its settings, a small Spark, and the settings given."""
     given = {name: value for name, value in os.environ.items() if not name.startswith("MILLSTREAM_")}
     spark = {f"MILLSTREAM_SPARK__{name.upper()}": str(value) for name, value in SMALL_SPARK.items()}
-    return given | {"PYTHONPATH": str(ROOT)} | spark | settings
+    return given | {"PYTHONPATH": str(ROOT)} | spark | {"MILLSTREAM_ALGORITHM": "als"} | settings
 
 
 def test_every_verb_has_a_help_text_with_an_example():

@@ -1,7 +1,8 @@
 import pytest
 
-from spark_app import connection, settings
-from spark_app.settings import Kafka, Security, WrongSettingError
+from spark_app import connection, decisive, settings
+from spark_app.blocks import Kafka, Security
+from spark_app.settings import WrongSettingError
 
 LOGIN = {"user": "ann", "password": "canary"}
 
@@ -91,7 +92,7 @@ def test_a_password_is_masked_wherever_settings_are_shown():
     shown = {row[0]: row[1] for row in settings.listed(loaded)}
     assert shown["MILLSTREAM_KAFKA__SECURITY__PASSWORD"] == settings.MASK
     assert shown["MILLSTREAM_KAFKA__SECURITY__USER"] == ""
-    assert "canary" not in f"{settings.listed(loaded)}{settings.recorded(loaded)}{loaded}{loaded.model_dump_json()}"
+    assert "canary" not in f"{settings.listed(loaded)}{decisive.recorded(loaded)}{loaded}{loaded.model_dump_json()}"
 
 
 @pytest.mark.parametrize(

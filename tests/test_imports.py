@@ -9,9 +9,9 @@ ROOT = Path(__file__).parent.parent
 APP = ROOT / "spark_app"
 # Free of Spark, read by all.
 GROUND_FLOOR = {
-    "settings", "schemas", "rules", "arrays", "vectors", "scoring", "equations", "likeness", "trials", "choice",
-    "shop_rules", "layouts", "records", "java", "failpoints", "progress", "connection", "topic", "event_ids", "tables",
-    "ledger", "locks", "checkpoints", "logged_model",
+    "blocks", "settings", "decisive", "schemas", "rules", "arrays", "vectors", "scoring", "equations", "likeness",
+    "trials", "rating_trials", "choice", "explanation", "shop_rules", "layouts", "records", "java", "failpoints",
+    "progress", "connection", "topic", "event_ids", "tables", "ledger", "locks", "checkpoints", "logged_model",
 }  # fmt: skip
 # What a model is, for those that use one; `models/__init__.py` holds nothing else.
 INTERFACES = {"models"}
@@ -72,6 +72,7 @@ def test_the_ground_floor_knows_no_spark_and_nothing_above_it(module):
 def test_every_module_is_a_stage_the_ground_floor_or_wiring():
     wiring = {
         "__init__", "__main__", "ingestion", "following", "status", "inner", "training", "judging", "gate", "making",
+        "explaining", "tune",
         "soundness", "pipeline", "quarantine", "retention", "doctor", "logs", "tracking",
     }  # fmt: skip
     assert {path.stem for path in APP.glob("*.py")} <= GROUND_FLOOR | STAGES | wiring

@@ -8,9 +8,9 @@ from builders import START, checkerboard, index
 from pyspark.sql import functions as F
 
 from spark_app import recommendations
-from spark_app.models import NothingToFitError, als, blend, neighbours, popular
+from spark_app.blocks import Als, Neighbours
+from spark_app.models import NothingToFitError, als, blend, neighbours, newcomers, popular
 from spark_app.models.blend import Additions
-from spark_app.settings import Als, Neighbours
 
 SIZE = 16
 SMALL = Als(factors=6, regularization=0.05, alpha=10.0, iterations=8)
@@ -161,3 +161,26 @@ def test_recent_users_count_more_than_earlier_ones(spark):
     )
     counted = popular.counts(rows.withColumn("last_event_at", F.col("at").cast("timestamp")), half_life_days=4.0)
     assert {row["product"]: row.users for row in counted.collect()} == {"old": 0.5, "new": 1.0}
+
+
+def newcomer(spark, model):
+    """The model of a checkerboard where product 16, which nobody had, has the category of the even products."""
+    rows = [(i, "even" if i % 2 == 0 else "odd", None) for i in range(SIZE + 1)]
+    return newcomers.admit(model, spark.createDataFrame(rows, "productId INT, category STRING, brand STRING"))
+
+
+@pytest.mark.parametrize("name", ["als", "cosine", "blend"])
+def test_a_product_without_history_is_listed_to_those_who_like_its_category(spark, strengths, name):
+    model = newcomer(spark, fit(spark, name, strengths))
+    catalogue = recommendations.catalogue(model, index(spark, "product", SIZE + 1))
+    lists = recommendations.top_n(model, index(spark, "user", SIZE), strengths, catalogue, n=2, explain=True)
+    reasons = {row.userId: row.because for row in lists.collect() if row.productId == SIZE}
+    assert set(reasons) == set(range(0, SIZE, 2))
+    assert all(reasons.values())
+
+
+def test_without_a_category_in_common_nobody_is_admitted(spark, strengths):
+    model = fit(spark, "cosine", strengths)
+    rows = [(i, None if i == SIZE else "all", None) for i in range(SIZE + 1)]
+    other = newcomers.admit(model, spark.createDataFrame(rows, "productId INT, category STRING, brand STRING"))
+    assert other.all_products().count() == SIZE

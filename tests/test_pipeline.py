@@ -192,7 +192,7 @@ def test_a_run_as_a_user_calls_it(tmp_path):
     again = call(tmp_path, "run", **SMALL)
     assert again.returncode == 0, again.stderr
     assert "nothing to train" in again.stdout and "Spark" not in again.stdout
-    assert "source als" in call(tmp_path, "recommend", "U00001").stdout
+    assert f"generation {published.id}" in call(tmp_path, "recommend", "U00001").stdout
     unknown = call(tmp_path, "recommend", "nobody").stdout
     assert "'nobody' is unknown" in unknown and "fallback" in unknown
     assert list((tmp_path / "data" / "logs").glob("*-run.jsonl"))

@@ -4,9 +4,9 @@ from builders import index
 from pyspark.ml.recommendation import ALS
 
 from spark_app import recommendations
+from spark_app.blocks import Als
 from spark_app.equations import Equations
 from spark_app.models import Model, als, popular
-from spark_app.settings import Als
 
 VECTOR = "ARRAY<FLOAT>"
 

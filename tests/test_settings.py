@@ -1,6 +1,6 @@
 import pytest
 
-from spark_app import settings
+from spark_app import decisive, settings
 from spark_app.settings import WrongSettingError
 
 
@@ -16,8 +16,19 @@ def rows():
 def test_defaults_are_those_of_the_contract():
     found = settings.load()
     assert (found.train_threshold, found.top_n, found.seed) == (1000, 10, 7)
-    assert (found.als.factors, found.als.regularization, found.als.alpha, found.als.iterations) == (64, 0.1, 1.0, 10)
+    assert (found.als.factors, found.als.regularization, found.als.iterations) == (64, 0.1, 10)
     assert (found.feedback, found.strength, found.half_life_days) == ("implicit", "binary", None)
+
+
+def test_what_nobody_set_is_left_open_and_has_a_plain_value():
+    found = settings.load()
+    plain = decisive.unset(found)
+    assert (found.algorithm, found.als.alpha, plain["als.alpha"], plain["half_life_days"]) == ("auto", None, 1.0, 0.0)
+
+
+def test_a_setting_changes_by_its_name_below_the_root():
+    found = decisive.changed(settings.load(), {"als.alpha": 4.0, "blend.base": "bm25", "seed": 3})
+    assert (found.als.alpha, found.als.factors, found.blend.base, found.seed) == (4.0, 64, "bm25", 3)
 
 
 def test_the_environment_stands_above_the_env_file(tmp_path, monkeypatch):
@@ -80,16 +91,16 @@ def test_every_setting_says_what_it_means():
 
 
 def test_what_decides_the_lists_comes_back_from_a_manifest(monkeypatch):
-    then = settings.recorded(settings.load(seen="cooldown", cooldown_days=2.5))
+    then = decisive.recorded(settings.load(seen="cooldown", cooldown_days=2.5))
     monkeypatch.setenv("MILLSTREAM_SEEN", "always")
-    restored = settings.restored(settings.load(), then)
+    restored = decisive.restored(settings.load(), then)
     assert (restored.seen, restored.cooldown_days) == ("cooldown", 2.5)
 
 
 def test_a_manifest_from_before_a_setting_means_its_default(monkeypatch):
-    then = settings.recorded(settings.load(top_n=5))
+    then = decisive.recorded(settings.load(top_n=5))
     del then["MILLSTREAM_SEEN"], then["MILLSTREAM_COOLDOWN_DAYS"]
     monkeypatch.setenv("MILLSTREAM_SEEN", "always")
     monkeypatch.setenv("MILLSTREAM_COOLDOWN_DAYS", "3")
-    restored = settings.restored(settings.load(), then)
+    restored = decisive.restored(settings.load(), then)
     assert (restored.top_n, restored.seen, restored.cooldown_days) == (5, "never", None)

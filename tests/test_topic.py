@@ -9,7 +9,7 @@ from kafka_producer import broker as broker_
 from kafka_producer import send
 from kafka_producer.send import DeliveryError, Message
 from spark_app import sources, topic
-from spark_app.settings import Kafka
+from spark_app.blocks import Kafka
 
 pytestmark = pytest.mark.kafka
 

@@ -17,7 +17,8 @@ from conftest import free_port, settings_for
 
 from spark_app import generations, tracking
 from spark_app.cli import outcome
-from spark_app.settings import MASK, recorded
+from spark_app.decisive import recorded
+from spark_app.settings import MASK
 
 ROOT = Path(__file__).parent.parent
 STARTED = "import sys; from spark_app import logs, tracking; from spark_app.settings import Settings; logs.silence(); "

@@ -11,7 +11,8 @@ import typer
 
 from spark_app import logs, progress
 from spark_app.checkpoints import CheckpointError
-from spark_app.cli import check, generation, interrupt, keep, rejected, show, state, work
+from spark_app.cli import check, generation, interrupt, keep, rejected, show, state, tuning, work
+from spark_app.explaining import UnknownIdError
 from spark_app.generations import NoGenerationError, UnsoundError
 from spark_app.graph import GraphError
 from spark_app.ingestion import IntakeError
@@ -23,6 +24,7 @@ from spark_app.quarantine import QuarantineError
 from spark_app.retention import RetentionError
 from spark_app.session import NoSparkError
 from spark_app.settings import WrongSettingError
+from spark_app.shop_rules import WrongRulesError
 from spark_app.store import MostlyRejectedError
 from spark_app.tables import DamagedError
 from spark_app.topic import TopicError
@@ -31,7 +33,7 @@ FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 _IN_WORDS = (
     NoJavaError, NoSparkError, IntakeError, MostlyRejectedError, CheckpointError, UnknownHeaderError, TopicError,
     DamagedError, LockedError, NoGenerationError, UnsoundError, QuarantineError, RetentionError, GraphError, DrawError,
-    OSError,
+    UnknownIdError, OSError,
 )  # fmt: skip
 
 app = typer.Typer(
@@ -46,6 +48,7 @@ show.add_to(app)
 state.add_to(app)
 check.add_to(app)
 keep.add_to(app)
+tuning.add_to(app)
 app.add_typer(generation.app, name="generations")
 app.add_typer(rejected.app, name="quarantine")
 
@@ -69,7 +72,7 @@ def main() -> NoReturn:
 def _explain(error: Exception) -> NoReturn:
     if interrupt.came():
         _stopped()
-    if isinstance(error, WrongSettingError):
+    if isinstance(error, (WrongSettingError, WrongRulesError)):
         _fail(error, WRONG_USAGE)
     if isinstance(error, _IN_WORDS):
         _fail(error, FAILED)

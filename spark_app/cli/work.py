@@ -22,6 +22,7 @@ Input = Annotated[
 ]
 Source = Annotated[str | None, typer.Option("--source", help="files or kafka")]
 Results = Annotated[Path | None, typer.Option("--results", help="Where CSV files and pictures go.")]
+Force = Annotated[bool, typer.Option("--force", help="Publish against the gate; a fault still keeps it back.")]
 Follow = Annotated[bool, typer.Option("--follow", help="Go on for ever, until Ctrl-C or SIGTERM.")]
 Now = Annotated[bool, typer.Option("--now", help="Train also below the threshold.")]
 DryRun = Annotated[Path | None, typer.Option("--dry-run", help="Show what a path would give; write nothing.")]
@@ -100,12 +101,12 @@ def ingest(
     _leave(intake)
 
 
-def train(now: Now = False, follow: Follow = False, verbose: Verbose = False) -> None:
-    """Train on the events that are stored, judge, and publish.
+def train(now: Now = False, force: Force = False, follow: Follow = False, verbose: Verbose = False) -> None:
+    """Train on the events that are stored, judge, and publish what passes the gate.
 
-    Example: python -m spark_app train --now
+    Example: python -m spark_app train --now --force
     """
-    _refuse_both(now, follow)
+    _refuse_both(now or force, follow, "--force" if force else "--now")
     settings = load()
     if follow:
         with working(settings, "train", verbose=verbose, holding=(locks.TRAIN,)) as spark:
@@ -116,7 +117,7 @@ def train(now: Now = False, follow: Follow = False, verbose: Verbose = False) ->
         progress.console.print(summary.not_due(due), markup=False)
         raise typer.Exit(TOO_LITTLE)
     with working(settings, "train", verbose=verbose, holding=(locks.TRAIN,)) as spark:
-        generation = pipeline.refresh(spark(), settings)
+        generation = pipeline.refresh(spark(), settings, force=force)
         progress.console.print(f"generation {generation.id}: {generation.metrics['reason']}", markup=False)
         outcome.track(settings, generation)
         if not generation.metrics["published"]:
@@ -187,9 +188,9 @@ def _take_in(
     return intake, seconds
 
 
-def _refuse_both(now: bool, follow: bool) -> None:
-    if now and follow:
-        raise typer.BadParameter("--now does not go with --follow")
+def _refuse_both(once: bool, follow: bool, name: str = "--now") -> None:
+    if once and follow:
+        raise typer.BadParameter(f"{name} does not go with --follow")
 
 
 def _paths(settings: Settings, inputs: list[Path] | None) -> list[Path]:

@@ -32,11 +32,19 @@ class Model(NamedTuple):
     equations: Equations | None = None
     strengths: DataFrame | None = None
     similar: DataFrame | None = None
+    newcomers: DataFrame | None = None
 
     @property
     def has_habits(self) -> bool:
         """Whether a user's own products add to scores beside the vectors."""
         return self.strengths is not None and "weight" in self.strengths.columns
+
+    def all_products(self) -> DataFrame:
+        """(productId, vector, trained) of products and newcomers."""
+        trained = self.products.withColumn("trained", F.lit(True))
+        if self.newcomers is None:
+            return trained
+        return trained.unionByName(self.newcomers.withColumn("trained", F.lit(False)))
 
     def own_products(self) -> DataFrame | None:
         """(userId, own, strengths[, weights, again]): each user's own products as lists, in the order of their ids."""

@@ -10,11 +10,11 @@ from pyspark.ml.recommendation import ALS, ALSModel
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from spark_app.blocks import Als, Explicit
 from spark_app.equations import Equations
 from spark_app.models import Model, NothingToFitError
-from spark_app.settings import Als, Explicit
 
-SOURCE = "als"
+SOURCE, RATINGS = "als", "ratings"
 # Two blocks a side on one machine: sums of two parts do not depend on which of them came first.
 BLOCKS = 2
 CHECKPOINT_INTERVAL = 5
@@ -49,15 +49,18 @@ def fit_implicit(strengths: DataFrame, settings: Als, seed: int) -> Model:
 def fit_explicit(ratings: DataFrame, settings: Explicit, seed: int) -> Model:
     """Fit (userId, productId, rating) on what the biases leave; raises NothingToFitError on an empty table.
 
-    The vectors carry the biases behind the factors, so that their product is the predicted rating.
+    The vectors carry the biases behind the factors, so that their product is the predicted rating. With 0 factors they
+    carry nothing else.
     """
     found = biases(ratings, settings.shrinkage)
+    if not settings.factors:
+        return biases_alone(found)
     rows = _materialised(
         ratings.join(found.users, "userId")
         .join(found.products, "productId")
         .select("userId", "productId", _residual(found.mean).alias("strength"))
     )
-    equations = Equations(regularization=settings.regularization, implicit=False)
+    equations = Equations(regularization=settings.regularization or 0.0, implicit=False)
     fitted = _fit(rows, settings, equations, seed)
     return _with_biases(fitted, found, rows, settings.factors, equations)
 
@@ -80,7 +83,7 @@ def biases(ratings: DataFrame, shrinkage: float) -> Biases:
 def biases_alone(found: Biases) -> Model:
     """What the biases predict without any factor: the baseline of explicit feedback."""
     return Model(
-        "biases",
+        RATINGS,
         found.users.select("userId", _floats(F.lit(1.0), found.mean + F.col("user_bias")).alias("vector")),
         found.products.select("productId", _floats(F.col("product_bias"), F.lit(1.0)).alias("vector")),
     )
@@ -89,7 +92,7 @@ def biases_alone(found: Biases) -> Model:
 def _with_biases(fitted: ALSModel, found: Biases, rows: DataFrame, factors: int, equations: Equations) -> Model:
     alone = biases_alone(found)
     return Model(
-        SOURCE,
+        RATINGS,
         _lengthened(_vectors(fitted.userFactors, "userId"), alone.users, "userId"),
         _lengthened(_vectors(fitted.itemFactors, "productId"), alone.products, "productId"),
         factors,

@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_app import likeness
+from spark_app import likeness, schemas
+from spark_app.blocks import Neighbours
 from spark_app.equations import Equations
 from spark_app.likeness import Kind
 from spark_app.models import Model, NothingToFitError
-from spark_app.settings import Neighbours
 
-SIMILAR = "productId INT, other INT, likeness FLOAT"
 _PRODUCTS_AT_ONCE = 256
 
 
@@ -65,7 +64,7 @@ def similar(pairs: DataFrame, kind: Kind, settings: Neighbours) -> DataFrame:
                 arrays = [pa.array(own), pa.array(known.ids[found.indices]), pa.array(found.values)]
                 yield pa.RecordBatch.from_arrays(arrays, ["productId", "other", "likeness"])
 
-    return blocks.mapInArrow(compare, SIMILAR)
+    return blocks.mapInArrow(compare, schemas.SIMILAR)
 
 
 def _weights(pairs: DataFrame, kind: Kind, settings: Neighbours) -> _Weights:

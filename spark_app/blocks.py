@@ -1,0 +1,107 @@
+"""Blocks of settings that belong together; each is a part of settings.Settings."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field, SecretStr
+
+
+class Security(BaseModel):
+    """How the broker is spoken to; connection.py refuses what does not go together."""
+
+    protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="SSL encrypts, SASL logs in"
+    )
+    ca_file: Path | None = Field(None, description="PEM of the authority that signed the broker's certificate")
+    cert_file: Path | None = Field(None, description="PEM of our own certificate, where the broker asks for one")
+    key_file: Path | None = Field(None, description="PEM of its key (PKCS 8, without a passphrase)")
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "PLAIN", description="how user and password are shown to the broker"
+    )
+    user: str = Field("", description="who logs in")
+    password: SecretStr = Field(SecretStr(""), description="never shown, logged or recorded")
+
+
+class Kafka(BaseModel):
+    """Where the topic is."""
+
+    bootstrap_servers: str = Field("localhost:9092", description="host:port of one or more brokers, comma separated")
+    topic: str = Field("sales", min_length=1, description="the topic that holds the events")
+    starting_offsets: Literal["earliest", "latest"] = Field("earliest", description="where a first run begins")
+    fail_on_data_loss: bool = Field(True, description="stop when offsets that were not yet read have expired")
+    max_offsets_per_trigger: int = Field(500_000, ge=1, description="records in one micro-batch at the most")
+    security: Security = Security()
+
+    @property
+    def source(self) -> str:
+        """What the topic is called in the tables."""
+        return f"kafka:{self.topic}"
+
+
+class Als(BaseModel):
+    """Implicit feedback (Hu, Koren, Volinsky 2008) as Spark MLlib fits it."""
+
+    factors: int = Field(64, ge=1, le=1024, description="length of a factor vector (Spark calls it rank)")
+    regularization: float = Field(0.1, ge=0, description="multiplied by a user's or product's number of interactions")
+    alpha: float | None = Field(None, gt=0, description="confidence = 1 + alpha x strength; unset: learnt, or 1")
+    iterations: int = Field(10, ge=1, le=1000, description="alternations between users and products")
+
+
+class Explicit(BaseModel):
+    """Explicit feedback: ALS on what global, user and product biases leave of the ratings."""
+
+    factors: int | None = Field(
+        None, ge=0, le=1024, description="length of a factor vector; 0: the biases alone; unset: learnt, or 20"
+    )
+    regularization: float | None = Field(
+        None, ge=0, description="multiplied by a user's or product's number of ratings; unset: learnt, or 0.6"
+    )
+    iterations: int = Field(10, ge=1, le=1000, description="alternations between users and products")
+    shrinkage: float = Field(5.0, ge=0, description="ratings that a bias must outweigh before it counts half")
+
+
+class Blend(BaseModel):
+    """What the algorithm `blend` adds up; what is unset is learnt when the algorithm is `auto`, else as said here."""
+
+    base: Literal["als", "bm25", "cosine"] | None = Field(None, description="what the others are added to; unset: als")
+    neighbours: Literal["bm25", "cosine"] | None = Field(None, description="neighbours that are added; unset: bm25")
+    neighbours_weight: float | None = Field(
+        None, ge=0, le=100, description="of neighbours, in standard deviations of a user's scores; unset: 0"
+    )
+    popularity_weight: float | None = Field(
+        None, ge=0, le=100, description="of popularity, in standard deviations of a user's scores; unset: 0.3"
+    )
+    repeat_weight: float | None = Field(
+        None, ge=0, le=100, description="of log(1 + events) for what a user has met already; unset: 0"
+    )
+
+
+class Neighbours(BaseModel):
+    """Item-item neighbours, where the algorithm or the blend uses them."""
+
+    k: int = Field(20, ge=1, le=1000, description="products that are kept as the neighbours of a product")
+    k1: float = Field(1.2, gt=0, description="BM25: how soon more of the same counts no more")
+    b: float = Field(0.2, ge=0, le=1, description="BM25: how much a product with many users is held back")
+
+
+class Spark(BaseModel):
+    """How Spark is started."""
+
+    master: str = Field("local[*]", min_length=1, description="local[*], spark://host:7077, yarn, k8s://...")
+    driver_memory: str = Field("4g", pattern=r"^\d+[kmgKMG]$", description="heap of the driver; on one machine of all")
+    executor_memory: str = Field("4g", pattern=r"^\d+[kmgKMG]$", description="heap of an executor on a cluster")
+    java_options: str = Field("", description="more options for the driver's Java, such as -XX:+UseZGC")
+    shuffle_partitions: int | None = Field(None, ge=1, description="default: two for each core")
+    driver_host: str | None = Field(
+        None, description="name or address of this program for executors; default: its address towards the master"
+    )
+    ui: bool = Field(False, description="Spark's own page on port 4040")
+    jars: Path | None = Field(None, description="folder of jars to use; default: the packages below are fetched")
+    kafka_package: str = Field(
+        "org.apache.spark:spark-sql-kafka-0-10_2.13:4.0.0", description="Maven coordinate of the Kafka source"
+    )
+    graphframes_package: str = Field(
+        "org.apache.sedona:sedona-spark-shaded-4.0_2.13:1.8.0",
+        description="Maven coordinate of a jar that carries GraphFrames",
+    )
+    delta_package: str = Field("io.delta:delta-spark_2.13:4.0.0", description="Maven coordinate of Delta Lake")

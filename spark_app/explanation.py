@@ -1,0 +1,88 @@
+"""Why a product has its score for a user: parts that add up to it, and the place that it would have in the list.
+
+Arrays in, numbers out, no Spark: the command line and the API share it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from spark_app import equations, scoring
+from spark_app.arrays import Doubles, Floats, Habits, Indices, Similar
+from spark_app.equations import Equations
+
+
+class Known(NamedTuple):
+    """What a model knows of one user and of all products, by place; as in models.Model.
+
+    `own` are the places of the user's own products, with their strengths, weights and again. `trained` marks products
+    that were learnt from, `boosts` (products,) is what the shop's rules add to the last number of each vector.
+    """
+
+    user: Floats
+    products: Floats
+    trained: np.ndarray
+    factors: int
+    equations: Equations | None
+    own: Indices
+    strengths: Floats
+    weights: Floats
+    again: Floats
+    similar: Similar | None
+    boosts: Doubles
+
+
+class Parts(NamedTuple):
+    """A score taken apart: what each own product adds, (own,), what the shop's rules add, and what is left.
+
+    What is left is popularity in a blend, the biases of explicit feedback, all of it where nothing personal is known.
+    """
+
+    score: float
+    own: Doubles
+    rules: float
+    others: float
+
+
+def scores(known: Known) -> Doubles:
+    """The user's score of every product, (products,), as it is before anything is left out of the list."""
+    return known.products.astype(np.float64) @ known.user.astype(np.float64) + _added(known)
+
+
+def parts(known: Known, target: int) -> Parts:
+    """The score of one product as a sum: own + rules + others, to within the rounding of the factors."""
+    user, product = known.user[known.factors :].astype(np.float64), known.products[target, known.factors :]
+    rules = float(user[-1]) * float(known.boosts[target]) if known.boosts[target] else 0.0
+    return Parts(float(scores(known)[target]), _contributions(known, target), rules, float(user @ product) - rules)
+
+
+def rank(all_scores: Doubles, target: int, listable: np.ndarray) -> int:
+    """The place of a product among those that may be listed, from 1, itself counted as if it might be."""
+    rivals = listable.copy()
+    rivals[target] = False
+    before = np.arange(len(all_scores)) < target
+    better = (all_scores > all_scores[target]) | ((all_scores == all_scores[target]) & before)
+    return 1 + int((better & rivals).sum())
+
+
+def _added(known: Known) -> Doubles:
+    if not len(known.own):
+        return np.zeros(len(known.products))
+    none = np.zeros(len(known.products) + 1, np.int64)
+    similar = known.similar or Similar(none, np.empty(0, np.int32), np.empty(0, np.float32))
+    return scoring.added(_habits(known), similar, len(known.products))[0].astype(np.float64)
+
+
+def _contributions(known: Known, target: int) -> Doubles:
+    if known.equations is None or not len(known.own):
+        return np.zeros(len(known.own))
+    factors = np.ascontiguousarray(known.products[:, : known.factors])
+    gram = equations.gram(factors[known.trained]) if known.equations.implicit else None
+    return equations.contributions(
+        factors, known.own, known.strengths, [target], known.equations,
+        gram=gram, habits=_habits(known), similar=known.similar,
+    )[0]  # fmt: skip
+
+
+def _habits(known: Known) -> Habits:
+    return Habits(np.array([0, len(known.own)]), known.own, known.weights, known.again)
