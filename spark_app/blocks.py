@@ -64,7 +64,9 @@ class Blend(BaseModel):
     """What the algorithm `blend` adds up; what is unset is learnt when the algorithm is `auto`, else as said here."""
 
     base: Literal["als", "bm25", "cosine"] | None = Field(None, description="what the others are added to; unset: als")
-    neighbours: Literal["bm25", "cosine"] | None = Field(None, description="neighbours that are added; unset: bm25")
+    neighbours: Literal["bm25", "cosine"] | None = Field(
+        None, description="neighbours that are added to ALS; unset: bm25"
+    )
     neighbours_weight: float | None = Field(
         None, ge=0, le=100, description="of neighbours, in standard deviations of a user's scores; unset: 0"
     )

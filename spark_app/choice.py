@@ -90,7 +90,7 @@ def in_words(chosen: Choice) -> str:
 def _blend_in_words(settings: Settings) -> str:
     blend = settings.blend
     parts = [f"{blend.base}{_half_life(settings.half_life_days)}"]
-    if blend.neighbours_weight:
+    if blend.neighbours_weight and blend.base == "als":
         parts.append(f"{blend.neighbours_weight:g} x {blend.neighbours}")
     if blend.popularity_weight:
         parts.append(f"{blend.popularity_weight:g} x popularity{_half_life(settings.popularity_half_life_days)}")
@@ -162,11 +162,11 @@ def _candidates(trials: Trials, first: Settings, asked: Settings) -> Iterator[_T
     """The best of each kind: popularity alone, and what is found by climbing from each base."""
     axes = _axes(trials.split.span_days, asked)
     tries = _Tries(trials)
-    for days in axes[_HALF_LIFE]:
-        yield tries.of(first, {"algorithm": "recent" if days[_HALF_LIFE] else "popular"} | days)
+    for days in _open(asked, _HALF_LIFE, [step[_HALF_LIFE] for step in axes[_HALF_LIFE] if step]):
+        yield tries.of(first, {"algorithm": "recent" if days else "popular", _HALF_LIFE: days})
     for base in _open(asked, "blend.base", ["als", "bm25", "cosine"]):
         alone = {"algorithm": "blend", "blend.base": base, _WEIGHT: _open(asked, _WEIGHT, [0.3])[0]}
-        yield _climbed(tries, tries.of(first, alone | axes[_HALF_LIFE][-3]), axes)
+        yield _climbed(tries, tries.of(first, alone | axes[_HALF_LIFE][len(axes[_HALF_LIFE]) // 2]), axes)
 
 
 def _axes(span: float, asked: Settings) -> dict[str, list[dict[str, Any]]]:

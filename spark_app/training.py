@@ -181,12 +181,12 @@ def _additions(liked: DataFrame, ids: Index, settings: Settings) -> Additions:
     """What the settings of the blend add to its base."""
     weights, rows = settings.blend, with_ids(liked, ids)
     alike = None
-    if weights.neighbours_weight:
+    if weights.neighbours_weight and weights.base == als.SOURCE:
         alike = neighbours.fit(rows, weights.neighbours or "bm25", settings.neighbours)
     counted = popular.counts(liked, settings.popularity_half_life_days or 0.0).join(ids.products, "product")
     return Additions(
         neighbours=alike,
-        neighbours_weight=weights.neighbours_weight or 0.0,
+        neighbours_weight=(weights.neighbours_weight or 0.0) if alike else 0.0,
         popularity=counted,
         popularity_weight=weights.popularity_weight or 0.0,
         counts=rows,

@@ -76,7 +76,7 @@ class Trials:
         blend = settings.blend
         base = self._base(settings, blend.base or "als")
         scores = base.scores.copy()
-        if blend.neighbours_weight:
+        if blend.neighbours_weight and blend.base == "als":
             added = self._base(settings, blend.neighbours or "bm25")
             scale = np.divide(base.spread, added.spread, out=np.zeros_like(base.spread), where=added.spread > 0)
             scores += (blend.neighbours_weight * scale)[:, None].astype(np.float32) * added.scores

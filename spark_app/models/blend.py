@@ -53,6 +53,8 @@ def fit(base: Model, added: Additions) -> Model:
     neighbours / their spread + repeat_weight x spread x log(1 + events), the last for the user's own products alone.
     """
     like, again = added.neighbours_weight > 0, added.repeat_weight > 0
+    if like and base.has_habits:
+        raise ValueError(f"neighbours cannot be added to {base.source}: expected a base without any")
     if not (like or again or added.popularity_weight or added.boosts is not None):
         return base
     spreads = _spreads(base).persist()
