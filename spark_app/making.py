@@ -113,10 +113,11 @@ def make_again(spark: SparkSession, settings: Settings, original: Generation) ->
     return _made(spark, stock, Choice(then, (), {}), judgement, Parents(original, original), seconds)
 
 
-def judged(spark: SparkSession, settings: Settings, version: int, parents: Parents) -> Judgement:
-    """What the settings are worth; nothing is written."""
+def judged(spark: SparkSession, settings: Settings, version: int, parents: Parents) -> tuple[Choice, Judgement]:
+    """What is chosen, and what it is worth; nothing is written."""
     stock = _stocked(spark, settings, version, parents.newest, shop_rules.read(settings.rules_file))
-    return _judge(stock, _settled(stock, settings, parents.newest, {}).settings, parents.published)
+    chosen = _settled(stock, settings, parents.newest, {})
+    return chosen, _judge(stock, chosen.settings, parents.published)
 
 
 def tried(

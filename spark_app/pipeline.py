@@ -88,7 +88,7 @@ def rebuild(spark: SparkSession, settings: Settings, original: Generation) -> tu
     return made.generation, generations.differences(original, made.generation)
 
 
-def evaluate(spark: SparkSession, settings: Settings) -> judging.Judgement:
+def evaluate(spark: SparkSession, settings: Settings) -> tuple[choice.Choice, judging.Judgement]:
     """Judge the settings on the events stored so far, beside the published ones; nothing is written."""
     parents = making.Parents(generations.newest(settings), generations.published(settings))
     return making.judged(spark, settings, tables.version(settings), parents)

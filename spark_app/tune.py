@@ -62,7 +62,7 @@ def search(
     """
     begun, free = time.monotonic(), space(settings, sorted(kinds))
     log = _log(settings, events)
-    done = _read(log)
+    done = read(log)
     if not done:
         done.append(_tried(trials, settings, 0, _start(trials, settings, free), log))
     best = max(done, key=lambda trial: trial.ndcg_at_10)
@@ -133,13 +133,15 @@ def _log(settings: Settings, events: int) -> Path:
     return settings.data_dir / "tuning" / f"{events}-{hashlib.sha256(asked).hexdigest()[:12]}.jsonl"
 
 
-def _read(log: Path) -> list[Trial]:
-    """The trials so far; a line that was cut short ends them."""
+def read(log: Path) -> list[Trial]:
+    """The trials so far. A line that was cut short ends them, and is taken away for the next to follow."""
     found: list[Trial] = []
-    for line in log.read_text().splitlines() if log.exists() else []:
+    lines = log.read_text().splitlines(keepends=True) if log.exists() else []
+    for place, line in enumerate(lines):
         try:
             found.append(Trial(**json.loads(line)))
         except ValueError:
+            log.write_text("".join(lines[:place]))
             break
     return found
 

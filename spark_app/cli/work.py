@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_app import following, generations, ingestion, ledger, locks, pipeline, progress
+from spark_app import choice, following, generations, ingestion, ledger, locks, pipeline, progress
 from spark_app.cli import endless, outcome, summary
 from spark_app.cli.workplace import TOO_LITTLE, published, working
 from spark_app.ingestion import Intake
@@ -136,8 +136,9 @@ def evaluate() -> None:
     # Beside it no retention may take the files that it reads.
     with working(settings, "evaluate", holding=(locks.TRAIN,)) as spark:
         with progress.phase("evaluate"):
-            judgement = pipeline.evaluate(spark(), settings)
+            chosen, judgement = pipeline.evaluate(spark(), settings)
         summary.show_metrics(judgement.metrics, judgement.baselines)
+        progress.console.print(f"lists by {choice.in_words(chosen)}; {judgement.verdict.reason}", markup=False)
 
 
 def export(results: Results = None) -> None:
