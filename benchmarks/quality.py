@@ -13,12 +13,13 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pyspark.sql import SparkSession
 
-from spark_app import choice, ingestion, making, progress, session, tables
+from spark_app import choice, held, ingestion, making, progress, session, tables
 from spark_app.decisive import changed
 from spark_app.judging import Judgement
 from spark_app.making import Parents
@@ -96,18 +97,17 @@ def _judged(spark: SparkSession, settings: Settings, home: Path, asked: argparse
             row = _row(spark, changed(own, changes), name, label)
             progress.note(_line(row))
             yield row
-        spark.catalog.clearCache()
 
 
 def _shops(home: Path, data: Path) -> Iterator[tuple[str, Callable[[], Path]]]:
     """(name, what gives its files)."""
     for name, path in REAL.items():
         if (data / path).exists():
-            yield name, lambda path=path: data / path
+            yield name, partial(Path, data, path)
         else:
             progress.warn(f"{name} is not in {data}: left out")
     for name, words in SIMULATED.items():
-        yield name, lambda name=name, words=words: _simulate(home / f"inbox-{name.replace(' ', '_')}", words)
+        yield name, partial(_simulate, home / f"inbox-{name.replace(' ', '_')}", words)
 
 
 def _simulate(inbox: Path, words: dict[str, int]) -> Path:
@@ -118,7 +118,8 @@ def _simulate(inbox: Path, words: dict[str, int]) -> Path:
 
 
 def _row(spark: SparkSession, settings: Settings, data: str, label: str) -> Row:
-    settled, judgement = making.judged(spark, settings, tables.version(settings), NOBODY)
+    with held.released():
+        settled, judgement = making.judged(spark, settings, tables.version(settings), NOBODY)
     return Row(data, label, judgement, choice.in_words(settled))
 
 

@@ -15,6 +15,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from spark_app import evaluation, interactions, vectors
+from spark_app.held import hold
 from spark_app.rating_trials import Ratings, RatingTrials
 from spark_app.settings import Settings
 from spark_app.trials import Split, Trials
@@ -85,17 +86,15 @@ def trials(
     if at is None:
         return None
     before, held_out = evaluation.split(events, at)
-    history = _History(_sampled(before).persist(), users, products)
-    every = history.interest(settings.model_copy(update={"half_life_days": None})).persist()
+    history = _History(_sampled(before).transform(hold), users, products)
+    every = history.interest(settings.model_copy(update={"half_life_days": None})).transform(hold)
     liked = history.collected(interactions.liked(every), "event_count", "last_event_at")
     if not liked.num_rows:
         return None
     places = _Places(*(np.unique(liked[name].to_numpy()).astype(np.int32) for name in ("userId", "productId")))
-    barred = excluded(history.events, every).persist()
+    barred = excluded(history.events, every).transform(hold)
     relevant = evaluation.relevant(history.events, held_out, settings.weights, barred)
     split = _split(liked, history.collected(barred), history.collected(relevant), places, settings)
-    for rows in (every, barred):
-        rows.unpersist()
     return Trials(split, _strengths(history, places))
 
 

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from spark_app import evaluation, gate, interactions, recommendations, training
 from spark_app.evaluation import Metrics, Rmse
 from spark_app.gate import Verdict
+from spark_app.held import hold
 from spark_app.models import als, popular
 from spark_app.settings import Settings
 from spark_app.training import Index, Learned, Shop
@@ -118,7 +119,7 @@ def _judge_predictions(
         return _judge_ratings(learned, before, held_out, ids, settings)
     if learned.predictor is None:
         return Rmse(None, None, NO_PREDICTION), {}, None
-    pairs = training.with_ids(evaluation.positive_pairs(before, held_out, settings.weights), ids).persist()
+    pairs = training.with_ids(evaluation.positive_pairs(before, held_out, settings.weights), ids).transform(hold)
     known = Index(
         ids.users.join(learned.predictor.users, "userId"), ids.products.join(learned.predictor.products, "productId")
     )
@@ -133,7 +134,9 @@ def _judge_ratings(
     learned: Learned, before: DataFrame, held_out: DataFrame, ids: Index, settings: Settings
 ) -> tuple[Rmse, dict[str, Any], DataFrame | None]:
     ratings = training.with_ids(interactions.ratings(before), ids)
-    pairs = training.with_ids(interactions.ratings(held_out).withColumnRenamed("rating", "expected"), ids).persist()
+    pairs = training.with_ids(interactions.ratings(held_out).withColumnRenamed("rating", "expected"), ids).transform(
+        hold
+    )
     if learned.predictor is None:
         return Rmse(None, None, learned.reason), {}, None
     found = als.biases(ratings, settings.explicit.shrinkage)

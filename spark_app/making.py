@@ -37,6 +37,7 @@ from spark_app.choice import Choice
 from spark_app.decisive import changed, given, recorded, restored, same_lists
 from spark_app.gate import Verdict
 from spark_app.generations import Generation
+from spark_app.held import hold
 from spark_app.judging import Judgement
 from spark_app.models import popular
 from spark_app.rating_trials import RatingTrials
@@ -133,14 +134,14 @@ def _stocked(
     spark: SparkSession, settings: Settings, version: int, parent: Generation | None, rules: shop_rules.Rules
 ) -> _Stock:
     tables.ensure_whole(settings, tables.EVENTS, version)
-    events = store.read(spark, settings, tables.EVENTS, version).select(*_TRAINED_ON).persist()
+    events = store.read(spark, settings, tables.EVENTS, version).select(*_TRAINED_ON).transform(hold)
     known = parent and Index(
         generations.read(spark, parent, generations.USERS),
         generations.read(spark, parent, generations.PRODUCTS).select("product", "productId"),
     )
     ids = training.index(events, known)
-    details = interactions.product_details(events).persist()
-    return _Stock(events, Index(ids.users.persist(), ids.products.persist()), Shop(details, rules), version)
+    details = interactions.product_details(events).transform(hold)
+    return _Stock(events, Index(ids.users.transform(hold), ids.products.transform(hold)), Shop(details, rules), version)
 
 
 def _unmatched(stock: _Stock) -> list[str]:
@@ -250,7 +251,6 @@ def _made(
     }
     busiest = stock.events.groupBy("user").count().orderBy(F.desc("count"), "user").first()
     manifest |= {"busiest_user": busiest and busiest["user"], "rows": rows, "fault": fault}
-    stock.events.unpersist()
     return Made(generation, metrics | {"overlap_at_10": overlap}, manifest, fault, judgement.verdict)
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_app import choice, exports, generations, judging, ledger, locks, making, quarantine, retention, tables
+from spark_app import choice, exports, generations, held, judging, ledger, locks, making, quarantine, retention, tables
 from spark_app import tune as tune_
 from spark_app.generations import Generation
 from spark_app.settings import Settings, untuned
@@ -65,7 +65,8 @@ def refresh(
         generations.resume(settings)
     generations.remove_unfinished(settings)
     parents = making.Parents(generations.newest(settings), generations.published(settings))
-    made = making.make(spark, settings, tables.version(settings), parents, {"ingest": 0.0} | (seconds or {}))
+    with held.released():
+        made = making.make(spark, settings, tables.version(settings), parents, {"ingest": 0.0} | (seconds or {}))
     with locks.held(settings, locks.PUBLISH, "train", wait=PATIENCE):
         said, publish = _said(settings, made, force=force)
         if publish:
@@ -82,7 +83,8 @@ def rebuild(spark: SparkSession, settings: Settings, original: Generation) -> tu
 
     DamagedError when its version of the event table is not kept any more.
     """
-    made = making.make_again(spark, settings, original)
+    with held.released():
+        made = making.make_again(spark, settings, original)
     said = {"published": False, "reason": made.fault or f"rebuilt from {original.id}"}
     generations.finish(made.generation, made.metrics | said, made.manifest | {"rebuilt_from": original.id})
     return made.generation, generations.differences(original, made.generation)
@@ -91,7 +93,8 @@ def rebuild(spark: SparkSession, settings: Settings, original: Generation) -> tu
 def evaluate(spark: SparkSession, settings: Settings) -> tuple[choice.Choice, judging.Judgement]:
     """Judge the settings on the events stored so far, beside the published ones; nothing is written."""
     parents = making.Parents(generations.newest(settings), generations.published(settings))
-    return making.judged(spark, settings, tables.version(settings), parents)
+    with held.released():
+        return making.judged(spark, settings, tables.version(settings), parents)
 
 
 def tune(
@@ -104,17 +107,19 @@ def tune(
 ) -> tune_.Tuned | None:
     """Search for better settings on the events before the hold-out; None where they cannot be judged."""
     parents = making.Parents(generations.newest(settings), None)
-    found, kinds, events = making.tried(spark, untuned(settings), tables.version(settings), parents)
-    if found is None or len(found.split.judged) < choice.ENOUGH_USERS:
-        return None
-    return tune_.search(found, untuned(settings), kinds=kinds, events=events, minutes=minutes, most=most, shown=shown)
+    asked = untuned(settings)
+    with held.released():
+        found, kinds, events = making.tried(spark, asked, tables.version(settings), parents)
+        if found is None or len(found.split.judged) < choice.ENOUGH_USERS:
+            return None
+        return tune_.search(found, asked, kinds=kinds, events=events, minutes=minutes, most=most, shown=shown)
 
 
 def _said(settings: Settings, made: making.Made, *, force: bool) -> tuple[dict[str, Any], bool]:
     """What metrics.json says of a publication, and whether there is one."""
-    held = generations.held(settings)
-    if made.fault or held:
-        reason = made.fault or f"a rollback holds {held}; `generations promote` publishes again"
+    kept = generations.held(settings)
+    if made.fault or kept:
+        reason = made.fault or f"a rollback holds {kept}; `generations promote` publishes again"
         return {"published": False, "reason": reason}, False
     if made.verdict.publish or not force:
         return {"published": made.verdict.publish, "reason": made.verdict.reason}, made.verdict.publish

@@ -7,6 +7,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from spark_app import interactions, policy, recommendations, schemas
+from spark_app.held import hold
 from spark_app.models import Model, NothingToFitError, als, blend, neighbours, newcomers, popular
 from spark_app.models.blend import Additions
 from spark_app.settings import Settings
@@ -59,7 +60,7 @@ def learn(events: DataFrame, ids: Index, shop: Shop, settings: Settings) -> Lear
     """Fit the settings' model, and popularity, on these events."""
     pairs = interactions.from_events(
         events, settings.weights, strength=settings.strength, half_life_days=settings.half_life_days or None
-    ).persist()
+    ).transform(hold)
     liked = interactions.liked(pairs)
     touched = _touched(ids, shop)
     beside = {
@@ -153,7 +154,7 @@ def _fitted(events: DataFrame, liked: DataFrame, ids: Index, settings: Settings)
     """(what makes the lists, what predicts), before the shop's rules."""
     predictor = None
     if settings.feedback == "explicit":
-        ratings = with_ids(interactions.ratings(events), ids).persist()
+        ratings = with_ids(interactions.ratings(events), ids).transform(hold)
         predictor = als.fit_explicit(ratings, settings.explicit, settings.seed)
     if settings.algorithm == als.RATINGS:
         if predictor is None:
@@ -209,7 +210,7 @@ def _touched(ids: Index, shop: Shop) -> DataFrame | None:
     if not shop.rules.rows:
         return None
     touched = policy.adjustments(shop.details, shop.rules).join(ids.products, "product")
-    return touched.select("productId", "hidden", "boost", "rule").persist()
+    return touched.select("productId", "hidden", "boost", "rule").transform(hold)
 
 
 def _boosted(model: Model, touched: DataFrame | None) -> Model:

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from spark_app.blocks import Als, Explicit
 from spark_app.equations import Equations
+from spark_app.held import hold
 from spark_app.models import Model, NothingToFitError
 
 SOURCE, RATINGS = "als", "ratings"
@@ -77,7 +78,7 @@ def biases(ratings: DataFrame, shrinkage: float) -> Biases:
     users = ratings.join(products, "productId").groupBy("userId").agg(
         F.round(left / (F.count("*") + shrinkage), 9).alias("user_bias")
     )  # fmt: skip
-    return Biases(mean, users.persist(), products.persist())
+    return Biases(mean, users.transform(hold), products.transform(hold))
 
 
 def biases_alone(found: Biases) -> Model:
@@ -122,10 +123,10 @@ def _fit(rows: DataFrame, settings: Als | Explicit, equations: Equations, seed: 
 
 def _materialised(rows: DataFrame) -> DataFrame:
     """Sorted and held; raises NothingToFitError when empty, where MLlib would throw."""
-    held = rows.repartitionByRange(BLOCKS, "userId").sortWithinPartitions("userId", "productId").persist()
-    if held.isEmpty():
+    sorted_rows = rows.repartitionByRange(BLOCKS, "userId").sortWithinPartitions("userId", "productId").transform(hold)
+    if sorted_rows.isEmpty():
         raise NothingToFitError("no user has shown interest in a product")
-    return held
+    return sorted_rows
 
 
 def _residual(mean: float) -> Column:

@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 
 from spark_app import scoring, vectors
 from spark_app.arrays import Floats, Similar
+from spark_app.held import hold
 from spark_app.models import Model
 
 SOURCE = "blend"
@@ -57,7 +58,7 @@ def fit(base: Model, added: Additions) -> Model:
         raise ValueError(f"neighbours cannot be added to {base.source}: expected a base without any")
     if not (like or again or added.popularity_weight or added.boosts is not None):
         return base
-    spreads = _spreads(base).persist()
+    spreads = _spreads(base).transform(hold)
     strengths, similar = base.strengths, base.similar
     if like and added.neighbours is not None:
         strengths = _alike(base, added.neighbours, spreads, added.neighbours_weight)
@@ -68,7 +69,7 @@ def fit(base: Model, added: Additions) -> Model:
         source=SOURCE if like or again or added.popularity_weight else base.source,
         users=_longer(base.users.join(spreads, "userId"), "userId", "spread"),
         products=_longer(_raised(base.products, added), "productId", "raised"),
-        strengths=strengths.persist() if strengths is not None else None,
+        strengths=strengths.transform(hold) if strengths is not None else None,
         similar=similar,
     )
 

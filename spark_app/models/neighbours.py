@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 from spark_app import likeness, schemas
 from spark_app.blocks import Neighbours
 from spark_app.equations import Equations
+from spark_app.held import hold
 from spark_app.likeness import Kind
 from spark_app.models import Model, NothingToFitError
 
@@ -34,7 +35,7 @@ def fit(strengths: DataFrame, kind: Kind, settings: Neighbours) -> Model:
     """
     strength, zero = F.col("strength").cast("float"), F.lit(0.0).cast("float")
     own = (strength.alias("strength"), strength.alias("weight"), zero.alias("again"))
-    rows = strengths.select("userId", "productId", *own).persist()
+    rows = strengths.select("userId", "productId", *own).transform(hold)
     none = F.array(zero).alias("vector")
     return Model(
         kind,
@@ -42,7 +43,7 @@ def fit(strengths: DataFrame, kind: Kind, settings: Neighbours) -> Model:
         rows.select("productId").distinct().select("productId", none),
         equations=Equations(),
         strengths=rows,
-        similar=similar(rows, kind, settings).persist(),
+        similar=similar(rows, kind, settings).transform(hold),
     )
 
 

@@ -9,6 +9,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from spark_app.held import hold
 from spark_app.models import Model
 
 # What makes peers, the closest first.
@@ -17,20 +18,22 @@ KINSHIP = (("category", "brand"), ("category",), ("brand",))
 
 def admit(model: Model, products: DataFrame) -> Model:
     """The model with newcomers, of `products` (productId, category, brand); the same model when there are none."""
-    known = products.join(model.products, "productId").persist()
-    unknown = products.join(model.products.select("productId"), "productId", "left_anti").persist()
+    known = products.join(model.products, "productId").transform(hold)
+    unknown = products.join(model.products.select("productId"), "productId", "left_anti").transform(hold)
     length = len(known.first()["vector"]) if not unknown.isEmpty() else 0
     vectors, alike = [], []
     for kin in KINSHIP if length else ():
-        groups = known.groupBy(*kin).agg(_mean_vector(length).alias("vector"), F.count("*").alias("peers")).persist()
-        met = unknown.join(groups, list(kin)).persist()
+        groups = (
+            known.groupBy(*kin).agg(_mean_vector(length).alias("vector"), F.count("*").alias("peers")).transform(hold)
+        )
+        met = unknown.join(groups, list(kin)).transform(hold)
         vectors.append(met.select("productId", "vector"))
         if model.similar is not None:
             alike.append(_alike(model.similar, known.select("productId", *kin), met.select("productId", *kin, "peers")))
-        unknown = unknown.join(met.select("productId"), "productId", "left_anti").persist()
+        unknown = unknown.join(met.select("productId"), "productId", "left_anti").transform(hold)
     if not vectors:
         return model
-    newcomers = reduce(DataFrame.unionByName, vectors).persist()
+    newcomers = reduce(DataFrame.unionByName, vectors).transform(hold)
     return model._replace(
         newcomers=newcomers, similar=reduce(DataFrame.unionByName, alike, model.similar) if alike else None
     )
