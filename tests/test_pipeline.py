@@ -10,7 +10,7 @@ import pytest
 from conftest import settings_for
 from test_cli import call
 
-from spark_app import generations, ingestion, ledger, pipeline, store, tables
+from spark_app import explaining, generations, ingestion, ledger, pipeline, store, tables
 
 ROOT = Path(__file__).parent.parent
 FILES = (
@@ -99,6 +99,32 @@ def test_edges_join_vertices_that_are_there_and_say_what_the_lists_say(simulated
     listed = rows(settings.results_dir / "recommendations.csv")
     assert edges == {(f"u:{row['user']}", f"p:{row['product']}", row["rank"]) for row in listed}
     assert vertices == {end for edge in edges for end in edge[:2]}
+
+
+def test_an_explanation_adds_up_to_the_listed_score_and_names_the_place(simulated):
+    settings, generation = simulated
+    listed = [row for row in rows(settings.results_dir / "recommendations.csv") if row["user"] == "U00007"]
+    for row in listed[:3]:
+        found = explaining.explain(generation, settings, "U00007", row["product"])
+        assert found.score == pytest.approx(float(row["score"]), rel=1e-5)
+        assert sum(part.amount for part in found.parts) == pytest.approx(found.score, abs=1e-4)
+        assert (found.rank, found.removed_by) == (int(row["rank"]), "")
+        reasons = [part.product for part in found.parts if part.product and part.amount > 0][:3]
+        assert set(reasons) == set(json.loads(row["because"]))
+
+
+def test_an_explanation_says_why_a_product_is_not_listed(spark, simulated):
+    settings, generation = simulated
+    listed = {row["product"] for row in rows(settings.results_dir / "recommendations.csv") if row["user"] == "U00007"}
+    met = {row.product for row in store.read(spark, settings, "events").filter("user = 'U00007'").collect()}
+    every = {row["product"] for row in rows(settings.results_dir / "product_mappings.csv")}
+    seen = explaining.explain(generation, settings, "U00007", min(met))
+    assert "what was met is not listed again (MILLSTREAM_SEEN=never)" in seen.removed_by and seen.rank >= 1
+    below = explaining.explain(generation, settings, "U00007", min(every - met - listed))
+    assert below.removed_by == "only the first 10 are listed (MILLSTREAM_TOP_N)" and below.rank > 10
+    for user, product in (("nobody", min(every)), ("U00007", "nothing")):
+        with pytest.raises(explaining.UnknownIdError, match=r"'no(body|thing)' is not in generation"):
+            explaining.explain(generation, settings, user, product)
 
 
 def test_a_generation_rebuilt_from_its_manifest_equals_the_first_bit_for_bit(spark, simulated):
