@@ -16,12 +16,14 @@ from spark_app.evaluation import Metrics, interval
 class Verdict(NamedTuple):
     """Whether to publish, and why; `popular` when popularity's lists are to be published in place of the model's.
 
-    `difference` is the 95 % interval of candidate minus published; None where they were not compared.
+    `below_popularity` says that this is why it is refused. `difference` is the 95 % interval of candidate minus
+    published; None where they were not compared.
     """
 
     publish: bool
     reason: str
     popular: bool = False
+    below_popularity: bool = False
     difference: tuple[float, float] | None = None
 
 
@@ -38,7 +40,7 @@ def decide(candidate: Metrics, popular: Metrics, published: Metrics | None, *, f
         because = f"popularity is better than the model, so its lists are published: {numbers}"
         return Verdict(True, because if below else f"the first generation: {numbers}", popular=below)
     if below:
-        return Verdict(False, f"below popularity: {numbers}")
+        return Verdict(False, f"below popularity: {numbers}", below_popularity=True)
     if published is None:
         return Verdict(True, f"the same settings as before, above popularity: {numbers}")
     return _compared(candidate, published, numbers, seed)

@@ -94,6 +94,10 @@ def make(spark: SparkSession, settings: Settings, version: int, parents: Parents
     seconds["evaluate"] = step.seconds
     if judgement.verdict.popular:
         chosen = choice.instead(chosen, {"algorithm": popular.SOURCE})
+    elif judgement.verdict.below_popularity and settings.algorithm == "auto":
+        # Nobody asked for what lost: popularity's lists are the candidate then, and meet the gate themselves.
+        chosen = choice.instead(chosen, {"algorithm": popular.SOURCE})
+        judgement = _judge(stock, chosen.settings, parents.published)
     if judgement.too_thin:
         chosen = choice.instead(chosen, {"explicit.factors": 0})
     return _made(spark, stock, chosen, judgement, parents, seconds)
