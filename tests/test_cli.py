@@ -15,7 +15,7 @@ from spark_app.cli import app
 ROOT = Path(__file__).parent.parent
 VERBS = (
     "run", "ingest", "train", "evaluate", "recommend", "export", "draw", "graph", "generations", "quarantine",
-    "status", "settings", "doctor", "retention",
+    "status", "settings", "doctor", "retention", "tune", "explain",
 )  # fmt: skip
 
 
@@ -87,6 +87,14 @@ def test_an_empty_data_folder_is_no_error(tmp_path, verb):
         (["ingest", "--dry-run", "nowhere.csv"], {}, 1, "nowhere.csv does not exist"),
         (["generations", "show", "nope"], {}, 1, "no generation 'nope'"),
         (["train", "--now", "--follow"], {}, 2, "does not go with"),
+        (["train", "--force", "--follow"], {}, 2, "--force does not go with --follow"),
+        (["train", "--now"], {"MILLSTREAM_ALGORITHM": "magic"}, 2, "MILLSTREAM_ALGORITHM=magic"),
+        (["evaluate"], {"MILLSTREAM_RULES_FILE": "no.toml"}, 3, "no events to judge on"),
+        (["run"], {"MILLSTREAM_RULES_FILE": "no.toml"}, 2, "no.toml"),
+        (["tune", "--minutes", "0"], {}, 2, "--minutes"),
+        (["tune"], {}, 3, "no events to tune on"),
+        (["explain", "ann"], {}, 2, "Missing argument"),
+        (["explain", "ann", "lamp"], {}, 3, "nothing is published yet"),
         (["export"], {}, 3, "nothing is published yet"),
         (["generations", "rollback"], {}, 3, "nothing is published yet"),
         (["generations", "promote"], {}, 1, "no sound generation yet"),
