@@ -42,8 +42,12 @@ class Als(BaseModel):
     """Implicit feedback (Hu, Koren, Volinsky 2008) as Spark MLlib fits it."""
 
     factors: int = Field(64, ge=1, le=1024, description="length of a factor vector (Spark calls it rank)")
-    regularization: float = Field(0.1, ge=0, description="multiplied by a user's or product's number of interactions")
-    alpha: float | None = Field(None, gt=0, description="confidence = 1 + alpha x strength; unset: learnt, or 1")
+    regularization: float = Field(
+        0.1, ge=0, le=1e6, description="multiplied by a user's or product's number of interactions"
+    )
+    alpha: float | None = Field(
+        None, gt=0, le=1e6, description="confidence = 1 + alpha x strength; unset: learnt, or 1"
+    )
     iterations: int = Field(10, ge=1, le=1000, description="alternations between users and products")
 
 
@@ -54,7 +58,7 @@ class Explicit(BaseModel):
         None, ge=0, le=1024, description="length of a factor vector; 0: the biases alone; unset: learnt, or 20"
     )
     regularization: float | None = Field(
-        None, ge=0, description="multiplied by a user's or product's number of ratings; unset: learnt, or 0.6"
+        None, ge=0, le=1e6, description="multiplied by a user's or product's number of ratings; unset: learnt, or 0.6"
     )
     iterations: int = Field(10, ge=1, le=1000, description="alternations between users and products")
     shrinkage: float = Field(5.0, ge=0, description="ratings that a bias must outweigh before it counts half")

@@ -24,13 +24,13 @@ POPULARITY_WEIGHTS = (0.0, 0.1, 0.3, 0.6, 1.0, 2.0, 5.0)
 NEIGHBOURS_WEIGHTS = (0.0, 0.3, 0.6, 1.0, 2.0)
 REPEAT_WEIGHTS = (0.0, 1.0, 2.0, 4.0, 8.0)
 ROUNDS = 3
-_HALF_LIFE, _WEIGHT = "popularity_half_life_days", "blend.popularity_weight"
+_HALF_LIFE, _WEIGHT, _NEIGHBOURS = "popularity_half_life_days", "blend.popularity_weight", "neighbours"
 # Fewer judged users, or held-out ratings, than these decide nothing.
 ENOUGH_USERS, ENOUGH_RATINGS = 50, 200
 # Factors and regularisation that are tried for ratings.
 EXPLICIT = ((10, 0.1), (20, 0.1), (10, 0.3), (20, 0.3), (20, 0.6), (20, 1.0))
-# Standard errors that a difference must be away from 0.
-CLEARLY = 1.96
+# Standard errors that a difference must be away from 0: more than the usual 1.96, for the best of many is looked at.
+CLEARLY = 2.58
 
 
 class Choice(NamedTuple):
@@ -68,11 +68,10 @@ def remembered(settings: Settings, report: Mapping[str, Any]) -> Choice:
     return Choice(changed(plain(settings), learnt), tuple(learnt), dict(report))
 
 
-def instead(chosen: Choice, learnt: Mapping[str, Any]) -> Choice:
-    """The choice with something else in its place, by name."""
-    names = tuple(dict.fromkeys([*chosen.learnt, *learnt]))
-    report = chosen.report | {"learnt": chosen.report.get("learnt", {}) | dict(learnt)}
-    return Choice(changed(chosen.settings, learnt), names, report)
+def instead(chosen: Choice, values: Mapping[str, Any], why: str) -> Choice:
+    """The choice with something else in its place this once, by name: what was learnt stays as it was."""
+    names = tuple(dict.fromkeys([*chosen.learnt, *values]))
+    return Choice(changed(chosen.settings, values), names, chosen.report | {"instead": dict(values), "because": why})
 
 
 def in_words(chosen: Choice) -> str:
@@ -153,9 +152,11 @@ def choose_explicit(trials: RatingTrials | None, settings: Settings, chosen: Cho
     return _with_factors(chosen, best if won else {"explicit.factors": 0}, report)
 
 
-def _with_factors(chosen: Choice, learnt: Mapping[str, Any], report: dict[str, Any]) -> Choice:
-    found = instead(chosen, learnt)
-    return found._replace(report=found.report | {"explicit": report})
+def _with_factors(chosen: Choice, values: Mapping[str, Any], report: dict[str, Any]) -> Choice:
+    learnt = chosen.report.get("learnt", {}) | dict(values)
+    return Choice(
+        changed(chosen.settings, values), tuple(learnt), chosen.report | {"learnt": learnt, "explicit": report}
+    )
 
 
 def _candidates(trials: Trials, first: Settings, asked: Settings) -> Iterator[_Tried]:
@@ -166,7 +167,8 @@ def _candidates(trials: Trials, first: Settings, asked: Settings) -> Iterator[_T
         yield tries.of(first, {"algorithm": "recent" if days else "popular", _HALF_LIFE: days})
     for base in _open(asked, "blend.base", ["als", "bm25", "cosine"]):
         alone = {"algorithm": "blend", "blend.base": base, _WEIGHT: _open(asked, _WEIGHT, [0.3])[0]}
-        yield _climbed(tries, tries.of(first, alone | axes[_HALF_LIFE][len(axes[_HALF_LIFE]) // 2]), axes)
+        own = axes if base == "als" else {axis: steps for axis, steps in axes.items() if axis != _NEIGHBOURS}
+        yield _climbed(tries, tries.of(first, alone | axes[_HALF_LIFE][len(axes[_HALF_LIFE]) // 2]), own)
 
 
 def _axes(span: float, asked: Settings) -> dict[str, list[dict[str, Any]]]:
@@ -176,7 +178,7 @@ def _axes(span: float, asked: Settings) -> dict[str, list[dict[str, Any]]]:
         _HALF_LIFE: [{_HALF_LIFE: span * share} for share in POPULARITY_DECAYS],
         _WEIGHT: [{_WEIGHT: weight} for weight in POPULARITY_WEIGHTS],
         "half_life_days": decays,
-        "neighbours": [
+        _NEIGHBOURS: [
             {"blend.neighbours": kind, "blend.neighbours_weight": weight}
             for kind in ("bm25", "cosine")
             for weight in NEIGHBOURS_WEIGHTS
@@ -221,9 +223,6 @@ class _Tries:
             self._known[key] = _Tried(asked, self._trials.ndcg(asked))
         return self._known[key]
 
-    def __len__(self) -> int:
-        return len(self._known)
-
 
 def _open(settings: Settings, name: str, values: Any) -> list[Any]:
     """The values that may be tried: the one that was set, if it was."""
@@ -244,7 +243,7 @@ def _choice(asked: Settings, chosen: Settings, report: dict[str, Any]) -> Choice
     names = [
         name
         for name in [*decisive.unset(asked), "algorithm"]
-        if reached(asked, name) != reached(chosen, name) and not name.startswith("explicit.")
+        if reached(plain(asked), name) != reached(chosen, name) and not name.startswith("explicit.")
     ]
     learnt = {name: reached(chosen, name) for name in names}
     return Choice(chosen, tuple(names), report | {"given": decisive.given(asked), "learnt": learnt})

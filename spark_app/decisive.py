@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from spark_app.settings import PREFIX, Settings, fields, listed, reach, shown
+from spark_app.settings import PREFIX, Given, Settings, fields, listed, reach, shown
 
 # What decides how a model and its lists turn out, given the events. Of the rules, the manifest keeps what they say.
 _DECISIVE = (
@@ -91,15 +91,17 @@ def decisive(recorded: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str
 def restored(settings: Settings, recorded: Mapping[str, Mapping[str, Any]]) -> Settings:
     """These settings with all that decides a model taken from a manifest; what it does not know yet is the default."""
     tree: dict[str, Any] = {}
+    feedback = recorded.get(f"{PREFIX}FEEDBACK", {"value": ""})["value"]
     for path, default, _ in fields(Settings):
         if path[0] in _DECISIVE:
             name = PREFIX + "__".join(path).upper()
-            # What an older generation did not know yet was as if it were not set, and its lists were those of ALS.
-            before = "als" if path[-1] == "algorithm" else shown(default)
+            # What an older generation did not know yet was as if it were not set, and its lists were those of ALS, or
+            # of the ratings that ALS predicts.
+            before = ("ratings" if feedback == "explicit" else "als") if path[-1] == "algorithm" else shown(default)
             text = recorded[name]["value"] if name in recorded else before
             branch = tree
             for part in path[:-1]:
                 branch = branch.setdefault(part, {})
             branch[path[-1]] = json.loads(text) if isinstance(default, dict) else (text or None)
-    then = Settings(_env_file=None, **tree)
+    then = Given(**tree)
     return settings.model_copy(update={name: getattr(then, name) for name in _DECISIVE})

@@ -14,7 +14,7 @@ from spark_app.explanation import Known
 from spark_app.generations import Generation
 from spark_app.settings import PREFIX, Settings
 
-NO_INTEREST = "the user has shown no interest that counts, so the list is the fallback's"
+FALLBACK = "the user has shown no interest that counts, so the list is the fallback's"
 NOT_KNOWN = "nobody has shown interest in the product, and nothing of its category or brand is known"
 
 
@@ -51,27 +51,46 @@ class Explanation(NamedTuple):
 
 def explain(generation: Generation, settings: Settings, user: str, product: str) -> Explanation:
     """Why `product` has its score and place for `user`; UnknownIdError when the generation never met one of them."""
+    if not (generation.folder / generations.CATALOGUE).exists():
+        raise UnknownIdError(f"generation {generation.id} was made before lists could be explained; train again")
     then = choice.plain(restored(settings, generation.manifest["settings"]))
     user_id = _number(generation, generations.USERS, "user", user)
     product_id = _number(generation, generations.PRODUCTS, "product", product)
     table = _products(generation)
-    at = int(np.flatnonzero(table["productId"].to_numpy() == product_id)[0])
+    row = table.filter(pc.equal(table["productId"], product_id)).to_pylist()[0]
     own = generations.scan(generation, generations.INTERACTIONS, filter=pc.field("userId") == user_id)
-    known = _known(generation, then, user_id, own, table)
-    row = table.slice(at, 1).to_pylist()[0]
     barred = _barred(own, product_id, row, then)
-    place = vectors.places(_ids(generation, generations.PRODUCT_FACTORS), np.array([product_id]))[0]
-    if known is None or place < 0:
-        why = NO_INTEREST if known is None else NOT_KNOWN
-        return Explanation(user, product, row["name"], None, [], None, 0, barred or why, generation.id)
-    scores = explanation.scores(known)
-    listable = _listable(generation, own, table)
-    rank = explanation.rank(scores, place, listable)
+    found = _scored(generation, then, user_id, own, table)
+    place = vectors.places(found.ids, np.array([product_id]))[0]
+    said = (user, product, row["name"])
+    if place < 0:
+        return Explanation(*said, None, [], None, 0, barred or NOT_KNOWN, generation.id)
+    listable = _listable(found.ids, own, table)
+    rank = explanation.rank(found.scores, place, listable)
     if not barred and rank > then.top_n:
         barred = f"only the first {then.top_n} are listed ({PREFIX}TOP_N)"
-    parts = _parts(known, place, own, table, row, then)
-    count = int(listable.sum())
-    return Explanation(user, product, row["name"], float(scores[place]), parts, rank, count, barred, generation.id)
+    parts = _parts(found, place, own, table, row, then)
+    listable[place] = True
+    return Explanation(*said, float(found.scores[place]), parts, rank, int(listable.sum()), barred, generation.id)
+
+
+class _Scored(NamedTuple):
+    """Scores of the user for products `ids`, in the order of the shop's own; `known` is None for the fallback."""
+
+    ids: np.ndarray
+    scores: Floats
+    known: Known | None
+
+
+def _scored(generation: Generation, settings: Settings, user_id: int, own: pa.Table, table: pa.Table) -> _Scored:
+    """By the model, or by the fallback where the model does not know the user."""
+    if (user := _vector(generation, user_id)) is None:
+        popular = generations.scan(generation, generations.POPULAR, columns=["product", "score"])
+        rows = table.select(["product", "productId"]).join(popular, "product", join_type="inner").sort_by("product")
+        return _Scored(rows["productId"].to_numpy(), _floats(rows["score"]), None)
+    listed = table.filter(pc.is_in(table["productId"], pa.array(_ids(generation, generations.PRODUCT_FACTORS))))
+    known = _known(generation, settings, user, own, listed)
+    return _Scored(listed["productId"].to_numpy(), explanation.scores(known), known)
 
 
 def _number(generation: Generation, table: str, name: str, value: str) -> int:
@@ -91,29 +110,34 @@ def _ids(generation: Generation, name: str) -> np.ndarray:
     return np.load(generation.folder / f"{name}_ids.npy")
 
 
-def _known(generation: Generation, settings: Settings, user_id: int, own: pa.Table, table: pa.Table) -> Known | None:
-    """What the model knows, products in the order of the factor file; None when it does not know the user."""
-    users = _ids(generation, generations.USER_FACTORS)
-    place = int(np.searchsorted(users, user_id))
-    if place >= len(users) or users[place] != user_id:
+def _vector(generation: Generation, user_id: int) -> Floats | None:
+    """Of a user that the model knows."""
+    if not (generation.folder / f"{generations.USER_FACTORS}.npy").exists():
         return None
-    ids = _ids(generation, generations.PRODUCT_FACTORS)
-    about = table.take(pa.array(vectors.places(table["productId"].to_numpy(), ids)))
-    liked = own.filter(own["trained"])
-    at = vectors.places(ids, liked["productId"].to_numpy())
+    place = vectors.places(_ids(generation, generations.USER_FACTORS), np.array([user_id]))[0]
+    if place < 0:
+        return None
+    return np.asarray(np.load(generation.folder / f"{generations.USER_FACTORS}.npy", mmap_mode="r")[place])
+
+
+def _known(generation: Generation, settings: Settings, user: Floats, own: pa.Table, listed: pa.Table) -> Known:
+    """What the model knows of the user and of the `listed` products."""
+    ids = listed["productId"].to_numpy()
+    factors = np.load(generation.folder / f"{generations.PRODUCT_FACTORS}.npy", mmap_mode="r")
+    trained = own.filter(own["trained"])
     similar = generations.scan(generation, generations.SIMILAR)
     return Known(
-        np.load(generation.folder / f"{generations.USER_FACTORS}.npy", mmap_mode="r")[place],
-        np.load(generation.folder / f"{generations.PRODUCT_FACTORS}.npy"),
-        about["trained"].to_numpy(zero_copy_only=False),
+        user,
+        factors[vectors.places(_ids(generation, generations.PRODUCT_FACTORS), ids)],
+        listed["trained"].to_numpy(),
         generation.manifest["model"]["factors"],
         _equations(generation, settings),
-        at.astype(np.int32),
-        _floats(liked["strength"]),
-        _floats(liked["weight"]),
-        _floats(liked["again"]),
+        vectors.places(ids, trained["productId"].to_numpy()).astype(np.int32),
+        _floats(trained["fitted"]),
+        _floats(trained["weight"]),
+        _floats(trained["again"]),
         vectors.similar(similar, ids) if similar.num_rows else None,
-        _floats(about["boost"]).astype(np.float64),
+        _floats(listed["boost"]).astype(np.float64),
     )
 
 
@@ -125,9 +149,8 @@ def _equations(generation: Generation, settings: Settings) -> Equations | None:
     return Equations(regularization=settings.als.regularization, alpha=settings.als.alpha or 1.0)
 
 
-def _listable(generation: Generation, own: pa.Table, table: pa.Table) -> np.ndarray:
-    """Which places of the factor file may be listed to the user."""
-    ids = _ids(generation, generations.PRODUCT_FACTORS)
+def _listable(ids: np.ndarray, own: pa.Table, table: pa.Table) -> np.ndarray:
+    """Which of the products may be listed to the user."""
     barred = [rows.filter(rows[name])["productId"].to_numpy() for rows, name in ((own, "excluded"), (table, "hidden"))]
     return ~np.isin(ids, np.concatenate(barred))
 
@@ -147,21 +170,20 @@ def _barred(own: pa.Table, product_id: int, row: dict[str, Any], settings: Setti
 
 
 def _parts(
-    known: Known, place: int, own: pa.Table, table: pa.Table, row: dict[str, Any], settings: Settings
+    found: _Scored, place: int, own: pa.Table, table: pa.Table, row: dict[str, Any], settings: Settings
 ) -> list[Part]:
     """The parts of a score, the largest first."""
-    taken = explanation.parts(known, place)
-    names = {found["productId"]: (found["product"], found["name"]) for found in table.to_pylist()}
-    liked = own.filter(own["trained"])
-    found = [
-        Part(float(amount), "own product", *names[product_id])
-        for amount, product_id in zip(taken.own, liked["productId"].to_pylist(), strict=True)
-    ]
+    if found.known is None:
+        return [Part(float(found.scores[place]), f"popularity: {FALLBACK}")]
+    taken = explanation.parts(found.known, place)
+    names = {one["productId"]: (one["product"], one["name"]) for one in table.to_pylist()}
+    trained = own.filter(own["trained"])["productId"].to_pylist()
+    parts = [Part(float(amount), "own product", *names[id_]) for amount, id_ in zip(taken.own, trained, strict=True)]
     if taken.others:
-        found.append(Part(taken.others, _others(settings)))
+        parts.append(Part(taken.others, _others(settings)))
     if taken.rules:
-        found.append(Part(taken.rules, f"the shop's rules: {row['rule']}"))
-    return sorted(found, key=lambda part: -abs(part.amount))
+        parts.append(Part(taken.rules, f"the shop's rules: {row['rule']}"))
+    return sorted(parts, key=lambda part: -abs(part.amount))
 
 
 def _others(settings: Settings) -> str:

@@ -13,7 +13,7 @@ from spark_app.equations import Equations
 
 
 class Known(NamedTuple):
-    """What a model knows of one user and of all products, by place; as in models.Model.
+    """What a model knows of one user and of all products, by place in the order of the shop's ids; as in models.Model.
 
     `own` are the places of the user's own products, with their strengths, weights and again. `trained` marks products
     that were learnt from, `boosts` (products,) is what the shop's rules add to the last number of each vector.
@@ -44,9 +44,9 @@ class Parts(NamedTuple):
     others: float
 
 
-def scores(known: Known) -> Doubles:
-    """The user's score of every product, (products,), as it is before anything is left out of the list."""
-    return known.products.astype(np.float64) @ known.user.astype(np.float64) + _added(known)
+def scores(known: Known) -> Floats:
+    """The user's score of every product, (products,), as lists have it, before anything is left out of them."""
+    return (known.products.astype(np.float64) @ known.user.astype(np.float64) + _added(known)).astype(np.float32)
 
 
 def parts(known: Known, target: int) -> Parts:
@@ -56,8 +56,8 @@ def parts(known: Known, target: int) -> Parts:
     return Parts(float(scores(known)[target]), _contributions(known, target), rules, float(user @ product) - rules)
 
 
-def rank(all_scores: Doubles, target: int, listable: np.ndarray) -> int:
-    """The place of a product among those that may be listed, from 1, itself counted as if it might be."""
+def rank(all_scores: Floats, target: int, listable: np.ndarray) -> int:
+    """The place of a product among what may be listed, from 1, itself counted as if it might be; ties by place."""
     rivals = listable.copy()
     rivals[target] = False
     before = np.arange(len(all_scores)) < target

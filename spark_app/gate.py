@@ -42,7 +42,7 @@ def decide(candidate: Metrics, popular: Metrics, published: Metrics | None, *, f
     if below:
         return Verdict(False, f"below popularity: {numbers}", below_popularity=True)
     if published is None:
-        return Verdict(True, f"the same settings as before, above popularity: {numbers}")
+        return Verdict(True, f"the same settings as before, not below popularity: {numbers}")
     return _compared(candidate, published, numbers, seed)
 
 

@@ -1,6 +1,7 @@
 """Wiring of the inner split: events before the hold-out, cut once more, as the trials need them on the driver.
 
-Whole users are left out where there are more interactions than fit, and judged users where there are too many products.
+Whole users are left out where there are more interactions than fit, then the products that fewest turned to, and judged
+users where there are still too many scores.
 """
 
 import functools
@@ -20,7 +21,7 @@ from spark_app.rating_trials import Ratings, RatingTrials
 from spark_app.settings import Settings
 from spark_app.trials import Split, Trials
 
-MAX_INTERACTIONS, MAX_SCORES = 1_000_000, 20_000_000
+MAX_INTERACTIONS, MAX_PRODUCTS, MAX_SCORES = 1_000_000, 50_000, 20_000_000
 MOST_JUDGED, FEWEST_JUDGED = 2000, 200
 _SHARES = 1000
 
@@ -91,7 +92,7 @@ def trials(
     liked = history.collected(interactions.liked(every), "event_count", "last_event_at")
     if not liked.num_rows:
         return None
-    places = _Places(*(np.unique(liked[name].to_numpy()).astype(np.int32) for name in ("userId", "productId")))
+    places = _Places(np.unique(liked["userId"].to_numpy()).astype(np.int32), _busiest(liked["productId"].to_numpy()))
     barred = excluded(history.events, every).transform(hold)
     relevant = evaluation.relevant(history.events, held_out, settings.weights, barred)
     split = _split(liked, history.collected(barred), history.collected(relevant), places, settings)
@@ -110,6 +111,12 @@ def rating_trials(events: DataFrame, users: DataFrame, products: DataFrame, sett
     trained, held = places.ratings(known), places.ratings(judged)
     shape = (len(places.users), len(places.products))
     return RatingTrials(trained, held, shape, settings.seed) if len(held.values) else None
+
+
+def _busiest(product_ids: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Ids of the products that most users turned to, as many as fit, in order."""
+    ids, users = np.unique(product_ids, return_counts=True)
+    return np.sort(ids[np.argsort(-users, kind="stable")[:MAX_PRODUCTS]]).astype(np.int32)
 
 
 def _strengths(history: _History, places: _Places) -> Callable[[Settings], sp.csr_matrix]:

@@ -20,17 +20,24 @@ JUDGED_AT = 10
 OURS, PUBLISHED, BIASES = "ours", "published", "biases"
 # Room for rounding where the refit is held against the judged model.
 TOLERANCE = 1e-6
+TOO_THIN = "too thin: with factors the ratings of the hold-out are predicted worse than by the biases alone"
 NO_PREDICTION = "these lists come from an order of products, which predicts no preference"
 
 
 class Judgement(NamedTuple):
-    """What the lists and predictions were worth on the hold-out, and what the refit is held against."""
+    """What the lists and predictions were worth on the hold-out, and what the refit is held against.
+
+    `lists` are the metrics of our lists, of popularity's and of the published settings'. `held_out` are pairs that the
+    judged model knew and had not met, and `held_out_rmse` its error on them. `too_thin` says that the biases alone
+    predict the ratings better than with factors, and are to be used.
+    """
 
     cut: datetime | None
     metrics: dict[str, Any]
     baselines: dict[str, Any]
     rmse: Rmse
     verdict: Verdict
+    lists: Mapping[str, Metrics]
     held_out: DataFrame | None = None
     held_out_rmse: float | None = None
     too_thin: bool = False
@@ -48,21 +55,44 @@ def judge(
         return _unjudged(evaluation.NO_CUT)
     before, held_out = evaluation.split(events, at)
     learned = training.learn(before, ids, shop, settings)
-    if learned.model is None:
-        return _unjudged(learned.reason)
     theirs = training.learn(before, ids, shop, published) if published else None
     lists = _judge_lists(learned, theirs, before, held_out, ids, settings)
     verdict = gate.decide(lists[OURS], lists[popular.SOURCE], lists.get(PUBLISHED), first=first, seed=settings.seed)
     rmse, others, pairs = _judge_predictions(learned, events, before, held_out, ids, settings)
-    if too_thin := _is_too_thin(rmse, others):
-        rmse, pairs = Rmse(others[BIASES]["rmse"], rmse.cold_share), None
+    too_thin = _is_too_thin(rmse, others)
+    if too_thin:
+        rmse = Rmse(others[BIASES]["rmse"], rmse.cold_share)
     baselines = {popular.SOURCE: lists[popular.SOURCE].as_dict()} | others
     baselines[PUBLISHED] = _compared(lists.get(PUBLISHED), verdict)
     metrics = lists[OURS].as_dict(rmse)
-    if learned.predictor is None or pairs is None:
-        return Judgement(at, metrics, baselines, rmse, verdict, too_thin=too_thin)
-    warm = evaluation.rmse(recommendations.predicted(learned.predictor, pairs))
-    return Judgement(at, metrics, baselines, rmse, verdict, pairs, warm.value)
+    if too_thin:
+        metrics["reasons"]["factors"] = TOO_THIN
+    judgement = Judgement(at, metrics, baselines, rmse, verdict, lists, too_thin=too_thin)
+    if learned.predictor is None or pairs is None or too_thin:
+        return judgement
+    met = learned.pairs.select("user", "product")
+    known = recommendations.predicted(learned.predictor, pairs.join(met, ["user", "product"], "left_anti"))
+    known = known.filter("predicted IS NOT NULL").transform(hold)
+    return judgement._replace(held_out=known.drop("predicted"), held_out_rmse=evaluation.rmse(known).value)
+
+
+def with_popularity(judgement: Judgement, settings: Settings, *, first: bool) -> Judgement:
+    """What the same hold-out says of popularity's lists in place of the model's; predictions stay as they are."""
+    popularity = judgement.lists[popular.SOURCE]
+    published = judgement.lists.get(PUBLISHED)
+    verdict = gate.decide(popularity, popularity, published, first=first, seed=settings.seed)
+    verdict = verdict._replace(reason=f"{judgement.verdict.reason}; {verdict.reason}")
+    rmse = judgement.rmse if settings.feedback == "explicit" else Rmse(None, None, NO_PREDICTION)
+    baselines = judgement.baselines | {PUBLISHED: _compared(published, verdict)}
+    return judgement._replace(
+        metrics=popularity.as_dict(rmse),
+        baselines=baselines,
+        rmse=rmse,
+        verdict=verdict,
+        lists=dict(judgement.lists) | {OURS: popularity},
+        held_out=None,
+        held_out_rmse=None,
+    )
 
 
 def fault_of_refit(learned: Learned, judgement: Judgement) -> str:
@@ -118,7 +148,7 @@ def _judge_predictions(
     if settings.feedback == "explicit":
         return _judge_ratings(learned, before, held_out, ids, settings)
     if learned.predictor is None:
-        return Rmse(None, None, NO_PREDICTION), {}, None
+        return Rmse(None, None, learned.reason or NO_PREDICTION), {}, None
     pairs = training.with_ids(evaluation.positive_pairs(before, held_out, settings.weights), ids).transform(hold)
     known = Index(
         ids.users.join(learned.predictor.users, "userId"), ids.products.join(learned.predictor.products, "productId")
@@ -138,7 +168,7 @@ def _judge_ratings(
         hold
     )
     if learned.predictor is None:
-        return Rmse(None, None, learned.reason), {}, None
+        return Rmse(None, None, learned.reason or "there are no ratings before the cut"), {}, None
     found = als.biases(ratings, settings.explicit.shrinkage)
     scored = recommendations.predicted(learned.predictor, pairs)
     warm = scored.filter("predicted IS NOT NULL").drop("predicted")
@@ -159,9 +189,8 @@ def _unjudged(reason: str) -> Judgement:
     rmse = Rmse(None, None, reason)
     nothing = Metrics(pd.Series(dtype="float64"), reason=reason)
     baselines = {popular.SOURCE: {"ndcg_at_10": None}, PUBLISHED: {"ndcg_at_10": None}}
-    return Judgement(
-        None, nothing.as_dict(rmse), baselines, rmse, gate.decide(nothing, nothing, None, first=False, seed=0)
-    )
+    verdict = gate.decide(nothing, nothing, None, first=False, seed=0)
+    return Judgement(None, nothing.as_dict(rmse), baselines, rmse, verdict, {})
 
 
 def _compared(published: Metrics | None, verdict: Verdict) -> dict[str, Any]:

@@ -34,13 +34,17 @@ def weighted(interactions: sp.csr_matrix, kind: Kind, *, k1: float = 1.2, b: flo
     return products
 
 
-def neighbours(weights: sp.csr_matrix, start: int, end: int, *, k: int) -> Similar:
+def neighbours(
+    weights: sp.csr_matrix, start: int, end: int, *, k: int, transposed: sp.csr_matrix | None = None
+) -> Similar:
     """The k products most like each of those from `start` up to `end`, themselves left out, ties to the smaller index.
 
-    Rows count from `start`, indices over all products; a row begins with what is most alike.
+    Rows count from `start`, indices over all products; a row begins with what is most alike. `transposed` are the
+    weights by user, which are worked out when they are not given.
     """
     count = weights.shape[0]
-    transposed, height = weights.T.tocsr(), max(scoring.TILE_SCORES // max(count, 1), 1)
+    transposed = weights.T.tocsr() if transposed is None else transposed
+    height = max(scoring.TILE_SCORES // max(count, 1), 1)
     best = [_most_like(weights, transposed, at, min(at + height, end), k) for at in range(start, end, height)]
     products = np.concatenate([found.products for found in best] or [np.empty((0, k), np.int32)])
     alike = products >= 0

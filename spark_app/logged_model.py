@@ -20,13 +20,13 @@ class Lists:
         self.lists = _table(folder, LISTS, tuple(COLUMNS)).sort_values(["user", "rank"], ignore_index=True)
         self.users = frozenset(_table(folder, USERS, ("user",))["user"])
         self.places = self.lists.groupby("user").indices
-        self.popular = _ranked(_table(folder, POPULAR, ("product", "users")))
+        self.popular = _ranked(_table(folder, POPULAR, ("product", "score")))
         self.length = int(self.lists["rank"].max()) if len(self.lists) else len(self.popular)
 
     def predict(self, asked: pd.DataFrame) -> pd.DataFrame:
         """(user, product, rank, score, source) of each `user`, best first; popular products for one it does not know.
 
-        The optional column `n` makes a list shorter. The score of a popular product is its number of users.
+        The optional column `n` makes a list shorter. The score of a popular product is that of the fallback.
         """
         lengths = asked["n"] if "n" in asked else [self.length] * len(asked)
         found = [self._list(user, int(n)) for user, n in zip(asked["user"], lengths, strict=True)]
@@ -49,6 +49,6 @@ def _table(folder: Path, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
 
 
 def _ranked(popular: pd.DataFrame) -> pd.DataFrame:
-    """Most users first, ties by product."""
-    best = popular.sort_values(["users", "product"], ascending=[False, True], ignore_index=True)
-    return best.assign(rank=best.index + 1, score=best["users"], source=POPULAR)
+    """The best first, ties by product."""
+    best = popular.sort_values(["score", "product"], ascending=[False, True], ignore_index=True)
+    return best.assign(rank=best.index + 1, source=POPULAR)

@@ -39,7 +39,7 @@ from spark_app.gate import Verdict
 from spark_app.generations import Generation
 from spark_app.held import hold
 from spark_app.judging import Judgement
-from spark_app.models import popular
+from spark_app.models import als, popular
 from spark_app.rating_trials import RatingTrials
 from spark_app.settings import Settings
 from spark_app.training import Index, Learned, Shop
@@ -92,15 +92,23 @@ def make(spark: SparkSession, settings: Settings, version: int, parents: Parents
         judgement = _judge(stock, chosen.settings, parents.published)
         step.say(_verdict(judgement))
     seconds["evaluate"] = step.seconds
-    if judgement.verdict.popular:
-        chosen = choice.instead(chosen, {"algorithm": popular.SOURCE})
-    elif judgement.verdict.below_popularity and settings.algorithm == "auto":
-        # Nobody asked for what lost: popularity's lists are the candidate then, and meet the gate themselves.
-        chosen = choice.instead(chosen, {"algorithm": popular.SOURCE})
-        judgement = _judge(stock, chosen.settings, parents.published)
-    if judgement.too_thin:
-        chosen = choice.instead(chosen, {"explicit.factors": 0})
+    chosen, judgement = _after_judging(stock, settings, chosen, judgement, parents)
     return _made(spark, stock, chosen, judgement, parents, seconds)
+
+
+def _after_judging(
+    stock: _Stock, settings: Settings, chosen: Choice, judgement: Judgement, parents: Parents
+) -> tuple[Choice, Judgement]:
+    """What is made in place of what lost: the biases alone, or popularity's lists where nothing else was asked for."""
+    if judgement.too_thin:
+        chosen = choice.instead(chosen, {"explicit.factors": 0}, judging.TOO_THIN)
+        if chosen.settings.algorithm == als.RATINGS:
+            judgement = _judge(stock, chosen.settings, parents.published)
+    verdict = judgement.verdict
+    if verdict.popular or (verdict.below_popularity and settings.algorithm == "auto"):
+        chosen = choice.instead(chosen, {"algorithm": popular.SOURCE}, verdict.reason)
+        judgement = judging.with_popularity(judgement, settings, first=parents.published is None)
+    return chosen, judgement
 
 
 def make_again(spark: SparkSession, settings: Settings, original: Generation) -> Made:
@@ -169,9 +177,9 @@ def _settled(stock: _Stock, settings: Settings, before: Generation | None, secon
 
 
 def _lent(settings: Settings, before: Generation, events: int) -> Choice | None:
-    """What the generation before learnt, if it was asked for the same and the shop has not grown much since."""
+    """What a sound generation before learnt, if it was asked for the same and the shop has not grown much since."""
     found = before.manifest.get("choice") or {}
-    if found.get("given") != given(settings) or events > GROWTH * found.get("events", 0):
+    if not before.is_sound or found.get("given") != given(settings) or events > GROWTH * found.get("events", 0):
         return None
     return choice.remembered(settings, found)
 
@@ -208,9 +216,7 @@ def _published_settings(settings: Settings, published: Generation | None) -> Set
     if published is None:
         return None
     then = choice.plain(restored(settings, published.manifest["settings"]))
-    then = changed(
-        then, {"seen": settings.seen, "cooldown_days": settings.cooldown_days, "feedback": settings.feedback}
-    )
+    then = changed(then, {"seen": settings.seen, "cooldown_days": settings.cooldown_days})
     return None if same_lists(then, settings) else then
 
 

@@ -45,11 +45,11 @@ RECOMMENDATION = (
 VERTEX = "id STRING, type STRING, label STRING, degree INT, pagerank DOUBLE, community INT, component INT"
 EDGE = "src STRING, dst STRING, score FLOAT, rank INT"
 
-# What explains the lists: one row per user and product that met, `strength` null where no interest is left. `weight`
-# and `again` are what the product adds by likeness and to itself, `trained` whether the model learnt from the pair,
-# `excluded` whether it may not be listed to the user.
+# What explains the lists: one row per user and product that met, `strength` null where no interest is left. `trained`
+# says whether the model learnt from the pair, and `fitted` what it was given; `weight` and `again` are what the product
+# adds by likeness and to itself; `excluded` says whether it may not be listed to the user.
 KEPT_INTERACTION = (
-    "userId INT, productId INT, strength FLOAT, weight FLOAT, again FLOAT, event_count BIGINT, "
+    "userId INT, productId INT, strength FLOAT, fitted FLOAT, weight FLOAT, again FLOAT, event_count BIGINT, "
     "last_event_at TIMESTAMP, trained BOOLEAN, excluded BOOLEAN"
 )
 SIMILAR = "productId INT, other INT, likeness FLOAT"

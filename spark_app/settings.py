@@ -2,9 +2,9 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -144,10 +144,27 @@ class Settings(BaseSettings):
     failpoint: str = Field("", description="name:count, where the process kills itself; only under test")
     under_test: bool = Field(False, description="fail points are honoured")
 
+    @model_validator(mode="after")
+    def _ratings_are_asked_for(self) -> Self:
+        if self.algorithm == "ratings" and self.feedback != "explicit":
+            raise ValueError(f"{PREFIX}ALGORITHM=ratings goes with {PREFIX}FEEDBACK=explicit alone")
+        return self
+
     @property
     def event_types(self) -> tuple[str, ...]:
         """Event types that have a weight."""
         return tuple(self.weights)
+
+
+class Given(Settings):
+    """Settings that look nowhere: what the call gives, or the default."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], *sources: PydanticBaseSettingsSource, **named: PydanticBaseSettingsSource
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The call alone."""
+        return super().settings_customise_sources(settings_cls, *sources, **named)[:1]
 
 
 class _Untuned(Settings):
@@ -272,6 +289,8 @@ def _refuse_unknown() -> None:
 def _in_words(error: ValidationError) -> str:
     """MILLSTREAM_TOP_N=0: input should be greater than or equal to 1."""
     first = error.errors()[0]
+    if not first["loc"]:
+        return first["msg"].removeprefix("Value error, ")
     name = PREFIX + "__".join(str(part) for part in first["loc"]).upper()
     expected = first["msg"].removeprefix("Value error, ")
     return f"{name}={_without_secrets(name, first['input'])}: {expected[0].lower()}{expected[1:]}"

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_app import interactions, policy, recommendations, schemas
+from spark_app import interactions, policy, recommendations, rules, schemas
 from spark_app.held import hold
 from spark_app.models import Model, NothingToFitError, als, blend, neighbours, newcomers, popular
 from spark_app.models.blend import Additions
@@ -31,10 +31,10 @@ class Shop(NamedTuple):
 class Learned(NamedTuple):
     """What makes lists, and what stands beside it; `model` is None when nothing was learnt, and `reason` says why.
 
-    `popular` is the baseline, `fallback` makes the lists of users that the model does not know. `predictor` predicts
-    preferences or ratings, where something does. `pairs` are the interactions, `liked` those that show interest.
-    `excluded` (user, product, userId, productId) may not be listed to a user; `touched` (productId, hidden, boost,
-    rule) are products that a rule of the shop touches, None where none does.
+    `popular` is the baseline under the same rules of the shop, `fallback` makes the lists of users that the model does
+    not know. `predictor` predicts preferences or ratings, where something does. `pairs` are the interactions, `liked`
+    those that show interest. `excluded` (user, product, userId, productId) may not be listed to a user; `touched`
+    (productId, hidden, boost, rule) are products that a rule of the shop touches, None where none does.
     """
 
     model: Model | None
@@ -64,7 +64,7 @@ def learn(events: DataFrame, ids: Index, shop: Shop, settings: Settings) -> Lear
     liked = interactions.liked(pairs)
     touched = _touched(ids, shop)
     beside = {
-        "popular": popular.fit(popular.counts(liked), ids.users, ids.products),
+        "popular": _boosted(popular.fit(popular.counts(liked), ids.users, ids.products), touched),
         "fallback": _boosted(_fallback(liked, ids, settings), touched),
         "pairs": pairs,
         "liked": liked,
@@ -75,7 +75,8 @@ def learn(events: DataFrame, ids: Index, shop: Shop, settings: Settings) -> Lear
         model, predictor = _fitted(events, liked, ids, settings)
     except NothingToFitError as reason:
         return Learned(None, None, **beside, reason=str(reason))
-    return Learned(newcomers.admit(_boosted(model, touched), _products(pairs, ids, shop)), predictor, **beside)
+    model = newcomers.admit(model, _unmet(events, ids, shop, settings), shop.details.join(ids.products, "product"))
+    return Learned(_boosted(model, touched), predictor, **beside)
 
 
 def excluded(events: DataFrame, pairs: DataFrame, shop: Shop, settings: Settings) -> DataFrame:
@@ -108,12 +109,14 @@ def kept_interactions(learned: Learned, ids: Index) -> DataFrame:
     """Every pair that met with what explains a list, as schemas.KEPT_INTERACTION."""
     key, zero = ["userId", "productId"], F.lit(0.0).cast("float")
     own = learned.model.strengths if learned.model is not None else None
-    rows = with_ids(learned.pairs, ids).drop("strength", "user", "product")
+    strength = F.col("strength").cast("float")
+    rows = with_ids(learned.pairs, ids).drop("user", "product").withColumn("strength", strength)
     barred = learned.excluded.select(*key, F.lit(True).alias("excluded"))
     rows = rows.join(barred, key, "left").fillna(False, ["excluded"])
     numbers = [F.lit(None).cast("float").alias(name) for name in ("strength", "weight", "again")]
     if own is None:
         own = learned.excluded.limit(0).select(*key, *numbers)
+    own = own.withColumnRenamed("strength", "fitted")
     for name in ("weight", "again"):
         own = own if name in own.columns else own.withColumn(name, zero)
     found = rows.join(own.withColumn("trained", F.lit(True)), key, "left").fillna(False, ["trained"])
@@ -144,30 +147,37 @@ def counts(learned: Learned, ids: Index) -> Mapping[str, int]:
     return {"users": ids.users.count(), "products": ids.products.count(), "interactions": learned.liked.count()}
 
 
-def _products(pairs: DataFrame, ids: Index, shop: Shop) -> DataFrame:
-    """(productId, category, brand) of every product that anyone met."""
-    met = shop.details.join(pairs.select("product").distinct(), "product", "left_semi")
-    return met.join(ids.products, "product").select("productId", "category", "brand")
+def _unmet(events: DataFrame, ids: Index, shop: Shop, settings: Settings) -> DataFrame:
+    """(productId, category, brand) of products that were announced, and that nobody has turned to or from yet."""
+    counting = [kind for kind, weight in settings.weights.items() if weight] + [rules.DISLIKE]
+    named = events.filter("product IS NOT NULL").groupBy("product")
+    met = named.agg(F.count_if(F.col("event_type").isin(counting)).alias("counted")).filter("counted = 0")
+    return shop.details.join(met, "product", "left_semi").join(ids.products, "product")
 
 
 def _fitted(events: DataFrame, liked: DataFrame, ids: Index, settings: Settings) -> tuple[Model, Model | None]:
     """(what makes the lists, what predicts), before the shop's rules."""
-    predictor = None
-    if settings.feedback == "explicit":
-        ratings = with_ids(interactions.ratings(events), ids).transform(hold)
-        predictor = als.fit_explicit(ratings, settings.explicit, settings.seed)
+    predictor = _of_ratings(events, ids, settings)
     if settings.algorithm == als.RATINGS:
         if predictor is None:
-            raise NothingToFitError("there are no ratings to list by: the feedback is implicit")
+            raise NothingToFitError("there are no ratings")
         return predictor, predictor
     if settings.algorithm in (popular.SOURCE, popular.RECENT):
         half_life = settings.popularity_half_life_days if settings.algorithm == popular.RECENT else None
         counted = popular.counts(liked, half_life or 0.0)
         return popular.fit(counted, ids.users, ids.products, settings.algorithm), predictor
     base = _base(liked, ids, settings)
-    if predictor is None and base.source == als.SOURCE:
+    if settings.feedback == "implicit" and base.source == als.SOURCE:
         predictor = base
     return (blend.fit(base, _additions(liked, ids, settings)) if settings.algorithm == "blend" else base), predictor
+
+
+def _of_ratings(events: DataFrame, ids: Index, settings: Settings) -> Model | None:
+    """What predicts ratings, where they are asked for and there are any."""
+    if settings.feedback != "explicit":
+        return None
+    ratings = with_ids(interactions.ratings(events), ids).transform(hold)
+    return None if ratings.isEmpty() else als.fit_explicit(ratings, settings.explicit, settings.seed)
 
 
 def _base(liked: DataFrame, ids: Index, settings: Settings) -> Model:

@@ -21,7 +21,8 @@ from spark_app.equations import Equations
 from spark_app.settings import Settings
 
 K = 10
-_BASES_KEPT = 8
+# Scores of bases that are kept at once, 4 bytes each.
+_SCORES_KEPT = 160_000_000
 
 
 class Split(NamedTuple):
@@ -55,6 +56,8 @@ class Trials:
         self.split = split
         self._strengths = strengths
         self._bases: dict[object, _Base] = {}
+        self._likeness: dict[object, sp.csr_matrix] = {}
+        self._most_bases = max(2, _SCORES_KEPT // max(split.excluded.shape[0] * split.excluded.shape[1], 1))
         # The last column stands for no product.
         self._relevant = np.pad(split.relevant.toarray() > 0, ((0, 0), (0, 1)))
 
@@ -98,7 +101,7 @@ class Trials:
         decisive = (settings.weights, settings.strength, settings.half_life_days)
         key = repr((name, decisive, settings.als if name == "als" else settings.neighbours, settings.seed))
         if key not in self._bases:
-            while len(self._bases) >= _BASES_KEPT:
+            while self._bases and len(self._bases) >= self._most_bases:
                 del self._bases[next(iter(self._bases))]
             self._bases[key] = self._fitted(settings, name)
         return self._bases[key]
@@ -110,7 +113,11 @@ class Trials:
             judged = users[self.split.judged]
             return _Base(judged @ products.T, vectors.spread(judged, vectors.covariance(products)))
         own = strengths[self.split.judged]
-        scores = np.ascontiguousarray((own @ _alike(strengths, name, settings)).toarray(), np.float32)
+        key = repr((name, settings.neighbours, settings.weights, settings.strength))
+        if key not in self._likeness:
+            # Who is alike does not depend on how much strengths decay.
+            self._likeness = {key: _alike(strengths, name, settings)} | dict(list(self._likeness.items())[:3])
+        scores = np.ascontiguousarray((own @ self._likeness[key]).toarray(), np.float32)
         return _Base(scores, scores.std(axis=1, dtype=np.float64))
 
 

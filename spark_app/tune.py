@@ -95,18 +95,25 @@ def _asked(settings: Settings, values: Mapping[str, Any]) -> Settings:
 
 
 def _concluded(trials: Trials, settings: Settings, events: int, done: list[Trial], best: Trial) -> Tuned:
-    """Write the best down if it is better than the first by more than chance."""
+    """Write the best down if it is better than the first by more than chance; else nothing is tuned from now on."""
     first, found = (trials.ndcg(_asked(settings, trial.values)) for trial in (done[0], best))
     error = choice.CLEARLY * float((found - first).std()) / np.sqrt(len(found))
     mean = float((found - first).mean())
     path = _write(settings, events, done, best) if mean - error > 0 else None
+    if path is None:
+        tuned_file(settings.data_dir).unlink(missing_ok=True)
     return Tuned(done, best, done[0].ndcg_at_10, (mean - error, mean + error), path)
 
 
 def _write(settings: Settings, events: int, done: list[Trial], best: Trial) -> Path:
     path = tuned_file(settings.data_dir)
+    # What is said of ratings, and of repeats where there are none, was not tried.
+    left = {"explicit.factors", "explicit.regularization"} | (
+        {"blend.repeat_weight"} if settings.seen == "never" else set()
+    )
+    written = set(best.values) - left
     content = {
-        "settings": _nested({name: value for name, value in best.values.items() if not name.startswith("explicit.")}),
+        "settings": _nested({name: value for name, value in best.values.items() if name in written}),
         "ndcg_at_10": best.ndcg_at_10,
         "untuned_ndcg_at_10": done[0].ndcg_at_10,
         "trials": len(done),
@@ -167,13 +174,14 @@ def _drawn(number: int, settings: Settings, span: float, free: Mapping[str, Draw
 
 
 def _one_of(*values: Any) -> Draw:
-    """Any of them; near one that is known, that one or the next to it."""
+    """Any of them, one that is named twice twice as often; near one that is known, that one or the next to it."""
+    distinct = list(dict.fromkeys(values))
 
     def draw(rng: np.random.Generator, _: float, near: Any) -> Any:
-        if near not in values:
+        if near not in distinct:
             return values[rng.integers(len(values))]
-        place = values.index(near) + int(rng.integers(-1, 2))
-        return values[min(max(place, 0), len(values) - 1)]
+        place = distinct.index(near) + int(rng.integers(-1, 2))
+        return distinct[min(max(place, 0), len(distinct) - 1)]
 
     return draw
 

@@ -62,8 +62,8 @@ def fitted(request, spark, strengths):
     return request.param, model, lists_of(spark, model, strengths, n=SIZE, explain=True)
 
 
-def lists_of(spark, model, seen, n=5, explain=False, **known):
-    catalogue = recommendations.catalogue(model, index(spark, "product", SIZE), **known)
+def lists_of(spark, model, seen, n=5, explain=False, products=SIZE, **known):
+    catalogue = recommendations.catalogue(model, index(spark, "product", products), **known)
     users = index(spark, "user", SIZE + 1)
     lists = recommendations.top_n(model, users, seen, catalogue, n=n, explain=explain)
     return lists.orderBy("userId", "rank").collect()
@@ -147,6 +147,17 @@ def test_a_boost_of_one_is_a_standard_deviation_of_the_users_scores(spark, stren
     np.testing.assert_allclose(boosted[5], plain[5], rtol=1e-6)
 
 
+def test_a_boost_of_neighbours_with_popularity_is_one_of_all_that_they_score(spark, strengths):
+    base = fit(spark, "blend of neighbours", strengths)
+    boosts = spark.createDataFrame([(4, 1.0)], "productId INT, boost DOUBLE")
+    pairs = index(spark, "user", 1).crossJoin(index(spark, "product", SIZE)).select("userId", "productId")
+    models = (base, blend.fit(base, Additions(boosts=boosts)))
+    plain, boosted = (
+        recommendations.predicted(one, pairs).toPandas().set_index("productId")["predicted"] for one in models
+    )
+    assert boosted[4] - plain[4] == pytest.approx(plain.std(ddof=0), rel=1e-4)
+
+
 def test_a_product_bought_before_rises_where_repeats_are_welcome(spark, strengths):
     rows = liked(spark, strengths)
     model = blend.fit(als.fit_implicit(strengths, SMALL, seed=7), Additions(counts=rows, repeat_weight=4.0))
@@ -163,10 +174,11 @@ def test_recent_users_count_more_than_earlier_ones(spark):
     assert {row["product"]: row.users for row in counted.collect()} == {"old": 0.5, "new": 1.0}
 
 
-def newcomer(spark, model):
-    """The model of a checkerboard where product 16, which nobody had, has the category of the even products."""
-    rows = [(i, "even" if i % 2 == 0 else "odd", None) for i in range(SIZE + 1)]
-    return newcomers.admit(model, spark.createDataFrame(rows, "productId INT, category STRING, brand STRING"))
+def newcomer(spark, model, category="even"):
+    """The model of a checkerboard, and product 16, which nobody met, in the category of the even products."""
+    rows = [(i, "even" if i % 2 == 0 else "odd", None) for i in range(SIZE)] + [(SIZE, category, None)]
+    details = spark.createDataFrame(rows, "productId INT, category STRING, brand STRING")
+    return newcomers.admit(model, details.filter(f"productId = {SIZE}"), details)
 
 
 @pytest.mark.parametrize("name", ["als", "cosine", "blend"])
@@ -179,8 +191,14 @@ def test_a_product_without_history_is_listed_to_those_who_like_its_category(spar
     assert all(reasons.values())
 
 
-def test_without_a_category_in_common_nobody_is_admitted(spark, strengths):
-    model = fit(spark, "cosine", strengths)
-    rows = [(i, None if i == SIZE else "all", None) for i in range(SIZE + 1)]
-    other = newcomers.admit(model, spark.createDataFrame(rows, "productId INT, category STRING, brand STRING"))
-    assert other.all_products().count() == SIZE
+@pytest.mark.parametrize("category", [None, "a third"])
+def test_without_kin_nobody_is_admitted(spark, strengths, category):
+    model = newcomer(spark, fit(spark, "cosine", strengths), category)
+    assert model.all_products().count() == SIZE
+
+
+def test_a_newcomer_can_be_boosted(spark, strengths):
+    model = newcomer(spark, fit(spark, "cosine", strengths))
+    boosts = spark.createDataFrame([(SIZE, 50.0)], "productId INT, boost DOUBLE")
+    lists = lists_of(spark, blend.fit(model, Additions(boosts=boosts)), strengths, n=1, products=SIZE + 1)
+    assert {row.productId for row in lists} == {SIZE}

@@ -31,6 +31,21 @@ def test_a_setting_changes_by_its_name_below_the_root():
     assert (found.als.alpha, found.als.factors, found.blend.base, found.seed) == (4.0, 64, "bm25", 3)
 
 
+def test_what_is_restored_knows_nothing_of_todays_environment(monkeypatch):
+    then = decisive.recorded(settings.load())
+    monkeypatch.setenv("MILLSTREAM_WEIGHTS", '{"wish": 2}')
+    today = settings.load()
+    assert "wish" in today.weights
+    assert "wish" not in decisive.restored(today, then).weights
+
+
+@pytest.mark.parametrize(("feedback", "algorithm"), [("implicit", "als"), ("explicit", "ratings")])
+def test_a_generation_from_before_algorithms_had_names_is_restored_as_what_it_was(feedback, algorithm):
+    then = {"MILLSTREAM_FEEDBACK": {"value": feedback}, "MILLSTREAM_ALS__ALPHA": {"value": "2.0"}}
+    found = decisive.restored(settings.load(), then)
+    assert (found.feedback, found.algorithm, found.als.alpha) == (feedback, algorithm, 2.0)
+
+
 def test_the_environment_stands_above_the_env_file(tmp_path, monkeypatch):
     (tmp_path / ".env").write_text("MILLSTREAM_TOP_N=5\nMILLSTREAM_SEED=3\n")
     monkeypatch.setenv("MILLSTREAM_TOP_N", "6")

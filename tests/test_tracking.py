@@ -25,7 +25,7 @@ STARTED = "import sys; from spark_app import logs, tracking; from spark_app.sett
 TABLES = {
     "users": {"user": ["ann", "bob", "has-all"], "userId": pa.array([0, 1, 2], pa.int32())},
     "products": {"product": ["chair", "lamp", "rug"], "productId": pa.array([0, 1, 2], pa.int32())},
-    "popular": {"product": ["lamp", "chair", "rug"], "users": [2, 1, 1]},
+    "popular": {"product": ["lamp", "chair", "rug"], "users": [2, 1, 1], "score": [2.0, 1.0, 1.0]},
     "recommendations": {
         "user": ["bob", "ann", "ann"],
         "product": ["lamp", "rug", "chair"],

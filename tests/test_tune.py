@@ -122,6 +122,14 @@ def test_where_nothing_is_better_nothing_is_written():
     assert settings_.tuned_file(settings().data_dir).exists() == (found.path is not None)
 
 
+def test_a_search_that_finds_nothing_better_takes_away_what_was_tuned_before():
+    path = settings_.tuned_file(settings().data_dir)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text('{"settings": {"algorithm": "popular"}}')
+    assert searched(settings(), most=1)[0].path is None
+    assert not path.exists()
+
+
 def test_the_log_holds_one_line_a_trial():
     searched(settings(), most=3)
     log = next((settings().data_dir / "tuning").iterdir())

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from spark_app import decisive, ledger, locks, pipeline, progress, tracking
+from spark_app import decisive, ledger, locks, pipeline, progress, shop_rules, tracking
 from spark_app.cli.workplace import TOO_LITTLE, working
 from spark_app.settings import load
 from spark_app.tune import Trial, Tuned
@@ -29,6 +29,7 @@ def tune(minutes: Minutes = None, trials: Most = None) -> None:
     Example: python -m spark_app tune --minutes 10
     """
     settings = load()
+    shop_rules.read(settings.rules_file)
     if not ledger.counts(settings).accepted:
         progress.console.print("there are no events to tune on; ingest some first", markup=False)
         raise typer.Exit(TOO_LITTLE)
@@ -62,7 +63,7 @@ def _tell(found: Tuned) -> None:
     low, high = found.difference
     numbers = f"NDCG@10 {found.best.ndcg_at_10:.4f}, untuned {found.start:.4f}, difference {low:+.4f} to {high:+.4f}"
     if found.path is None:
-        progress.note(f"nothing is clearly better than what is chosen without tuning: {numbers}")
+        progress.note(f"nothing is clearly better than what is chosen without tuning, so nothing is tuned: {numbers}")
         return
     table = Table("setting", "value")
     for name, value in found.best.values.items():

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_app import choice, following, generations, ingestion, ledger, locks, pipeline, progress
+from spark_app import choice, following, generations, ingestion, ledger, locks, pipeline, progress, shop_rules
 from spark_app.cli import endless, outcome, summary
 from spark_app.cli.workplace import TOO_LITTLE, published, working
 from spark_app.ingestion import Intake
@@ -49,6 +49,7 @@ def run(
     """
     _refuse_both(now, follow)
     settings = load(source=source, results_dir=results)
+    shop_rules.read(settings.rules_file)
     if follow:
         with working(settings, "run", verbose=verbose, holding=BOTH) as spark:
             endless.run(spark(), settings, _paths(settings, inputs), _seen(verbose))
@@ -108,6 +109,7 @@ def train(now: Now = False, force: Force = False, follow: Follow = False, verbos
     """
     _refuse_both(now or force, follow, "--force" if force else "--now")
     settings = load()
+    shop_rules.read(settings.rules_file)
     if follow:
         with working(settings, "train", verbose=verbose, holding=(locks.TRAIN,)) as spark:
             endless.train(spark(), settings)
@@ -130,6 +132,7 @@ def evaluate() -> None:
     Example: MILLSTREAM_ALS__FACTORS=32 python -m spark_app evaluate
     """
     settings = load()
+    shop_rules.read(settings.rules_file)
     if not ledger.counts(settings).accepted:
         progress.console.print("there are no events to judge on; ingest some first", markup=False)
         raise typer.Exit(TOO_LITTLE)

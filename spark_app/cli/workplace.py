@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 import typer
 from pyspark.sql import SparkSession
 
-from spark_app import failpoints, generations, locks, logs, pipeline, progress, session, shop_rules
+from spark_app import failpoints, generations, locks, logs, pipeline, progress, session
 from spark_app.cli import summary
 from spark_app.generations import Generation
 from spark_app.settings import Settings
@@ -21,10 +21,8 @@ def working(
 ) -> Iterator[Callable[[], SparkSession]]:
     """A log, locks, fail points, and a function that starts Spark at its first call; Spark is stopped at the end.
 
-    Who holds the lock of ingestion first carries to its end what was cut short before. LockedError in words, and
-    WrongRulesError before anything begins.
+    Who holds the lock of ingestion first carries to its end what was cut short before. LockedError in words.
     """
-    shop_rules.read(settings.rules_file)
     logs.start(settings, verb, verbose=verbose)
     failpoints.arm(settings)
     started: list[SparkSession] = []

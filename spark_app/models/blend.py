@@ -43,12 +43,13 @@ class _Products(NamedTuple):
     """What executors need of a model to know the spread of its users' scores."""
 
     ids: NDArray[np.int32]
+    vectors: Floats
     covariance: NDArray[np.float64]
     similar: Similar | None
 
 
 def fit(base: Model, added: Additions) -> Model:
-    """The base with all that is added; the base itself when nothing is.
+    """The base with all that is added; the base itself when nothing is. Newcomers are popular with nobody.
 
     score = base + spread x (popularity_weight x standardised popularity + boost) + neighbours_weight x spread x
     neighbours / their spread + repeat_weight x spread x log(1 + events), the last for the user's own products alone.
@@ -69,6 +70,9 @@ def fit(base: Model, added: Additions) -> Model:
         source=SOURCE if like or again or added.popularity_weight else base.source,
         users=_longer(base.users.join(spreads, "userId"), "userId", "spread"),
         products=_longer(_raised(base.products, added), "productId", "raised"),
+        newcomers=_longer(_raised(base.newcomers, added), "productId", "raised")
+        if base.newcomers is not None
+        else None,
         strengths=strengths.transform(hold) if strengths is not None else None,
         similar=similar,
     )
@@ -144,15 +148,24 @@ def _spreads(model: Model) -> DataFrame:
 
 
 def _spread(batch: pa.RecordBatch, known: _Products) -> NDArray[np.float64]:
-    own: Floats = vectors.matrix(batch.column("vector"))
-    if known.similar is None:
+    own = vectors.matrix(batch.column("vector"))
+    if "weights" not in batch.schema.names:
         return vectors.spread(own, known.covariance)
-    sums = scoring.added(vectors.habits(batch, known.ids), known.similar, len(known.ids))
-    return sums.std(axis=1, dtype=np.float64)
+    height = max(scoring.TILE_SCORES // max(len(known.ids), 1), 1)
+    parts = [batch.slice(start, height) for start in range(0, len(batch), height)]
+    return np.concatenate([_scores(part, known).std(axis=1, dtype=np.float64) for part in parts])
+
+
+def _scores(batch: pa.RecordBatch, known: _Products) -> Floats:
+    """(users, products): all of the score."""
+    nobody = Similar(np.zeros(len(known.ids) + 1, np.int64), np.empty(0, np.int32), np.empty(0, np.float32))
+    sums = scoring.added(vectors.habits(batch, known.ids), known.similar or nobody, len(known.ids))
+    return sums + vectors.matrix(batch.column("vector")) @ known.vectors.T
 
 
 def _products(model: Model) -> _Products:
     table = model.products.orderBy("productId").toArrow()
     ids = table["productId"].to_numpy().astype(np.int32)
     similar = vectors.similar(model.similar.toArrow(), ids) if model.similar is not None else None
-    return _Products(ids, vectors.covariance(vectors.matrix(table["vector"])), similar)
+    own = vectors.matrix(table["vector"])
+    return _Products(ids, own, vectors.covariance(own), similar)

@@ -57,10 +57,11 @@ def similar(pairs: DataFrame, kind: Kind, settings: Neighbours) -> DataFrame:
 
     def compare(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         known = shared.value
+        by_user = known.rows.T.tocsr()
         for batch in batches:
             for start in batch.column("id").to_pylist():
                 end = min(start + _PRODUCTS_AT_ONCE, len(known.ids))
-                found = likeness.neighbours(known.rows, start, end, k=k)
+                found = likeness.neighbours(known.rows, start, end, k=k, transposed=by_user)
                 own = np.repeat(known.ids[start:end], np.diff(found.indptr))
                 arrays = [pa.array(own), pa.array(known.ids[found.indices]), pa.array(found.values)]
                 yield pa.RecordBatch.from_arrays(arrays, ["productId", "other", "likeness"])

@@ -1,7 +1,7 @@
 """Products without history: they get in as the mean of the products of their category and brand.
 
-A model knows a product by who had interest in it. One that nobody had is given the mean vector, and the mean likeness,
-of its peers: products of its category and brand; where there is none, of its category; then of its brand.
+A model knows a product by who had interest in it. One that nobody has met is given the mean vector, and the mean
+likeness, of its peers: products of its category and brand; where there is none, of its category; then of its brand.
 """
 
 from functools import reduce
@@ -13,26 +13,34 @@ from spark_app.held import hold
 from spark_app.models import Model
 
 # What makes peers, the closest first.
-KINSHIP = (("category", "brand"), ("category",), ("brand",))
+KIN = ("category", "brand")
+KINSHIP: tuple[tuple[str, ...], ...] = (KIN, ("category",), ("brand",))
 
 
-def admit(model: Model, products: DataFrame) -> Model:
-    """The model with newcomers, of `products` (productId, category, brand); the same model when there are none."""
-    known = products.join(model.products, "productId").transform(hold)
-    unknown = products.join(model.products.select("productId"), "productId", "left_anti").transform(hold)
-    length = len(known.first()["vector"]) if not unknown.isEmpty() else 0
+def admit(model: Model, unmet: DataFrame, details: DataFrame) -> Model:
+    """The model with newcomers: those `unmet` (productId, category, brand) that have kin among the `details` it knows.
+
+    The same model when there are none.
+    """
+    unknown = unmet.select("productId", *KIN).join(model.products.select("productId"), "productId", "left_anti")
+    unknown = unknown.transform(hold)
+    if unknown.isEmpty() or model.products.isEmpty():
+        return model
+    known = details.select("productId", *KIN).join(model.products, "productId").transform(hold)
+    length = len(model.products.first()["vector"])
     vectors, alike = [], []
-    for kin in KINSHIP if length else ():
-        groups = (
-            known.groupBy(*kin).agg(_mean_vector(length).alias("vector"), F.count("*").alias("peers")).transform(hold)
-        )
-        met = unknown.join(groups, list(kin)).transform(hold)
+    for kin in KINSHIP:
+        # Null is nobody's kin, and only groups that someone asks for are summed.
+        asked = unknown.dropna(subset=list(kin))
+        members = known.join(asked.select(*kin).distinct(), list(kin), "left_semi")
+        groups = members.groupBy(*kin).agg(_mean_vector(length).alias("vector"), F.count("*").alias("peers"))
+        met = asked.join(groups, list(kin)).transform(hold)
         vectors.append(met.select("productId", "vector"))
         if model.similar is not None:
-            alike.append(_alike(model.similar, known.select("productId", *kin), met.select("productId", *kin, "peers")))
-        unknown = unknown.join(met.select("productId"), "productId", "left_anti").transform(hold)
-    if not vectors:
-        return model
+            alike.append(
+                _alike(model.similar, members.select("productId", *kin), met.select("productId", *kin, "peers"))
+            )
+        unknown = unknown.join(met.select("productId"), "productId", "left_anti")
     newcomers = reduce(DataFrame.unionByName, vectors).transform(hold)
     return model._replace(
         newcomers=newcomers, similar=reduce(DataFrame.unionByName, alike, model.similar) if alike else None
