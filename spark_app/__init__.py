@@ -2,29 +2,34 @@
 
 The flow, a line a module, in order:
 
-    settings  schemas  rules            the ground floor, no Spark: what is set, the tables, what is valid
-    arrays  scoring  equations          and the numbers: selection, and the equations of ALS
+    blocks  settings  decisive  schemas  rules   the ground floor, no Spark: what is set, the tables, what is valid
+    arrays  vectors  scoring  equations  likeness   and the numbers: selection, the equations of ALS, who is alike
+    trials  rating_trials  choice       settings tried on the driver, and what is learnt from that
+    explanation                         a score taken apart
     layouts  records                    known CSV layouts by their header; files cut into records
-    event_ids  tables  ledger           ids that were met; the Delta tables and the ledger of batches, without Spark
+    event_ids  tables  ledger  locks  checkpoints   ids that were met; the Delta tables, the ledger, who works on them
     shop_rules                          the shop's own file of what to hide, boost or bury, read and checked
     connection  topic                   how a broker is connected to; what it says of a topic, without Spark
     java  failpoints  progress          a Java that serves; places to die in tests; what the user sees
-    session          the one place where Spark is configured
+    session  held    the one place where Spark is configured; what a training holds in memory
     sources          a topic or a folder -> raw records
     events           raw records -> events, each accepted or rejected with a reason
     store            judged records -> the event and quarantine tables, and the ledger, each record once
     interactions     events -> one row per user and product, with its strength; ids <-> engine ids
-    models           interactions -> vectors of users and products
+    models           interactions -> what scores users and products: als, neighbours, popular, blend, newcomers
     evaluation       cut, hold-out, and the metrics of lists and predictions
     recommendations  vectors + seen -> the best N for each user, and because of what
     policy           pairs that met + the shop's rules -> what may not be listed, what is boosted or buried
     graph            recommendations -> vertices and edges with degree, PageRank, communities
     generations      a trained model with all that was made from it, published whole
     exports          any table -> one CSV in results/
-    logged_model     a generation's own files -> lists, as MLflow loads them, without the rest
-    ingestion        wiring of the intake        training   wiring of fitting and judging
+    ingestion        wiring of the intake: from sources to the tables
+    inner  tune      wiring of what is tried before the hold-out
+    training  judging  gate             wiring of fitting; of judging; published or refused, and why
+    soundness  making                   a generation checked, and made from one version of the event table
+    explaining  tracking  logged_model  a generation asked why; logged with MLflow, and loaded from there
     pipeline         calls them in this order
-    tracking         wiring of MLflow: a run for each generation and each trial
     following        wiring of what never ends: micro-batches, and training beside them
+    quarantine  retention               what was rejected, judged again; what is too old, removed
     cli  status  doctor  logs           the command line, how things stand, the look at the machine, the log of a run
 """
