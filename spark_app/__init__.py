@@ -26,7 +26,7 @@ The flow, a line a module, in order:
     ingestion        wiring of the intake: from sources to the tables
     inner  tune      wiring of what is tried before the hold-out
     training  judging  gate             wiring of fitting; of judging; published or refused, and why
-    soundness  making                   a generation checked, and made from one version of the event table
+    making  saving  soundness           a generation made from one version of the event table, kept, and checked
     explaining  tracking  logged_model  a generation asked why; logged with MLflow, and loaded from there
     pipeline         calls them in this order
     following        wiring of what never ends: micro-batches, and training beside them

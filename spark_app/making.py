@@ -6,6 +6,7 @@ generation before as long as the shop has not grown by half.
 
 import importlib.metadata
 import platform
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -16,17 +17,14 @@ from spark_app import (
     choice,
     evaluation,
     failpoints,
-    gate,
     generations,
-    graph,
     inner,
     interactions,
     judging,
     ledger,
     policy,
     progress,
-    recommendations,
-    schemas,
+    saving,
     shop_rules,
     soundness,
     store,
@@ -230,91 +228,40 @@ def _made(
 ) -> Made:
     """Learn from everything, and write all tables."""
     settings, ids = chosen.settings, stock.ids
-    with progress.phase("train") as step:
-        learned = training.learn(stock.events, ids, stock.shop, settings)
-        counts = training.counts(learned, ids)
-        fault = judging.fault_of_refit(learned, judgement)
-        step.say(f"{counts['interactions']:,} interactions" + (f"; {learned.reason}" if learned.reason else ""))
-    seconds["train"] = step.seconds
+    learned, counts, fault = _refit(stock, settings, judgement, seconds)
     failpoints.reach("mid_training")
     generation = generations.new(settings)
     with progress.phase("recommend") as step:
-        _write_model(spark, generation, learned, stock)
+        saving.model(spark, generation, learned, ids, stock.shop)
         lists = training.lists(learned, ids.users, ids, n=settings.top_n, explain=True)
         generations.write_table(generation, generations.RECOMMENDATIONS, lists)
-        overlap = _overlap(spark, generation, parents.published)
+        overlap = saving.overlap(spark, generation, parents.published)
         step.say(f"top {settings.top_n} for each user" + (f", {overlap:.0%} as before" if overlap is not None else ""))
     seconds["recommend"] = step.seconds
     with progress.phase("graph") as step:
-        step.say(_write_graph(spark, generation))
+        step.say(saving.graph_of_lists(spark, generation))
     seconds["graph"] = step.seconds
     rows = soundness.rows(spark, generation)
     fault = fault or soundness.fault(spark, generation, counts, rows)
     metrics = _metrics(generation, chosen, judgement, counts, ledger.counts(settings, stock.version), seconds)
     manifest = _manifest(spark, stock, chosen, parents, judgement, metrics)
-    model = learned.model
-    manifest["model"] = {
-        "source": model.source if model else None,
-        "factors": model.factors if model else 0,
-        "explained": bool(model and model.equations),
-        "fallback": learned.fallback.source,
-    }
     busiest = stock.events.groupBy("user").count().orderBy(F.desc("count"), "user").first()
-    manifest |= {"busiest_user": busiest and busiest["user"], "rows": rows, "fault": fault}
+    manifest |= {"model": saving.described(learned), "busiest_user": busiest and busiest["user"]}
+    manifest |= {"rows": rows, "fault": fault}
     return Made(generation, metrics | {"overlap_at_10": overlap}, manifest, fault, judgement.verdict)
 
 
-def _overlap(spark: SparkSession, generation: Generation, published: Generation | None) -> float | None:
-    if published is None:
-        return None
-    name = generations.RECOMMENDATIONS
-    return gate.overlap(generations.read(spark, generation, name), generations.read(spark, published, name))
-
-
-def _write_model(spark: SparkSession, generation: Generation, learned: Learned, stock: _Stock) -> None:
-    """Ids, names and what is popular; the model, and what explains it."""
-    products = stock.ids.products.join(stock.shop.details, "product", "left")
-    named = products.select("product", "productId", "name", "category", "brand", "price")
-    nobody = spark.createDataFrame([], schemas.SIMILAR)
-    similar = learned.model.similar if learned.model is not None else None
-    for name, table in (
-        (generations.USERS, stock.ids.users),
-        (generations.PRODUCTS, named),
-        (generations.POPULAR, _popular(learned, stock)),
-        (generations.CATALOGUE, training.catalogue(learned, stock.ids)),
-        (generations.SIMILAR, nobody if similar is None else similar),
-    ):
-        generations.write_table(generation, name, table.coalesce(1))
-    generations.write_table(generation, generations.INTERACTIONS, training.kept_interactions(learned, stock.ids))
-    if learned.model is None:
-        return
-    for name, vectors, key in (
-        (generations.USER_FACTORS, learned.model.users, "userId"),
-        (generations.PRODUCT_FACTORS, learned.model.all_products().select("productId", "vector"), "productId"),
-    ):
-        generations.write_table(generation, name, vectors)
-        generations.write_factors(generation, name, *recommendations.collected(vectors, key))
-
-
-def _popular(learned: Learned, stock: _Stock) -> DataFrame:
-    """(product, users, score): the fallback's order, without what the shop hides; `users` are distinct ones."""
-    score = recommendations.for_everyone(learned.fallback).join(stock.ids.products, "productId")
-    if learned.touched is not None:
-        score = score.join(learned.touched.filter("hidden"), "productId", "left_anti")
-    rows = popular.counts(learned.liked).join(score, "product")
-    return rows.select("product", "users", "score").orderBy(F.desc("score"), "product")
-
-
-def _write_graph(spark: SparkSession, generation: Generation) -> str:
-    """Build the graph of the lists as they were written; gives its size in words."""
-    lists = generations.read(spark, generation, generations.RECOMMENDATIONS)
-    built = graph.build(lists, generations.read(spark, generation, generations.PRODUCTS).drop("productId"))
-    generations.write_table(generation, generations.VERTICES, built.vertices)
-    generations.write_table(generation, generations.EDGES, built.edges)
-    built.unpersist()
-    vertices = generations.read(spark, generation, generations.VERTICES)
-    found = vertices.agg(F.count("*"), F.countDistinct("community"), F.countDistinct("component")).first()
-    return f"{found[0]:,} vertices, {found[1]:,} communities, {found[2]:,} components"
+def _refit(
+    stock: _Stock, settings: Settings, judgement: Judgement, seconds: dict[str, float]
+) -> tuple[Learned, Mapping[str, int], str]:
+    """(what was learnt from everything, how much that was, why it must not be published)."""
+    with progress.phase("train") as step:
+        learned = training.learn(stock.events, stock.ids, stock.shop, settings)
+        counts = training.counts(learned, stock.ids)
+        fault = judging.fault_of_refit(learned, judgement)
+        step.say(f"{counts['interactions']:,} interactions" + (f"; {learned.reason}" if learned.reason else ""))
+    seconds["train"] = step.seconds
+    return learned, counts, fault
 
 
 def _metrics(
