@@ -1,6 +1,6 @@
 """What lists are worth: every algorithm on every data set, on the same judged users, with intervals.
 
-    python -m benchmarks.quality [--data FOLDER] [--only NAME ...] [--repeats]
+    python -m benchmarks.quality [--data FOLDER] [--only NAME ...] [--models TEXT ...] [--repeats]
 
 Real data lie in a folder with `online_retail` and `movietweetings` in it; without it, only simulated shops with known
 tastes are judged: one of them has taste, trend and season of its own and was looked at by nobody while defaults were
@@ -8,6 +8,8 @@ decided. Judged as docs/model.md says: fitted before the cut at 80 % of the posi
 """
 
 import argparse
+import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -17,12 +19,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pyspark
 from pyspark.sql import SparkSession
 
 from spark_app import choice, held, ingestion, making, progress, session, tables
 from spark_app.decisive import changed
 from spark_app.judging import Judgement
 from spark_app.making import Parents
+from spark_app.schemas import EVENT_WEIGHTS
 from spark_app.settings import Settings
 
 NOBODY = Parents(None, None)
@@ -33,6 +37,8 @@ SIMULATED = {
     "simulated": {"events": 60_000, "users": 2000, "products": 600, "seed": 5},
     "simulated, unseen": {"events": 80_000, "users": 3000, "products": 900, "seed": 2026},
 }
+# What each default is held against.
+EQUAL = dict.fromkeys(EVENT_WEIGHTS, 5.0) | {"remove_from_cart": -5.0}
 ALONE: dict[str, dict[str, Any]] = {
     "popular": {"algorithm": "popular"},
     "recently popular, 14 days": {"algorithm": "recent"},
@@ -43,7 +49,20 @@ ALONE: dict[str, dict[str, Any]] = {
     "ALS, half-life 120 days": {"algorithm": "als", "half_life_days": 120.0},
     "ALS, half-life 30 days": {"algorithm": "als", "half_life_days": 30.0},
     "ALS, half-life 30 days, alpha 4": {"algorithm": "als", "half_life_days": 30.0, "als.alpha": 4.0},
+    "ALS, 32 factors": {"algorithm": "als", "als.factors": 32},
+    "ALS, 128 factors": {"algorithm": "als", "als.factors": 128},
+    "ALS, regularisation 0.03": {"algorithm": "als", "als.regularization": 0.03},
+    "ALS, regularisation 0.3": {"algorithm": "als", "als.regularization": 0.3},
+    "ALS, 20 iterations": {"algorithm": "als", "als.iterations": 20},
+    "ALS, all event types count alike": {"algorithm": "als", "weights": EQUAL},
+    "ALS, purchases and ratings alone": {"algorithm": "als", "weights": EQUAL | {"view": 0.0, "cart": 0.0}},
+    "neighbours, BM25, 10 kept": {"algorithm": "bm25", "neighbours.k": 10},
+    "neighbours, BM25, 50 kept": {"algorithm": "bm25", "neighbours.k": 50},
+    "ALS + 0.1 popularity, 14 days": {"algorithm": "blend", "blend.popularity_weight": 0.1},
     "ALS + 0.3 popularity, 14 days": {"algorithm": "blend"},
+    "ALS + 0.3 popularity, no decay": {"algorithm": "blend", "popularity_half_life_days": 0.0},
+    "ALS + 1 popularity, 14 days": {"algorithm": "blend", "blend.popularity_weight": 1.0},
+    "ALS + 1 BM25": {"algorithm": "blend", "blend.popularity_weight": 0.0, "blend.neighbours_weight": 1.0},
     "defaults (auto)": {},
 }
 REPEATS: dict[str, dict[str, Any]] = {
@@ -83,6 +102,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path(__file__).parent.parent.parent / "shared" / "data")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="data sets; default: all that are there")
+    parser.add_argument(
+        "--models", nargs="+", default=[""], metavar="TEXT", help="models whose name holds one of these"
+    )
     parser.add_argument("--repeats", action="store_true", help="also with products that a user has met")
     return parser.parse_args()
 
@@ -93,9 +115,12 @@ def _judged(spark: SparkSession, settings: Settings, home: Path, asked: argparse
             continue
         own = settings.model_copy(update={"data_dir": home / name.replace(" ", "_")})
         ingestion.take_files(spark, own, files())
-        for label, changes in (ALONE | REPEATS if asked.repeats and name == "online_retail" else ALONE).items():
+        models = ALONE | REPEATS if asked.repeats and name == "online_retail" else ALONE
+        for label, changes in models.items():
+            if not any(text in label for text in asked.models):
+                continue
             row = _row(spark, changed(own, changes), name, label)
-            progress.note(_line(row))
+            print(_line(row), flush=True)
             yield row
 
 
@@ -133,12 +158,11 @@ def _line(row: Row) -> str:
 
 
 def _print(rows: list[Row]) -> None:
-    progress.note(
-        f"\n{datetime.now(UTC):%Y-%m-%d}\n\n| data | model | NDCG@10 | interval | coverage | judged | made of |"
-    )
-    progress.note("|---|---|---|---|---|---|---|")
-    for row in rows:
-        progress.note(_line(row))
+    where = f"{platform.platform()}, {os.cpu_count()} cores, Spark {pyspark.__version__}"
+    print(f"\n{datetime.now(UTC):%Y-%m-%d}, {where}\n")
+    print("| data | model | NDCG@10 | interval | coverage | judged | made of |")
+    print("|---|---|---|---|---|---|---|")
+    print("\n".join(_line(row) for row in rows))
 
 
 if __name__ == "__main__":
