@@ -13,7 +13,7 @@ COPY --chmod=0755 requirements.txt ./
 RUN python -m venv /opt/venv && /opt/venv/bin/pip install --no-cache-dir -r requirements.txt
 ENV PATH="/opt/venv/bin:$PATH" PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 
-# Spark's packages come into the image, so that no container needs a network to start. These five modules are all that
+# Spark's packages come into the image, so that no container needs a network to start. These six modules are all that
 # fetching them takes: a change elsewhere does not fetch them again.
 COPY --chmod=0755 spark_app/__init__.py spark_app/java.py spark_app/schemas.py spark_app/session.py \
     spark_app/settings.py spark_app/blocks.py spark_app/

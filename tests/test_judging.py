@@ -11,6 +11,7 @@ from spark_app.shop_rules import Rules
 from spark_app.training import Shop
 
 SIZE = 12
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

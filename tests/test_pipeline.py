@@ -166,6 +166,7 @@ def test_a_part_of_the_event_table_that_is_gone_or_torn_is_named_and_nothing_is_
     assert generations.listed(settings) == []
 
 
+@pytest.mark.slow
 def test_new_events_keep_the_ids_that_were_given(spark, simulated):
     settings, first = simulated
     known = {row["user"]: row["userId"] for row in generations.scan(first, generations.USERS).to_pylist()}
@@ -176,6 +177,7 @@ def test_new_events_keep_the_ids_that_were_given(spark, simulated):
     assert {row["user"]: row["userId"] for row in users} == known | new
 
 
+@pytest.mark.slow
 def test_ratings_are_fitted_and_judged_beside_mean_and_biases(spark, tmp_path):
     settings = settings_for(tmp_path, feedback="explicit", explicit={"factors": 2, "iterations": 3})
     pairs = [(u, p) for u in range(20) for p in range(15) if (u + p) % 3]

@@ -21,6 +21,7 @@ from spark_app.decisive import recorded
 from spark_app.settings import MASK
 
 ROOT = Path(__file__).parent.parent
+pytestmark = pytest.mark.slow
 STARTED = "import sys; from spark_app import logs, tracking; from spark_app.settings import Settings; logs.silence(); "
 TABLES = {
     "users": {"user": ["ann", "bob", "has-all"], "userId": pa.array([0, 1, 2], pa.int32())},

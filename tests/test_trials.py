@@ -48,7 +48,7 @@ def in_spark(spark, split):
     return spark.createDataFrame(rows, INTEREST)
 
 
-@pytest.mark.parametrize("base", ["bm25", "cosine"])
+@pytest.mark.parametrize("base", ["bm25", pytest.param("cosine", marks=pytest.mark.slow)])
 def test_a_blend_scores_on_the_driver_as_it_does_in_spark(spark, split, base):
     weights = {"blend.popularity_weight": 0.4, "popularity_half_life_days": 9.0, "blend.repeat_weight": 0.5}
     settings = plain(algorithm="blend", **weights, **{"blend.base": base})
