@@ -14,10 +14,10 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from spark_app import rules
+from spark_app.ages import decay
 
 RATE = "rate"
 PURCHASE = "purchase"
-MICROS_A_DAY = 86_400_000_000
 
 
 def from_events(
@@ -31,13 +31,14 @@ def from_events(
     """One row per user and product that ever met, as schemas.INTERACTION.
 
     strength = sum over event types of weight x 1 (binary) or x log1p(net quantity) (log), x 0.5^(age of the type's
-    newest event in days / half-life). Ages count back from `newest`, by default the newest event of the table.
+    newest event in days / half-life), where there is a half-life. Ages count back from `newest`, by default the newest
+    event of the table.
     """
     scaled = _scaled(weights)
     pairs = _netted(events, (*scaled, rules.DISLIKE))
     if RATE in scaled:
         pairs = pairs.join(_mean_ratings(events), "user", "left")
-    if half_life_days is not None:
+    if half_life_days:
         pairs = pairs.crossJoin(F.broadcast(_newest(events, newest)))
     parts = [_size(kind, strength) * weight * _decay(kind, half_life_days) for kind, weight in scaled.items()]
     total = _sum(parts)
@@ -141,11 +142,9 @@ def _size(kind: str, strength: str) -> Column:
 
 
 def _decay(kind: str, half_life_days: float | None) -> Column:
-    if half_life_days is None:
+    if not half_life_days:
         return F.lit(1.0)
-    age = F.unix_micros("now") - F.unix_micros(_of(kind, "newest"))
-    factor = F.pow(F.lit(0.5), F.greatest(age, F.lit(0)) / (half_life_days * MICROS_A_DAY))
-    return F.coalesce(factor, F.lit(1.0))
+    return F.coalesce(decay(_of(kind, "newest"), F.col("now"), half_life_days), F.lit(1.0))
 
 
 def _above_zero(part: Column) -> Column:

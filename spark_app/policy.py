@@ -10,9 +10,9 @@ from typing import Literal
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
+from spark_app.rules import MICROS_A_DAY
 from spark_app.shop_rules import HIDE, KINDS, Rules
 
-MICROS_A_DAY = 86_400_000_000
 # Purchases closer than this are one visit.
 VISIT_DAYS = 1 / 24
 # A median of fewer gaps says nothing.

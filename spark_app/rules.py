@@ -23,6 +23,7 @@ MAX_ID_CHARACTERS = 256
 MAX_NUMBER = 1e9
 EARLIEST = "1990-01-01T00:00:00Z"
 MAX_AHEAD_SECONDS = 86_400
+MICROS_A_DAY = 86_400_000_000
 # Epoch numbers from here up are milliseconds, below it seconds.
 MILLISECONDS_FROM = 1e11
 

@@ -59,7 +59,7 @@ def index(events: DataFrame, known: Index | None) -> Index:
 def learn(events: DataFrame, ids: Index, shop: Shop, settings: Settings) -> Learned:
     """Fit the settings' model, and popularity, on these events."""
     pairs = interactions.from_events(
-        events, settings.weights, strength=settings.strength, half_life_days=settings.half_life_days or None
+        events, settings.weights, strength=settings.strength, half_life_days=settings.half_life_days
     ).transform(hold)
     liked = interactions.liked(pairs)
     touched = _touched(ids, shop)
@@ -166,10 +166,11 @@ def _fitted(events: DataFrame, liked: DataFrame, ids: Index, settings: Settings)
         half_life = settings.popularity_half_life_days if settings.algorithm == popular.RECENT else None
         counted = popular.counts(liked, half_life or 0.0)
         return popular.fit(counted, ids.users, ids.products, settings.algorithm), predictor
-    base = _base(liked, ids, settings)
+    rows = with_ids(liked, ids)
+    base = _base(rows, settings)
     if settings.feedback == "implicit" and base.source == als.SOURCE:
         predictor = base
-    return (blend.fit(base, _additions(liked, ids, settings)) if settings.algorithm == "blend" else base), predictor
+    return (blend.fit(base, _additions(rows, ids, settings)) if settings.algorithm == "blend" else base), predictor
 
 
 def _of_ratings(events: DataFrame, ids: Index, settings: Settings) -> Model | None:
@@ -180,21 +181,19 @@ def _of_ratings(events: DataFrame, ids: Index, settings: Settings) -> Model | No
     return None if ratings.isEmpty() else als.fit_explicit(ratings, settings.explicit, settings.seed)
 
 
-def _base(liked: DataFrame, ids: Index, settings: Settings) -> Model:
+def _base(rows: DataFrame, settings: Settings) -> Model:
     name = settings.blend.base if settings.algorithm == "blend" else settings.algorithm
-    rows = with_ids(liked, ids)
     if name == "bm25" or name == "cosine":
         return neighbours.fit(rows, name, settings.neighbours)
     return als.fit_implicit(rows, settings.als, settings.seed)
 
 
-def _additions(liked: DataFrame, ids: Index, settings: Settings) -> Additions:
-    """What the settings of the blend add to its base."""
-    weights, rows = settings.blend, with_ids(liked, ids)
-    alike = None
+def _additions(rows: DataFrame, ids: Index, settings: Settings) -> Additions:
+    """What the settings of the blend add to its base, from interest with ids."""
+    weights, alike = settings.blend, None
     if weights.neighbours_weight and weights.base == als.SOURCE:
         alike = neighbours.fit(rows, weights.neighbours or "bm25", settings.neighbours)
-    counted = popular.counts(liked, settings.popularity_half_life_days or 0.0).join(ids.products, "product")
+    counted = popular.counts(rows, settings.popularity_half_life_days or 0.0).join(ids.products, "product")
     return Additions(
         neighbours=alike,
         neighbours_weight=(weights.neighbours_weight or 0.0) if alike else 0.0,

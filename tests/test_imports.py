@@ -14,7 +14,7 @@ GROUND_FLOOR = {
     "progress", "connection", "topic", "event_ids", "tables", "ledger", "locks", "checkpoints", "logged_model",
 }  # fmt: skip
 # What a model is, for those that use one; `models/__init__.py` holds nothing else.
-INTERFACES = {"models", "held"}
+INTERFACES = {"models", "held", "ages"}
 STAGES = {
     "session",
     "sources",

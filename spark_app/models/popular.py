@@ -5,13 +5,13 @@ Popular is who has many users; recently popular is the same with each user count
 
 from datetime import datetime
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from spark_app.ages import decay
 from spark_app.models import Model
 
 SOURCE, RECENT = "popular", "recent"
-MICROS_A_DAY = 86_400_000_000
 
 
 def counts(liked: DataFrame, half_life_days: float = 0.0, now: datetime | None = None) -> DataFrame:
@@ -24,7 +24,7 @@ def counts(liked: DataFrame, half_life_days: float = 0.0, now: datetime | None =
     if now is None:
         now = liked.agg(F.max("last_event_at")).first()[0]
     # Decimals add up to the same in any order.
-    share = _decay(F.lit(now), half_life_days).cast("decimal(28,18)")
+    share = decay(F.col("last_event_at"), F.lit(now), half_life_days).cast("decimal(28,18)")
     return liked.groupBy("product").agg(F.sum(share).cast("double").alias("users"))
 
 
@@ -36,8 +36,3 @@ def fit(popularity: DataFrame, user_index: DataFrame, product_index: DataFrame, 
         user_index.select("userId", F.array(F.lit(1.0).cast("float")).alias("vector")),
         popular.select("productId", F.array(F.col("users").cast("float")).alias("vector")),
     )
-
-
-def _decay(now: Column, half_life_days: float) -> Column:
-    age = F.greatest(F.unix_micros(now) - F.unix_micros("last_event_at"), F.lit(0))
-    return F.pow(F.lit(0.5), age / (half_life_days * MICROS_A_DAY))
