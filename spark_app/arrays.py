@@ -31,6 +31,11 @@ class Similar(NamedTuple):
     values: Floats
 
 
+def nobody_alike(products: int) -> Similar:
+    """Rows without anything in them, one for each product."""
+    return Similar(np.zeros(products + 1, np.int64), np.empty(0, np.int32), np.empty(0, np.float32))
+
+
 class Habits(NamedTuple):
     """What user u's own products add to scores, for i from indptr[u] to indptr[u + 1].
 

@@ -102,6 +102,13 @@ def _half_life(days: float | None) -> str:
     return f" (half-life {days:.3g} days)" if days else ""
 
 
+def interval(one: NDArray[np.float64], other: NDArray[np.float64]) -> tuple[float, float]:
+    """Where the mean of one - other lies, by pairs: one is clearly above the other when all of it is above 0."""
+    difference = one - other
+    error = CLEARLY * float(difference.std()) / np.sqrt(len(difference))
+    return float(difference.mean()) - error, float(difference.mean()) + error
+
+
 def choose(trials: Trials | None, settings: Settings) -> Choice:
     """Try what could win, and keep it if it wins; `trials` is None where the history cannot be cut."""
     start = plain(settings)
@@ -112,8 +119,8 @@ def choose(trials: Trials | None, settings: Settings) -> Choice:
         why = f"{judged} users could be judged before the hold-out: too few to learn from (fewer than {ENOUGH_USERS})"
         return _choice(settings, start, {"reason": why, "users_judged": judged})
     first = _Tried(start, trials.ndcg(start))
-    best = max((one for one in _candidates(trials, start, settings)), key=_worth, default=first)
-    won = _clearly_above(best.ndcg, first.ndcg)
+    best = max(_candidates(trials, start, settings), key=_worth, default=first)
+    won = interval(best.ndcg, first.ndcg)[0] > 0
     kept = best if won else first
     report = {
         "users_judged": judged,
@@ -140,7 +147,7 @@ def choose_explicit(trials: RatingTrials | None, settings: Settings, chosen: Cho
         changes = {"explicit.factors": factors, "explicit.regularization": asked}
         tried.append((trials.squared_errors(changed(chosen.settings, changes).explicit), changes))
     errors, best = min(tried, key=lambda one: float(one[0].mean()))
-    won = _clearly_above(alone, errors)
+    won = interval(alone, errors)[0] > 0
     report = {
         "reason": "factors predict better than the biases alone"
         if won
@@ -234,16 +241,8 @@ def _worth(tried: _Tried) -> float:
     return float(tried.ndcg.mean())
 
 
-def _clearly_above(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
-    difference = one - other
-    return bool(difference.mean() > CLEARLY * difference.std() / np.sqrt(len(difference)))
-
-
 def _choice(asked: Settings, chosen: Settings, report: dict[str, Any]) -> Choice:
-    names = [
-        name
-        for name in [*decisive.unset(asked), "algorithm"]
-        if reached(plain(asked), name) != reached(chosen, name) and not name.startswith("explicit.")
-    ]
-    learnt = {name: reached(chosen, name) for name in names}
-    return Choice(chosen, tuple(names), report | {"given": decisive.given(asked), "learnt": learnt})
+    start = plain(asked)
+    names = [name for name in [*decisive.unset(asked), "algorithm"] if not name.startswith("explicit.")]
+    learnt = {name: reached(chosen, name) for name in names if reached(start, name) != reached(chosen, name)}
+    return Choice(chosen, tuple(learnt), report | {"given": decisive.given(asked), "learnt": learnt})

@@ -24,6 +24,7 @@ from spark_app.arrays import (
     insert,
     kernel,
     known,
+    nobody_alike,
     sparse,
 )
 
@@ -128,7 +129,7 @@ def because(
 
 def _sides(habits: Habits | None, similar: Similar | None, *, rows_of: Any, products: int) -> tuple[Any, ...]:
     """weights and again of the own products, and who is like whom; zeros where there are no habits."""
-    alike = similar or Similar(np.zeros(products + 1, np.int64), np.empty(0, np.int32), np.empty(0, np.float32))
+    alike = similar or nobody_alike(products)
     if habits is None:
         none = checked(np.zeros(rows_of[-1]), np.float32, 1)
         return none, none, *sparse(alike, products, products)

@@ -176,9 +176,11 @@ def _parts(
     if found.known is None:
         return [Part(float(found.scores[place]), f"popularity: {FALLBACK}")]
     taken = explanation.parts(found.known, place)
-    names = {one["productId"]: (one["product"], one["name"]) for one in table.to_pylist()}
-    trained = own.filter(own["trained"])["productId"].to_pylist()
-    parts = [Part(float(amount), "own product", *names[id_]) for amount, id_ in zip(taken.own, trained, strict=True)]
+    trained = own.filter(own["trained"])["productId"]
+    named = table.filter(pc.is_in(table["productId"], trained)).to_pylist()
+    names = {one["productId"]: (one["product"], one["name"]) for one in named}
+    amounts = zip(taken.own, trained.to_pylist(), strict=True)
+    parts = [Part(float(amount), "own product", *names[product_id]) for amount, product_id in amounts]
     if taken.others:
         parts.append(Part(taken.others, _others(settings)))
     if taken.rules:

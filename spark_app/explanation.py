@@ -38,7 +38,6 @@ class Parts(NamedTuple):
     What is left is popularity in a blend, the biases of explicit feedback, all of it where nothing personal is known.
     """
 
-    score: float
     own: Doubles
     rules: float
     others: float
@@ -53,7 +52,7 @@ def parts(known: Known, target: int) -> Parts:
     """The score of one product as a sum: own + rules + others, to within the rounding of the factors."""
     user, product = known.user[known.factors :].astype(np.float64), known.products[target, known.factors :]
     rules = float(user[-1]) * float(known.boosts[target]) if known.boosts[target] else 0.0
-    return Parts(float(scores(known)[target]), _contributions(known, target), rules, float(user @ product) - rules)
+    return Parts(_contributions(known, target), rules, float(user @ product) - rules)
 
 
 def rank(all_scores: Floats, target: int, listable: np.ndarray) -> int:
@@ -68,9 +67,7 @@ def rank(all_scores: Floats, target: int, listable: np.ndarray) -> int:
 def _added(known: Known) -> Doubles:
     if not len(known.own):
         return np.zeros(len(known.products))
-    none = np.zeros(len(known.products) + 1, np.int64)
-    similar = known.similar or Similar(none, np.empty(0, np.int32), np.empty(0, np.float32))
-    return scoring.added(_habits(known), similar, len(known.products))[0].astype(np.float64)
+    return scoring.added(_habits(known), known.similar, len(known.products))[0].astype(np.float64)
 
 
 def _contributions(known: Known, target: int) -> Doubles:

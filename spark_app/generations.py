@@ -92,8 +92,8 @@ def write_factors(generation: Generation, name: str, ids: NDArray[np.int32], vec
 
 def finish(generation: Generation, metrics: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
     """Write metrics.json, then the manifest: from here on the generation exists."""
-    _write_json(generation.folder / METRICS, metrics)
-    _write_json(generation.folder / MANIFEST, {"generation": generation.id} | dict(manifest))
+    write_json(generation.folder / METRICS, metrics)
+    write_json(generation.folder / MANIFEST, {"generation": generation.id} | dict(manifest))
 
 
 def announce(settings: Settings, generation: Generation) -> None:
@@ -267,7 +267,8 @@ def _json(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text())
 
 
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Whole or not at all, on the disk before it has its name; ValueError for a number that JSON has not."""
     _write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 

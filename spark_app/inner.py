@@ -6,7 +6,7 @@ users where there are still too many scores.
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_app import evaluation, interactions, vectors
+from spark_app import evaluation, interactions, training, vectors
 from spark_app.held import hold
 from spark_app.rating_trials import Ratings, RatingTrials
+from spark_app.rules import MICROS_A_DAY
 from spark_app.settings import Settings
+from spark_app.training import Index
 from spark_app.trials import Split, Trials
 
 MAX_INTERACTIONS, MAX_PRODUCTS, MAX_SCORES = 1_000_000, 50_000, 20_000_000
@@ -34,22 +36,21 @@ class _Places(NamedTuple):
 
     def sparse(self, table: pa.Table, name: str) -> sp.csr_matrix:
         """(users, products) from (userId, productId, name); what has no place is left out."""
-        users = vectors.places(self.users, table["userId"].to_numpy())
-        products = vectors.places(self.products, table["productId"].to_numpy())
-        known = (users >= 0) & (products >= 0)
-        values = table[name].to_numpy()[known].astype(np.float32)
-        shape = (len(self.users), len(self.products))
-        return sp.csr_matrix((values, (users[known], products[known])), shape=shape)
+        users, products, values = self._located(table, name)
+        return sp.csr_matrix(
+            (values.astype(np.float32), (users, products)), shape=(len(self.users), len(self.products))
+        )
 
     def ratings(self, table: pa.Table) -> Ratings:
         """Ratings from (userId, productId, rating), in the order of the ids; what has no place is left out."""
-        table = table.sort_by([("userId", "ascending"), ("productId", "ascending")])
+        return Ratings(*self._located(table.sort_by([("userId", "ascending"), ("productId", "ascending")]), "rating"))
+
+    def _located(self, table: pa.Table, name: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]:
+        """(places of users, of products, values) of what has both."""
         users = vectors.places(self.users, table["userId"].to_numpy())
         products = vectors.places(self.products, table["productId"].to_numpy())
         known = (users >= 0) & (products >= 0)
-        return Ratings(
-            users[known].astype(np.int64), products[known].astype(np.int64), table["rating"].to_numpy()[known]
-        )
+        return users[known].astype(np.int64), products[known].astype(np.int64), table[name].to_numpy()[known]
 
 
 # (events, pairs that met) -> (user, product) that may not be listed.
@@ -60,34 +61,26 @@ class _History(NamedTuple):
     """Events before the inner cut, and the engine ids of users and products."""
 
     events: DataFrame
-    users: DataFrame
-    products: DataFrame
+    ids: Index
 
     def interest(self, asked: Settings) -> DataFrame:
         """One row per user and product that met."""
-        half_life = asked.half_life_days or None
         return interactions.from_events(
-            self.events, asked.weights, strength=asked.strength, half_life_days=half_life
-        )  # fmt: skip
+            self.events, asked.weights, strength=asked.strength, half_life_days=asked.half_life_days
+        )
 
     def collected(self, rows: DataFrame, *names: str) -> pa.Table:
         """(userId, productId, *names) on the driver."""
-        with_ids = rows.join(self.users, "user").join(F.broadcast(self.products), "product")
-        return with_ids.select("userId", "productId", *names).toArrow()
+        return training.with_ids(rows, self.ids).select("userId", "productId", *names).toArrow()
 
 
-def trials(
-    events: DataFrame, users: DataFrame, products: DataFrame, settings: Settings, excluded: Excluded
-) -> Trials | None:
-    """What settings can be tried on; None where the events cannot be cut or show no interest.
-
-    `users` is (user, userId) and `products` (product, productId), of all events.
-    """
+def trials(events: DataFrame, ids: Index, settings: Settings, excluded: Excluded) -> Trials | None:
+    """What settings can be tried on; None where the events cannot be cut or show no interest."""
     at = evaluation.cut(events, settings.weights)
     if at is None:
         return None
     before, held_out = evaluation.split(events, at)
-    history = _History(_sampled(before).transform(hold), users, products)
+    history = _History(_sampled(before).transform(hold), ids)
     every = history.interest(settings.model_copy(update={"half_life_days": None})).transform(hold)
     liked = history.collected(interactions.liked(every), "event_count", "last_event_at")
     if not liked.num_rows:
@@ -99,13 +92,13 @@ def trials(
     return Trials(split, _strengths(history, places))
 
 
-def rating_trials(events: DataFrame, users: DataFrame, products: DataFrame, settings: Settings) -> RatingTrials | None:
+def rating_trials(events: DataFrame, ids: Index, settings: Settings) -> RatingTrials | None:
     """The same for ratings; None where no rating of a known user and product was held out."""
     at = evaluation.cut(events, settings.weights)
     if at is None:
         return None
     before, held_out = evaluation.split(_sampled(events), at)
-    history = _History(before, users, products)
+    history = _History(before, ids)
     known, judged = (history.collected(interactions.ratings(rows), "rating") for rows in (before, held_out))
     places = _Places(*(np.unique(known[name].to_numpy()).astype(np.int32) for name in ("userId", "productId")))
     trained, held = places.ratings(known), places.ratings(judged)
@@ -145,7 +138,7 @@ def _sampled(events: DataFrame) -> DataFrame:
 
 def _split(liked: pa.Table, barred: pa.Table, relevant: pa.Table, places: _Places, settings: Settings) -> Split:
     micros = liked["last_event_at"].cast(pa.int64()).to_numpy()
-    ages = (micros.max() - micros) / interactions.MICROS_A_DAY
+    ages = (micros.max() - micros) / MICROS_A_DAY
     span = float(ages.max())
     wanted_by = vectors.places(places.users, relevant["userId"].to_numpy())
     judged, wanted = np.unique(wanted_by[wanted_by >= 0], return_counts=True)

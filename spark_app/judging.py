@@ -44,13 +44,19 @@ class Judgement(NamedTuple):
 
 
 def judge(
-    events: DataFrame, ids: Index, shop: Shop, settings: Settings, *, published: Settings | None, first: bool
+    events: DataFrame,
+    ids: Index,
+    shop: Shop,
+    settings: Settings,
+    *,
+    at: datetime | None,
+    published: Settings | None,
+    first: bool,
 ) -> Judgement:
-    """Fit on what came before the cut, judge on what came after, and say whether to publish.
+    """Fit on what came before the cut `at`, judge on what came after, and say whether to publish.
 
     `published` are other settings to be compared with; None when there are none, or when they are the same.
     """
-    at = evaluation.cut(events, settings.weights)
     if at is None:
         return _unjudged(evaluation.NO_CUT)
     before, held_out = evaluation.split(events, at)
@@ -119,26 +125,23 @@ def _judge_lists(
 ) -> dict[str, Metrics]:
     """Metrics of our lists, of popularity's and of the published settings', for the same users."""
     excluded = learned.excluded.select("user", "product")
-    relevant = evaluation.relevant(before, held_out, settings.weights, excluded).persist()
-    try:
-        users = relevant.select("user").distinct().join(ids.users, "user")
-        made = {
-            OURS: training.lists(learned, users, ids, n=JUDGED_AT, explain=False),
-            popular.SOURCE: training.listed(learned.popular, learned, users, ids, n=JUDGED_AT),
-        }
-        if theirs is not None:
-            made[PUBLISHED] = training.lists(theirs, users, ids, n=JUDGED_AT, explain=False)
-        return evaluation.judge_each(
-            made,
-            relevant,
-            catalogue=before.filter("product IS NOT NULL").select("product").distinct().count(),
-            popularity=popular.counts(learned.liked),
-            users_before=before.select("user").distinct().count(),
-            seed=settings.seed,
-            k=JUDGED_AT,
-        )
-    finally:
-        relevant.unpersist()
+    relevant = evaluation.relevant(before, held_out, settings.weights, excluded).transform(hold)
+    users = relevant.select("user").distinct().join(ids.users, "user")
+    made = {
+        OURS: training.lists(learned, users, ids, n=JUDGED_AT, explain=False),
+        popular.SOURCE: training.listed(learned.popular, learned, users, ids, n=JUDGED_AT),
+    }
+    if theirs is not None:
+        made[PUBLISHED] = training.lists(theirs, users, ids, n=JUDGED_AT, explain=False)
+    return evaluation.judge_each(
+        made,
+        relevant,
+        catalogue=before.filter("product IS NOT NULL").select("product").distinct().count(),
+        popularity=popular.counts(learned.liked),
+        users_before=before.select("user").distinct().count(),
+        seed=settings.seed,
+        k=JUDGED_AT,
+    )
 
 
 def _judge_predictions(

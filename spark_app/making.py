@@ -69,12 +69,18 @@ class Made(NamedTuple):
 
 
 class _Stock(NamedTuple):
-    """What everything is made from."""
+    """What everything is made from; `cut` is where the hold-out begins, None where nothing can be held out."""
 
     events: DataFrame
     ids: Index
     shop: Shop
     version: int
+    cut: datetime | None
+
+    @property
+    def before(self) -> DataFrame | None:
+        """The events before the hold-out."""
+        return None if self.cut is None else evaluation.split(self.events, self.cut)[0]
 
 
 def make(spark: SparkSession, settings: Settings, version: int, parents: Parents, seconds: dict[str, float]) -> Made:
@@ -151,7 +157,8 @@ def _stocked(
     )
     ids = training.index(events, known)
     details = interactions.product_details(events).transform(hold)
-    return _Stock(events, Index(ids.users.transform(hold), ids.products.transform(hold)), Shop(details, rules), version)
+    ids = Index(ids.users.transform(hold), ids.products.transform(hold))
+    return _Stock(events, ids, Shop(details, rules), version, evaluation.cut(events, settings.weights))
 
 
 def _unmatched(stock: _Stock) -> list[str]:
@@ -183,30 +190,23 @@ def _lent(settings: Settings, before: Generation, events: int) -> Choice | None:
 
 
 def _trials(stock: _Stock, settings: Settings) -> Trials | None:
-    at = evaluation.cut(stock.events, settings.weights)
-    if at is None:
+    if stock.before is None:
         return None
-    before, _ = evaluation.split(stock.events, at)
 
     def excluded(events: DataFrame, pairs: DataFrame) -> DataFrame:
         return training.excluded(events, pairs, stock.shop, settings)
 
-    return inner.trials(before, stock.ids.users, stock.ids.products, settings, excluded)
+    return inner.trials(stock.before, stock.ids, settings, excluded)
 
 
 def _rating_trials(stock: _Stock, settings: Settings) -> RatingTrials | None:
-    at = evaluation.cut(stock.events, settings.weights)
-    if at is None:
-        return None
-    before, _ = evaluation.split(stock.events, at)
-    return inner.rating_trials(before, stock.ids.users, stock.ids.products, settings)
+    return None if stock.before is None else inner.rating_trials(stock.before, stock.ids, settings)
 
 
 def _judge(stock: _Stock, settings: Settings, published: Generation | None) -> Judgement:
     theirs = _published_settings(settings, published)
-    return judging.judge(
-        stock.events, stock.ids, stock.shop, settings, published=theirs, first=published is None
-    )  # fmt: skip
+    first = published is None
+    return judging.judge(stock.events, stock.ids, stock.shop, settings, at=stock.cut, published=theirs, first=first)
 
 
 def _published_settings(settings: Settings, published: Generation | None) -> Settings | None:

@@ -24,6 +24,7 @@ from spark_app.arrays import (
     dot,
     insert,
     kernel,
+    nobody_alike,
     sparse,
 )
 
@@ -72,14 +73,14 @@ def top_n(
             block = products[product : product + width]
             scores = buffer[: len(some) * len(block)].reshape(len(some), len(block))
             np.matmul(some, block.T, out=scores)
-            added = spare[: scores.size].reshape(scores.shape) if sides else _NOTHING
+            more = spare[: scores.size].reshape(scores.shape) if sides else _NOTHING
             if sides:
-                _add(added, user, product, *sides)
-            _select(scores, added, users, products, margins, user, product, *rows, *best)
+                _add(more, user, product, *sides)
+            _select(scores, more, users, products, margins, user, product, *rows, *best)
     return best
 
 
-def added(habits: Habits, similar: Similar, products: int) -> Floats:
+def added(habits: Habits, similar: Similar | None, products: int) -> Floats:
     """What habits add to the scores of all products, (users, products): the sparse part of a score alone."""
     users = len(habits.indptr) - 1
     sums = np.empty((users, products), np.float32)
@@ -107,8 +108,7 @@ def _sides(habits: Habits | None, similar: Similar | None, users: int, products:
     """The arrays of both, checked; empty where there are no habits."""
     if habits is None:
         return ()
-    rows = similar or Similar(np.zeros(products + 1, np.int64), np.empty(0, np.int32), np.empty(0, np.float32))
-    return *sparse(habits, users, products), *sparse(rows, products, products)
+    return *sparse(habits, users, products), *sparse(similar or nobody_alike(products), products, products)
 
 
 def _margins(users: Floats, products: Floats) -> Floats:

@@ -6,6 +6,7 @@ what is published. Rows are users and columns products, by place.
 
 import itertools
 import math
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -163,8 +164,9 @@ def _alternate(
 def _half_step(factors: Floats, rows: sp.csr_matrix, terms: Equations) -> Floats:
     """On all cores: the kernels run without the GIL."""
     gram = equations.gram(factors) if terms.implicit else None
-    with ThreadPoolExecutor() as pool:
-        cuts = np.linspace(0, rows.shape[0], 4 * pool._max_workers + 1).astype(int)
+    workers = os.cpu_count() or 1
+    with ThreadPoolExecutor(workers) as pool:
+        cuts = np.linspace(0, rows.shape[0], 4 * workers + 1).astype(int)
         parts = [rows[start:end] for start, end in itertools.pairwise(cuts)]
         solved = pool.map(
             lambda part: equations.half_step(factors, part.indptr, part.indices, part.data, terms, gram=gram), parts

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spark_app import choice, decisive
+from spark_app import choice, decisive, generations
 from spark_app.decisive import changed, reached
 from spark_app.settings import Settings, listed, tuned_file
 from spark_app.trials import Trials
@@ -97,32 +97,26 @@ def _asked(settings: Settings, values: Mapping[str, Any]) -> Settings:
 def _concluded(trials: Trials, settings: Settings, events: int, done: list[Trial], best: Trial) -> Tuned:
     """Write the best down if it is better than the first by more than chance; else nothing is tuned from now on."""
     first, found = (trials.ndcg(_asked(settings, trial.values)) for trial in (done[0], best))
-    error = choice.CLEARLY * float((found - first).std()) / np.sqrt(len(found))
-    mean = float((found - first).mean())
-    path = _write(settings, events, done, best) if mean - error > 0 else None
+    difference = choice.interval(found, first)
+    path = _write(settings, events, done, best) if difference[0] > 0 else None
     if path is None:
         tuned_file(settings.data_dir).unlink(missing_ok=True)
-    return Tuned(done, best, done[0].ndcg_at_10, (mean - error, mean + error), path)
+    return Tuned(done, best, done[0].ndcg_at_10, difference, path)
 
 
 def _write(settings: Settings, events: int, done: list[Trial], best: Trial) -> Path:
     path = tuned_file(settings.data_dir)
     # What is said of ratings, and of repeats where there are none, was not tried.
-    left = {"explicit.factors", "explicit.regularization"} | (
-        {"blend.repeat_weight"} if settings.seen == "never" else set()
-    )
-    written = set(best.values) - left
+    untried = ("explicit.", "blend.repeat_weight") if settings.seen == "never" else ("explicit.",)
     content = {
-        "settings": _nested({name: value for name, value in best.values.items() if name in written}),
+        "settings": _nested({name: value for name, value in best.values.items() if not name.startswith(untried)}),
         "ndcg_at_10": best.ndcg_at_10,
         "untuned_ndcg_at_10": done[0].ndcg_at_10,
         "trials": len(done),
         "events": events,
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    aside = path.with_name(f"{path.name}.tmp")
-    aside.write_text(json.dumps(content, indent=2) + "\n")
-    aside.replace(path)
+    generations.write_json(path, content)
     return path
 
 

@@ -5,7 +5,7 @@ from builders import events
 from conftest import settings_for
 from pyspark.sql import functions as F
 
-from spark_app import choice, decisive, interactions, judging, training
+from spark_app import choice, decisive, evaluation, interactions, judging, training
 from spark_app.models import als
 from spark_app.shop_rules import Rules
 from spark_app.training import Shop
@@ -37,9 +37,14 @@ def shop(sold):
 
 
 @pytest.fixture(scope="module")
-def judged(sold, shop, settings):
+def at(sold, settings):
+    return evaluation.cut(sold, settings.weights)
+
+
+@pytest.fixture(scope="module")
+def judged(sold, shop, settings, at):
     worse = decisive.changed(settings, {"algorithm": "popular"})
-    return judging.judge(sold, *shop, settings, published=worse, first=False)
+    return judging.judge(sold, *shop, settings, at=at, published=worse, first=False)
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +60,9 @@ def test_lists_by_taste_beat_popularity_and_the_worse_settings_before(judged):
     assert 0 < low <= judged.metrics["ndcg_at_10"] - judged.baselines["published"]["ndcg_at_10"] <= high
 
 
-def test_what_would_be_worse_than_what_is_published_is_refused(sold, shop, settings):
+def test_what_would_be_worse_than_what_is_published_is_refused(sold, shop, settings, at):
     worse = decisive.changed(settings, {"als.factors": 1, "als.iterations": 1, "als.regularization": 10.0})
-    found = judging.judge(sold, *shop, worse, published=settings, first=False)
+    found = judging.judge(sold, *shop, worse, at=at, published=settings, first=False)
     assert not found.verdict.publish
     assert found.verdict.reason.startswith(("worse than the published settings", "below popularity"))
 
@@ -86,9 +91,9 @@ def test_a_refit_with_numbers_that_are_none_is_refused(refit, judged):
     assert judging.fault_of_refit(broken, judged) == "the refit holds numbers that are not finite"
 
 
-def test_where_repeats_are_welcome_they_are_judged_too(sold, shop, settings, judged):
+def test_where_repeats_are_welcome_they_are_judged_too(sold, shop, settings, judged, at):
     always = decisive.changed(settings, {"seen": "always"})
-    found = judging.judge(sold, *shop, always, published=None, first=True)
+    found = judging.judge(sold, *shop, always, at=at, published=None, first=True)
     assert found.metrics["users_judged"] >= judged.metrics["users_judged"]
     assert found.metrics["recall_at_10"] > 0
 

@@ -20,7 +20,6 @@ from spark_app.held import hold
 from spark_app.models import Model
 
 SOURCE = "blend"
-_USERS_AT_ONCE = 256
 
 
 class Additions(NamedTuple):
@@ -139,10 +138,8 @@ def _spreads(model: Model) -> DataFrame:
     def measure(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         with scoring.one_blas_thread():
             for batch in batches:
-                for start in range(0, len(batch), _USERS_AT_ONCE):
-                    part = batch.slice(start, _USERS_AT_ONCE)
-                    found = pa.array(_spread(part, shared.value))
-                    yield pa.RecordBatch.from_arrays([part.column("userId"), found], ["userId", "spread"])
+                found = pa.array(_spread(batch, shared.value))
+                yield pa.RecordBatch.from_arrays([batch.column("userId"), found], ["userId", "spread"])
 
     return rows.mapInArrow(measure, "userId INT, spread DOUBLE")
 
@@ -158,8 +155,7 @@ def _spread(batch: pa.RecordBatch, known: _Products) -> NDArray[np.float64]:
 
 def _scores(batch: pa.RecordBatch, known: _Products) -> Floats:
     """(users, products): all of the score."""
-    nobody = Similar(np.zeros(len(known.ids) + 1, np.int64), np.empty(0, np.int32), np.empty(0, np.float32))
-    sums = scoring.added(vectors.habits(batch, known.ids), known.similar or nobody, len(known.ids))
+    sums = scoring.added(vectors.habits(batch, known.ids), known.similar, len(known.ids))
     return sums + vectors.matrix(batch.column("vector")) @ known.vectors.T
 
 
