@@ -53,6 +53,8 @@ ALONE: dict[str, dict[str, Any]] = {
     "ALS, 128 factors": {"algorithm": "als", "als.factors": 128},
     "ALS, regularisation 0.03": {"algorithm": "als", "als.regularization": 0.03},
     "ALS, regularisation 0.3": {"algorithm": "als", "als.regularization": 0.3},
+    "ALS, regularisation 1": {"algorithm": "als", "als.regularization": 1.0},
+    "ALS, 32 factors, regularisation 0.3": {"algorithm": "als", "als.factors": 32, "als.regularization": 0.3},
     "ALS, 20 iterations": {"algorithm": "als", "als.iterations": 20},
     "ALS, all event types count alike": {"algorithm": "als", "weights": EQUAL},
     "ALS, purchases and ratings alone": {"algorithm": "als", "weights": EQUAL | {"view": 0.0, "cart": 0.0}},

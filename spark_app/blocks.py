@@ -38,12 +38,19 @@ class Kafka(BaseModel):
         return f"kafka:{self.topic}"
 
 
+# What is not set is this where nothing is learnt.
+REGULARIZATION, ALPHA, EXPLICIT_REGULARIZATION = 0.1, 1.0, 0.6
+
+
 class Als(BaseModel):
     """Implicit feedback (Hu, Koren, Volinsky 2008) as Spark MLlib fits it."""
 
     factors: int = Field(64, ge=1, le=1024, description="length of a factor vector (Spark calls it rank)")
-    regularization: float = Field(
-        0.1, ge=0, le=1e6, description="multiplied by a user's or product's number of interactions"
+    regularization: float | None = Field(
+        None,
+        ge=0,
+        le=1e6,
+        description="multiplied by a user's or product's number of interactions; unset: learnt, or 0.1",
     )
     alpha: float | None = Field(
         None, gt=0, le=1e6, description="confidence = 1 + alpha x strength; unset: learnt, or 1"

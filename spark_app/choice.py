@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_app import decisive
+from spark_app.blocks import REGULARIZATION
 from spark_app.decisive import changed, reached
 from spark_app.rating_trials import RatingTrials
 from spark_app.settings import Settings
@@ -23,6 +24,7 @@ POPULARITY_DECAYS = (0.0, 1 / 4, 1 / 10, 1 / 20, 1 / 40, 1 / 80, 1 / 160)
 POPULARITY_WEIGHTS = (0.0, 0.1, 0.3, 0.6, 1.0, 2.0, 5.0)
 NEIGHBOURS_WEIGHTS = (0.0, 0.3, 0.6, 1.0, 2.0)
 REPEAT_WEIGHTS = (0.0, 1.0, 2.0, 4.0, 8.0)
+REGULARIZATIONS = (0.1, 0.3, 1.0)
 ROUNDS = 3
 _HALF_LIFE, _WEIGHT, _NEIGHBOURS = "popularity_half_life_days", "blend.popularity_weight", "neighbours"
 # Fewer judged users, or held-out ratings, than these decide nothing.
@@ -89,6 +91,8 @@ def in_words(chosen: Choice) -> str:
 def _blend_in_words(settings: Settings) -> str:
     blend = settings.blend
     parts = [f"{blend.base}{_half_life(settings.half_life_days)}"]
+    if blend.base == "als" and settings.als.regularization != REGULARIZATION:
+        parts = [f"{parts[0]} regularised by {settings.als.regularization:g}"]
     if blend.neighbours_weight and blend.base == "als":
         parts.append(f"{blend.neighbours_weight:g} x {blend.neighbours}")
     if blend.popularity_weight:
@@ -190,6 +194,7 @@ def _axes(span: float, asked: Settings) -> dict[str, list[dict[str, Any]]]:
             for kind in ("bm25", "cosine")
             for weight in NEIGHBOURS_WEIGHTS
         ],
+        "regularization": [{"als.regularization": amount} for amount in REGULARIZATIONS],
         "repeats": [{"blend.repeat_weight": weight} for weight in REPEAT_WEIGHTS if asked.seen != "never"],
     }
     free = set(decisive.unset(asked))

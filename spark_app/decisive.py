@@ -7,6 +7,7 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from spark_app import blocks
 from spark_app.settings import PREFIX, Given, Settings, fields, listed, reach, shown
 
 # What decides how a model and its lists turn out, given the events. Of the rules, the manifest keeps what they say.
@@ -16,11 +17,12 @@ _DECISIVE = (
 )  # fmt: skip
 # What an unset value is when it is not learnt.
 _PLAIN = {
-    "half_life_days": 0.0, "popularity_half_life_days": 14.0, "als": {"alpha": 1.0},
+    "half_life_days": 0.0, "popularity_half_life_days": 14.0,
+    "als": {"regularization": blocks.REGULARIZATION, "alpha": blocks.ALPHA},
     "blend": {
         "base": "als", "neighbours": "bm25", "neighbours_weight": 0.0, "popularity_weight": 0.3, "repeat_weight": 0.0,
     },
-    "explicit": {"factors": 20, "regularization": 0.6},
+    "explicit": {"factors": 20, "regularization": blocks.EXPLICIT_REGULARIZATION},
 }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_app import choice, explanation, generations, vectors
+from spark_app import choice, equations, explanation, generations, vectors
 from spark_app.arrays import Floats
 from spark_app.decisive import restored
 from spark_app.equations import Equations
@@ -145,8 +145,8 @@ def _equations(generation: Generation, settings: Settings) -> Equations | None:
     if not generation.manifest["model"]["explained"]:
         return None
     if settings.algorithm == "ratings":
-        return Equations(regularization=settings.explicit.regularization or 0.0, implicit=False)
-    return Equations(regularization=settings.als.regularization, alpha=settings.als.alpha or 1.0)
+        return equations.explicit(settings.explicit)
+    return equations.implicit(settings.als)
 
 
 def _listable(ids: np.ndarray, own: pa.Table, table: pa.Table) -> np.ndarray:

@@ -138,14 +138,12 @@ def alternate(strengths: sp.csr_matrix, settings: Als, seed: int) -> tuple[Float
 
     The equations are those of MLlib; where it starts from is not.
     """
-    terms = Equations(regularization=settings.regularization, alpha=settings.alpha or 1.0, implicit=True)
-    return _alternate(strengths, terms, settings.factors, settings.iterations, seed)
+    return _alternate(strengths, equations.implicit(settings), settings.factors, settings.iterations, seed)
 
 
 def alternate_explicit(residuals: sp.csr_matrix, settings: Explicit, seed: int) -> tuple[Floats, Floats]:
     """The same of explicit ALS, on what the biases leave."""
-    terms = Equations(regularization=settings.regularization or 0.0, implicit=False)
-    return _alternate(residuals, terms, settings.factors or 1, settings.iterations, seed)
+    return _alternate(residuals, equations.explicit(settings), settings.factors or 1, settings.iterations, seed)
 
 
 def _alternate(

@@ -36,6 +36,14 @@ def fashion(users=120, products=60):
     return np.where(late, rng.uniform(0.1, 2, (users, products)), ages), relevant
 
 
+def noise(users=150, products=60):
+    """Three tastes, of which little can be seen for chance."""
+    rng = np.random.default_rng(4)
+    own = np.equal.outer(np.arange(users) % 3, np.arange(products) % 3)
+    met = (own & (rng.random((users, products)) < 0.25)) | (rng.random((users, products)) < 0.05)
+    return np.where(met, 10.0, 0.0), own & ~met & (rng.random((users, products)) < 0.5)
+
+
 def tastes(users=120, products=60):
     """Half of the users buy the even products, half the odd ones, and all equally often."""
     rng = np.random.default_rng(4)
@@ -56,6 +64,13 @@ def test_where_tastes_rule_the_lists_stay_personal():
     assert found.algorithm in ("als", "blend")
     if found.algorithm == "blend":
         assert found.blend.popularity_weight <= 1.0
+
+
+@pytest.mark.parametrize(("factors", "regularization"), [(4, 0.1), (32, 1.0)])
+def test_factors_that_would_learn_chance_by_heart_are_held_back(factors, regularization):
+    chosen = choice.choose(trials(*noise()), settings(**{"als.factors": factors, "blend.neighbours_weight": 0.0}))
+    assert chosen.settings.als.regularization == regularization
+    assert chosen.report["best_tried"] > 0.5
 
 
 def test_what_wins_by_chance_only_leaves_plain_als():
@@ -99,8 +114,10 @@ def test_a_choice_reads_as_a_sentence():
         "half_life_days": 30.0,
         "popularity_half_life_days": 4.0,
     }
-    found = choice.fixed(settings(algorithm="blend", **blend))
-    assert choice.in_words(found) == "als (half-life 30 days) + 0.3 x popularity (half-life 4 days)"
+    found = settings(algorithm="blend", **blend)
+    assert choice.in_words(choice.fixed(found)) == "als (half-life 30 days) + 0.3 x popularity (half-life 4 days)"
+    held_back = changed(found, {"als.regularization": 0.3, "blend.popularity_weight": 0.0, "half_life_days": 0.0})
+    assert choice.in_words(choice.fixed(held_back)) == "als regularised by 0.3"
 
 
 def ratings(noise, count=4000):

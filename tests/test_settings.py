@@ -16,7 +16,7 @@ def rows():
 def test_defaults_are_those_of_the_contract():
     found = settings.load()
     assert (found.train_threshold, found.top_n, found.seed) == (1000, 10, 7)
-    assert (found.als.factors, found.als.regularization, found.als.iterations) == (64, 0.1, 10)
+    assert (found.als.factors, found.als.regularization, found.als.iterations) == (64, None, 10)
     assert (found.feedback, found.strength, found.half_life_days) == ("implicit", "binary", None)
 
 
@@ -24,6 +24,7 @@ def test_what_nobody_set_is_left_open_and_has_a_plain_value():
     found = settings.load()
     plain = decisive.unset(found)
     assert (found.algorithm, found.als.alpha, plain["als.alpha"], plain["half_life_days"]) == ("auto", None, 1.0, 0.0)
+    assert plain["als.regularization"] == 0.1
 
 
 def test_a_setting_changes_by_its_name_below_the_root():

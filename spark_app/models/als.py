@@ -10,6 +10,7 @@ from pyspark.ml.recommendation import ALS, ALSModel
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from spark_app import equations
 from spark_app.blocks import Als, Explicit
 from spark_app.equations import Equations
 from spark_app.held import hold
@@ -35,14 +36,14 @@ def fit_implicit(strengths: DataFrame, settings: Als, seed: int) -> Model:
     Preference 1 with confidence 1 + alpha x strength (Hu, Koren, Volinsky 2008).
     """
     rows = _materialised(strengths.select("userId", "productId", F.col("strength").cast("float").alias("strength")))
-    equations = Equations(regularization=settings.regularization, alpha=settings.alpha or 1.0, implicit=True)
-    fitted = _fit(rows, settings, equations, seed)
+    terms = equations.implicit(settings)
+    fitted = _fit(rows, settings, terms, seed)
     return Model(
         SOURCE,
         _vectors(fitted.userFactors, "userId"),
         _vectors(fitted.itemFactors, "productId"),
         settings.factors,
-        equations,
+        terms,
         rows,
     )
 
@@ -61,9 +62,9 @@ def fit_explicit(ratings: DataFrame, settings: Explicit, seed: int) -> Model:
         .join(found.products, "productId")
         .select("userId", "productId", _residual(found.mean).alias("strength"))
     )
-    equations = Equations(regularization=settings.regularization or 0.0, implicit=False)
-    fitted = _fit(rows, settings, equations, seed)
-    return _with_biases(fitted, found, rows, settings.factors, equations)
+    terms = equations.explicit(settings)
+    fitted = _fit(rows, settings, terms, seed)
+    return _with_biases(fitted, found, rows, settings.factors, terms)
 
 
 def biases(ratings: DataFrame, shrinkage: float) -> Biases:
@@ -90,28 +91,28 @@ def biases_alone(found: Biases) -> Model:
     )
 
 
-def _with_biases(fitted: ALSModel, found: Biases, rows: DataFrame, factors: int, equations: Equations) -> Model:
+def _with_biases(fitted: ALSModel, found: Biases, rows: DataFrame, factors: int, terms: Equations) -> Model:
     alone = biases_alone(found)
     return Model(
         RATINGS,
         _lengthened(_vectors(fitted.userFactors, "userId"), alone.users, "userId"),
         _lengthened(_vectors(fitted.itemFactors, "productId"), alone.products, "productId"),
         factors,
-        equations,
+        terms,
         rows,
     )
 
 
-def _fit(rows: DataFrame, settings: Als | Explicit, equations: Equations, seed: int) -> ALSModel:
+def _fit(rows: DataFrame, settings: Als | Explicit, terms: Equations, seed: int) -> ALSModel:
     engine = ALS(
         userCol="userId",
         itemCol="productId",
         ratingCol="strength",
         rank=settings.factors,
         maxIter=settings.iterations,
-        regParam=settings.regularization,
-        implicitPrefs=equations.implicit,
-        alpha=equations.alpha,
+        regParam=terms.regularization,
+        implicitPrefs=terms.implicit,
+        alpha=terms.alpha,
         numUserBlocks=BLOCKS,
         numItemBlocks=BLOCKS,
         checkpointInterval=CHECKPOINT_INTERVAL,
