@@ -284,7 +284,7 @@ def describe(group: int, results: Results) -> str:
     name = "other communities" if group == OTHERS else f"community {group}"
     if group != OTHERS and categories.max() > 0.5:
         name += f", mostly {readable(categories.idxmax(), 16)}"
-    return f"{name}\n{len(members) - len(products):,} users, {len(products):,} products"
+    return f"{name}\n{counted(len(members) - len(products), 'user')}, {counted(len(products), 'product')}"
 
 
 def degree_distribution(results: Results) -> Figure:
@@ -358,6 +358,11 @@ def page(title: str, subtitle: str, results: Results, size: tuple[float, float],
     figure.text(0.35 / size[0], 1 - 0.72 / size[1], under, fontsize=10.5, color=GREY, va="top")
     figure.text(0.5, 0.45, "Nothing to draw: nothing is recommended yet." * empty, ha="center", fontsize=13, color=GREY)
     return figure
+
+
+def counted(number: int, noun: str) -> str:
+    """2,000 users; 1 user."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def readable(text: str, most: int) -> str:
