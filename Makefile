@@ -50,7 +50,7 @@ lint: $(VENV)/.dev ## Check style and types
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m mypy
 
 bench: $(VENV)/.dev java ## Measure top-N beside MLlib's own, and sending beside kafka-python's
-	@$(PYTHON) benchmarks/topn.py && $(PYTHON) benchmarks/produce.py
+	@$(PYTHON) -m benchmarks.topn && $(PYTHON) -m benchmarks.produce
 
 samples: $(VENV)/.pipeline java ## Redraw docs/images from the seeded simulation
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \

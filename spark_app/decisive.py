@@ -12,8 +12,8 @@ from spark_app.settings import PREFIX, Given, Settings, fields, listed, reach, s
 
 # What decides how a model and its lists turn out, given the events. Of the rules, the manifest keeps what they say.
 _DECISIVE = (
-    "top_n", "feedback", "strength", "algorithm", "half_life_days", "popularity_half_life_days", "weights", "als",
-    "blend", "neighbours", "explicit", "seed", "seen", "cooldown_days",
+    "top_n", "feedback", "strength", "algorithm", "engine", "half_life_days", "popularity_half_life_days", "weights",
+    "als", "blend", "neighbours", "explicit", "seed", "seen", "cooldown_days",
 )  # fmt: skip
 # What an unset value is when it is not learnt.
 _PLAIN = {

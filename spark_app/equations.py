@@ -1,14 +1,18 @@
 """The normal equations of ALS for one side: users from their products, and how much each product adds to a score.
 
 Arrays in, arrays out: numpy and Numba, no Spark. A call runs on one thread, and without the GIL in its kernels; only
-`gram` uses as many BLAS threads as the caller allows.
+`half_steps` uses all cores, and `gram` as many BLAS threads as the caller allows.
 """
 # mypy: allow-untyped-defs, no-check-untyped-defs
 
+import itertools
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
 from spark_app import blocks
@@ -103,6 +107,19 @@ def half_step(
     solved = np.zeros((len(starts) - 1, factors.shape[1]), np.float32)
     _half_step(*problem, solved)
     return solved
+
+
+def half_steps(product_factors: Floats, rows: sp.csr_matrix, equations: Equations) -> Floats:
+    """The same of all rows of (users, products) strengths, on all cores; raises ValueError as `half_step` does."""
+    common = gram(product_factors) if equations.implicit else None
+    workers = os.cpu_count() or 1
+
+    def solved(part: sp.csr_matrix) -> Floats:
+        return half_step(product_factors, part.indptr, part.indices, part.data, equations, gram=common)
+
+    with ThreadPoolExecutor(workers) as pool:
+        cuts = np.linspace(0, rows.shape[0], 4 * workers + 1).astype(int)
+        return np.concatenate(list(pool.map(solved, (rows[start:end] for start, end in itertools.pairwise(cuts)))))
 
 
 def contributions(

@@ -43,7 +43,6 @@ from spark_app.settings import Settings
 from spark_app.training import Index, Learned, Shop
 from spark_app.trials import Trials
 
-ENGINE = "mllib"
 # What was learnt holds until there are so many times the events.
 GROWTH = 1.5
 _TRAINED_ON = (
@@ -275,7 +274,7 @@ def _metrics(
     """metrics.json, as the contract has it."""
     return {
         "generation": generation.id,
-        "engine": ENGINE,
+        "engine": chosen.settings.engine,
         "feedback": chosen.settings.feedback,
         "algorithm": chosen.settings.algorithm,
         "events": events._asdict(),

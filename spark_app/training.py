@@ -185,7 +185,7 @@ def _base(rows: DataFrame, settings: Settings) -> Model:
     name = settings.blend.base if settings.algorithm == "blend" else settings.algorithm
     if name == "bm25" or name == "cosine":
         return neighbours.fit(rows, name, settings.neighbours)
-    return als.fit_implicit(rows, settings.als, settings.seed)
+    return als.fit_implicit(rows, settings.als, settings.seed, settings.engine)
 
 
 def _additions(rows: DataFrame, ids: Index, settings: Settings) -> Additions:

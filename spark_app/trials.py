@@ -4,11 +4,8 @@ The same equations, likeness and selection as the models, in numpy, on a sample 
 what is published. Rows are users and columns products, by place.
 """
 
-import itertools
 import math
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -152,24 +149,11 @@ def _alternate(
     start = np.random.default_rng(seed).standard_normal((rows.shape[1], factors))
     start = np.abs(start) if terms.implicit else start
     products = (start / np.linalg.norm(start, axis=1, keepdims=True)).astype(np.float32)
-    transposed, users = rows.T.tocsr(), _half_step(products, rows, terms)
+    transposed, users = rows.T.tocsr(), equations.half_steps(products, rows, terms)
     for _ in range(iterations):
-        products = _half_step(users, transposed, terms)
-        users = _half_step(products, rows, terms)
+        products = equations.half_steps(users, transposed, terms)
+        users = equations.half_steps(products, rows, terms)
     return users, products
-
-
-def _half_step(factors: Floats, rows: sp.csr_matrix, terms: Equations) -> Floats:
-    """On all cores: the kernels run without the GIL."""
-    gram = equations.gram(factors) if terms.implicit else None
-    workers = os.cpu_count() or 1
-    with ThreadPoolExecutor(workers) as pool:
-        cuts = np.linspace(0, rows.shape[0], 4 * workers + 1).astype(int)
-        parts = [rows[start:end] for start, end in itertools.pairwise(cuts)]
-        solved = pool.map(
-            lambda part: equations.half_step(factors, part.indptr, part.indices, part.data, terms, gram=gram), parts
-        )
-        return np.concatenate(list(solved))
 
 
 def _alike(strengths: sp.csr_matrix, kind: str, settings: Settings) -> sp.csr_matrix:

@@ -38,7 +38,9 @@ def test_another_seed_gives_other_factors(spark, fitted):
     assert not np.array_equal(other[0], vectors(fitted.users, "userId")[0])
 
 
-def test_folding_in_a_training_user_gives_back_its_factors(fitted):
+@pytest.mark.parametrize("engine", als.ENGINES)
+def test_folding_in_a_training_user_gives_back_its_factors(spark, engine):
+    fitted = als.fit_implicit(checkerboard(spark, 16), SMALL, 7, engine)
     users, products = vectors(fitted.users, "userId"), vectors(fitted.products, "productId")
     matrix = np.array([products[number] for number in sorted(products)])
     rows = fitted.strengths.filter("userId = 3").orderBy("productId").collect()
@@ -48,15 +50,27 @@ def test_folding_in_a_training_user_gives_back_its_factors(fitted):
     np.testing.assert_allclose(folded, users[3], atol=1e-4)
 
 
-def test_mllib_with_a_negative_strength_solves_the_same_equations(spark):
+@pytest.mark.parametrize("engine", als.ENGINES)
+def test_a_negative_strength_solves_the_same_equations(spark, engine):
     rows = [(u, p, -2.0 if (u + p) % 5 == 0 else 1.0 + p % 3) for u in range(8) for p in range(8) if (u * p) % 3 != 1]
     table = spark.createDataFrame(rows, "userId INT, productId INT, strength DOUBLE")
-    model = als.fit_implicit(table, Als(factors=4, regularization=0.1, alpha=2.0, iterations=5), seed=1)
+    model = als.fit_implicit(table, Als(factors=4, regularization=0.1, alpha=2.0, iterations=5), 1, engine)
     users, products = vectors(model.users, "userId"), vectors(model.products, "productId")
     matrix = np.array([products[number] for number in sorted(products)])
     own = [(p, s) for u, p, s in rows if u == 5]
     folded = equations.fold_in(matrix, [p for p, _ in own], [s for _, s in own], model.equations)
     np.testing.assert_allclose(folded, users[5], atol=1e-4)
+
+
+def test_implicit_and_mllib_agree_where_everybody_has_as_many_interactions(spark):
+    """One regularisation for all is then that by count, and both find the same scores but for their tolerance."""
+    table, settings = checkerboard(spark, 12), Als(factors=2, regularization=0.05, alpha=10.0, iterations=20)
+    scores = []
+    for engine in als.ENGINES:
+        model = als.fit_implicit(table, settings, 7, engine)
+        users, products = vectors(model.users, "userId"), vectors(model.products, "productId")
+        scores.append(np.array([[users[u] @ products[p] for p in range(12)] for u in range(12)]))
+    np.testing.assert_allclose(*scores, atol=0.01)
 
 
 def test_nothing_to_fit_is_said_in_words(spark):

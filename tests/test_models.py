@@ -14,7 +14,7 @@ from spark_app.models.blend import Additions
 
 SIZE = 16
 SMALL = Als(factors=6, regularization=0.05, alpha=10.0, iterations=8)
-PERSONAL = ("als", "bm25", "cosine", "blend", "blend of neighbours")
+PERSONAL = ("als", "als, by implicit", "bm25", "cosine", "blend", "blend of neighbours")
 ALL = (*PERSONAL, "popular", "recent", "popular, boosted")
 
 
@@ -46,7 +46,7 @@ def fit(spark, name, strengths):
     if name == "blend of neighbours":
         return blend.fit(neighbours.fit(strengths, "cosine", Neighbours()), known)
     more = {"neighbours": neighbours.fit(strengths, "bm25", Neighbours()), "neighbours_weight": 0.5}
-    base = als.fit_implicit(strengths, SMALL, seed=7)
+    base = als.fit_implicit(strengths, SMALL, 7, "implicit" if name == "als, by implicit" else "mllib")
     return blend.fit(base, known._replace(**more)) if name == "blend" else base
 
 
@@ -106,7 +106,7 @@ def test_reasons_are_the_users_own_products(strengths, fitted):
     assert {(row.userId, product) for row in best for product in row.because} <= own
 
 
-@pytest.mark.parametrize("name", ["cosine", "recent", "blend"])
+@pytest.mark.parametrize("name", ["als, by implicit", "cosine", "recent", "blend"])
 def test_the_same_rows_in_another_order_give_the_same_lists(spark, strengths, name):
     shuffled = strengths.repartition(3, "strength", "productId")
     one, other = (lists_of(spark, fit(spark, name, rows), strengths) for rows in (strengths, shuffled))
@@ -122,7 +122,7 @@ def test_what_is_hidden_is_not_listed_and_the_rest_is_as_before(spark, strengths
     assert [(r.userId, r.productId, r.score) for r in found] == expected
 
 
-@pytest.mark.parametrize("name", ["als", "bm25", "cosine"])
+@pytest.mark.parametrize("name", ["als", "als, by implicit", "bm25", "cosine"])
 def test_nothing_to_fit_is_said_in_words(spark, strengths, name):
     with pytest.raises(NothingToFitError, match="no user has shown interest"):
         fit(spark, name, strengths.limit(0))

@@ -1,25 +1,21 @@
-"""Alternating least squares by Spark MLlib: strengths or ratings in, a Model out.
+"""Alternating least squares: strengths or ratings in, a Model out; an engine does the fitting.
 
-The same rows and seed give the same factors: the rows are sorted and materialised, the blocks fixed. MLlib ends
-with a step for the users, so that their factors are the exact solution of `Model.equations`.
+The same rows, engine and seed give the same factors: the rows are sorted and materialised. Every engine ends with a
+step for the users, so that their factors are the exact solution of `Model.equations`.
 """
 
 from typing import NamedTuple
 
-from pyspark.ml.recommendation import ALS, ALSModel
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_app import equations
 from spark_app.blocks import Als, Explicit
-from spark_app.equations import Equations
 from spark_app.held import hold
-from spark_app.models import Model, NothingToFitError
+from spark_app.models import Model, NothingToFitError, implicit, mllib
 
 SOURCE, RATINGS = "als", "ratings"
-# Two blocks a side on one machine: sums of two parts do not depend on which of them came first.
-BLOCKS = 2
-CHECKPOINT_INTERVAL = 5
+ENGINES = {"mllib": mllib.factorize, "implicit": implicit.factorize}
 
 
 class Biases(NamedTuple):
@@ -30,22 +26,15 @@ class Biases(NamedTuple):
     products: DataFrame
 
 
-def fit_implicit(strengths: DataFrame, settings: Als, seed: int) -> Model:
-    """Fit (userId, productId, strength); raises NothingToFitError on an empty table.
+def fit_implicit(strengths: DataFrame, settings: Als, seed: int, engine: str = "mllib") -> Model:
+    """Fit (userId, productId, strength) by one of ENGINES; raises NothingToFitError on an empty table.
 
     Preference 1 with confidence 1 + alpha x strength (Hu, Koren, Volinsky 2008).
     """
     rows = _materialised(strengths.select("userId", "productId", F.col("strength").cast("float").alias("strength")))
-    terms = equations.implicit(settings)
-    fitted = _fit(rows, settings, terms, seed)
-    return Model(
-        SOURCE,
-        _vectors(fitted.userFactors, "userId"),
-        _vectors(fitted.itemFactors, "productId"),
-        settings.factors,
-        terms,
-        rows,
-    )
+    terms, shape = equations.implicit(settings), (settings.factors, settings.iterations)
+    users, products = ENGINES[engine](rows, terms, *shape, seed)
+    return Model(SOURCE, users, products, settings.factors, terms, rows)
 
 
 def fit_explicit(ratings: DataFrame, settings: Explicit, seed: int) -> Model:
@@ -63,8 +52,16 @@ def fit_explicit(ratings: DataFrame, settings: Explicit, seed: int) -> Model:
         .select("userId", "productId", _residual(found.mean).alias("strength"))
     )
     terms = equations.explicit(settings)
-    fitted = _fit(rows, settings, terms, seed)
-    return _with_biases(fitted, found, rows, settings.factors, terms)
+    users, products = mllib.factorize(rows, terms, settings.factors, settings.iterations, seed)
+    alone = biases_alone(found)
+    return Model(
+        RATINGS,
+        _lengthened(users, alone.users, "userId"),
+        _lengthened(products, alone.products, "productId"),
+        settings.factors,
+        terms,
+        rows,
+    )
 
 
 def biases(ratings: DataFrame, shrinkage: float) -> Biases:
@@ -91,40 +88,10 @@ def biases_alone(found: Biases) -> Model:
     )
 
 
-def _with_biases(fitted: ALSModel, found: Biases, rows: DataFrame, factors: int, terms: Equations) -> Model:
-    alone = biases_alone(found)
-    return Model(
-        RATINGS,
-        _lengthened(_vectors(fitted.userFactors, "userId"), alone.users, "userId"),
-        _lengthened(_vectors(fitted.itemFactors, "productId"), alone.products, "productId"),
-        factors,
-        terms,
-        rows,
-    )
-
-
-def _fit(rows: DataFrame, settings: Als | Explicit, terms: Equations, seed: int) -> ALSModel:
-    engine = ALS(
-        userCol="userId",
-        itemCol="productId",
-        ratingCol="strength",
-        rank=settings.factors,
-        maxIter=settings.iterations,
-        regParam=terms.regularization,
-        implicitPrefs=terms.implicit,
-        alpha=terms.alpha,
-        numUserBlocks=BLOCKS,
-        numItemBlocks=BLOCKS,
-        checkpointInterval=CHECKPOINT_INTERVAL,
-        coldStartStrategy="nan",
-        seed=seed,
-    )
-    return engine.fit(rows)
-
-
 def _materialised(rows: DataFrame) -> DataFrame:
     """Sorted and held; raises NothingToFitError when empty, where MLlib would throw."""
-    sorted_rows = rows.repartitionByRange(BLOCKS, "userId").sortWithinPartitions("userId", "productId").transform(hold)
+    tasks = mllib.BLOCKS
+    sorted_rows = rows.repartitionByRange(tasks, "userId").sortWithinPartitions("userId", "productId").transform(hold)
     if sorted_rows.isEmpty():
         raise NothingToFitError("no user has shown interest in a product")
     return sorted_rows
@@ -132,10 +99,6 @@ def _materialised(rows: DataFrame) -> DataFrame:
 
 def _residual(mean: float) -> Column:
     return (F.col("rating") - mean - F.col("user_bias") - F.col("product_bias")).cast("float")
-
-
-def _vectors(factors: DataFrame, name: str) -> DataFrame:
-    return factors.select(F.col("id").alias(name), F.col("features").alias("vector"))
 
 
 def _lengthened(vectors: DataFrame, tails: DataFrame, name: str) -> DataFrame:

@@ -1,0 +1,151 @@
+"""Implicit ALS on the same interactions: MLlib with its defaults, the library implicit, and both engines of ours.
+
+    python -m benchmarks.training [--users 138000 --products 27000 --interactions 10000000 --factors 64]
+
+Seconds of an iteration are the difference of a long and a short fit, divided by the iterations between them. What is
+judged is NDCG@10 of one product for each of 20,000 users that was held out.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from implicit.cpu.als import AlternatingLeastSquares
+from pyspark.ml.recommendation import ALS
+from pyspark.sql import DataFrame
+from threadpoolctl import threadpool_limits
+
+from benchmarks import beside, long_tail
+from benchmarks.long_tail import Interactions
+from spark_app import held, scoring, session, vectors
+from spark_app.arrays import Floats, SeenCSR
+from spark_app.blocks import Als
+from spark_app.models import als
+from spark_app.settings import load
+
+SHORT, LONG = 2, 10
+Sides = tuple[Floats, Floats]
+
+
+class Row(NamedTuple):
+    """One line of the table."""
+
+    name: str
+    iteration: float
+    whole: float
+    ndcg: float
+
+
+def main() -> None:
+    """Fit with each, long and short, and print."""
+    asked = arguments()
+    simulated = long_tail.simulated(asked.users, asked.products, asked.interactions, asked.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        spark = session.start(load(data_dir=Path(folder)), app="benchmark-training")
+        try:
+            beside.pairs(simulated, Path(folder) / "pairs")
+            rows = spark.read.parquet(f"{folder}/pairs").persist()
+            rows.count()
+            report(list(measured(rows, simulated, asked)))
+        finally:
+            session.stop(spark)
+    print(f"{asked.users:,} users x {asked.products:,} products, {simulated.known.nnz:,} interactions, "
+          f"{asked.factors} factors, {LONG} iterations")  # fmt: skip
+    beside.machine()
+
+
+def measured(rows: DataFrame, simulated: Interactions, asked: argparse.Namespace) -> Iterator[Row]:
+    """What each way took and was worth."""
+    ways: dict[str, Callable[[int], Sides]] = {
+        "MLlib, its defaults": lambda iterations: mllib(rows, asked, iterations),
+        "engine mllib": lambda iterations: engine(rows, asked, iterations, "mllib"),
+        "the library implicit": lambda iterations: library(simulated, asked, iterations),
+        "engine implicit": lambda iterations: engine(rows, asked, iterations, "implicit"),
+    }
+    for name, way in ways.items():
+        if asked.only and name not in asked.only:
+            continue
+        short, _ = timed(way, SHORT)
+        long, sides = timed(way, LONG)
+        row = Row(name, (long - short) / (LONG - SHORT), long, ndcg(simulated, *sides))
+        print(f"{row.name}: {row.iteration:.2f} s an iteration, {row.whole:.1f} s in all, NDCG@10 {row.ndcg:.4f}",
+              flush=True)  # fmt: skip
+        yield row
+
+
+def timed(way: Callable[[int], Sides], iterations: int) -> tuple[float, Sides]:
+    """Seconds, and the factors."""
+    begun = time.perf_counter()
+    sides = way(iterations)
+    return time.perf_counter() - begun, sides
+
+
+def mllib(rows: DataFrame, asked: argparse.Namespace, iterations: int) -> Sides:
+    """As its page shows it: nothing set but what is fitted."""
+    columns = {"userCol": "userId", "itemCol": "productId", "ratingCol": "strength"}
+    fitted = ALS(rank=asked.factors, maxIter=iterations, implicitPrefs=True, seed=7, **columns).fit(rows)
+    return collected(fitted.userFactors, "id", "features"), collected(fitted.itemFactors, "id", "features")
+
+
+def engine(rows: DataFrame, asked: argparse.Namespace, iterations: int, name: str) -> Sides:
+    """As the pipeline does it."""
+    with held.released():
+        model = als.fit_implicit(rows, Als(factors=asked.factors, iterations=iterations), 7, name)
+        return collected(model.users, "userId", "vector"), collected(model.products, "productId", "vector")
+
+
+def library(simulated: Interactions, asked: argparse.Namespace, iterations: int) -> Sides:
+    """As its page shows it; its regularisation is what ours gives somebody with the mean number of interactions."""
+    known = simulated.known * 2
+    with threadpool_limits(limits=1, user_api="blas"):
+        regularization = 0.1 * known.nnz / known.shape[0]
+        model = AlternatingLeastSquares(
+            factors=asked.factors, regularization=regularization, iterations=iterations, random_state=7
+        )
+        model.fit(known, show_progress=False)
+    return model.user_factors, model.item_factors
+
+
+def collected(side: DataFrame, key: str, vector: str) -> Floats:
+    """The vectors in the order of their ids, none left out."""
+    table = side.select(key, vector).orderBy(key).toArrow()
+    found = vectors.matrix(table[vector])
+    whole = np.zeros((int(table[key].to_numpy().max()) + 1, found.shape[1]), np.float32)
+    whole[table[key].to_numpy()] = found
+    return whole
+
+
+def ndcg(simulated: Interactions, users: Floats, products: Floats) -> float:
+    """Of lists of ten, without what was met."""
+    judged = simulated.judged
+    met = simulated.known[judged]
+    rows = SeenCSR(met.indptr.astype(np.int64), met.indices.astype(np.int32))
+    return long_tail.ndcg(simulated, scoring.top_n(users[judged], products, rows, n=10).products)
+
+
+def report(rows: list[Row]) -> None:
+    """Ratios first."""
+    found = {row.name: row for row in rows}
+    for ours, theirs in (("engine mllib", "MLlib, its defaults"), ("engine implicit", "the library implicit")):
+        if ours in found and theirs in found:
+            one, other = found[ours], found[theirs]
+            print(f"{ours} / {theirs}: {one.iteration / other.iteration:.2f} an iteration, "
+                  f"{one.whole / other.whole:.2f} in all")  # fmt: skip
+
+
+def arguments() -> argparse.Namespace:
+    """What to measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, value in {"users": 138_000, "products": 27_000, "interactions": 10_000_000, "factors": 64}.items():
+        parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
