@@ -269,7 +269,7 @@ def draw_names(axes: Axes, nodes: pd.DataFrame, results: Results) -> None:
 def draw_legends(figure: Figure, axes: Axes, most: int, discs: pd.DataFrame, results: Results) -> None:
     for times in sorted({0, *(int(float(f"{most * part:.1g}")) for part in (0.1, 0.4, 1))}):
         shape, fill, rim = MARKS["product" if times else "user"]
-        words = f"product recommended {times:,} {'time' if times == 1 else 'times'}" if times else "user"
+        words = f"product recommended {counted(times, 'time')}" if times else "user"
         axes.scatter([], [], product_area(times, most), fill, marker=shape, edgecolors=rim, linewidths=0.7, label=words)
     for group in sorted(discs.index, key=lambda group: group % len(GROUNDS)):
         axes.scatter([], [], 120, GROUNDS[group], alpha=0.6, label=describe(group, results))

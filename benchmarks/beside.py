@@ -2,28 +2,55 @@
 
 import os
 import platform
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyspark.sql import DataFrame, SparkSession
 
 from benchmarks.long_tail import Interactions
+from spark_app import session
+from spark_app.settings import Settings
+
+Made = TypeVar("Made")
+
+
+@contextmanager
+def at_work(app: str) -> Iterator[tuple[SparkSession, Settings]]:
+    """A session, and settings whose data and results lie in a folder that goes with it."""
+    with tempfile.TemporaryDirectory() as home:
+        settings = Settings(_env_file=None, data_dir=Path(home) / "data", results_dir=Path(home) / "results")
+        spark = session.start(settings, app=app)
+        try:
+            yield spark, settings
+        finally:
+            session.stop(spark)
+
+
+def clocked(run: Callable[[], Made]) -> tuple[float, Made]:
+    """Seconds that it took, and what it gave."""
+    begun = time.perf_counter()
+    made = run()
+    return time.perf_counter() - begun, made
 
 
 def timed(runs: dict[str, Callable[[], None]], rounds: int, once: str = "") -> dict[str, list[float]]:
     """Seconds of each, in turns, after one round to warm up; `once` is run once, last, and not warmed up."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for number in range(rounds + 1):
-        for name in runs.keys() - {once}:
-            spent = _seconds(runs[name])
+        for name in [name for name in runs if name != once]:
+            spent, _ = clocked(runs[name])
             if number:
                 seconds[name].append(spent)
     if once:
-        seconds[once].append(_seconds(runs[once]))
+        seconds[once].append(clocked(runs[once])[0])
     return seconds
 
 
@@ -44,19 +71,14 @@ def machine() -> None:
     print(f"{os.cpu_count()} cores, {platform.machine()}, {python}, {time.strftime('%Y-%m-%d')}")
 
 
-def pairs(simulated: Interactions, folder: Path) -> None:
-    """(userId, productId, strength) as Parquet files for Spark, one a core."""
+def pairs(spark: SparkSession, simulated: Interactions, folder: Path) -> DataFrame:
+    """(userId, productId, strength) from Parquet files, one a core."""
     table = simulated.known.tocoo()
     columns = {"userId": table.row.astype(np.int32), "productId": table.col.astype(np.int32), "strength": table.data}
-    folder.mkdir()
+    folder.mkdir(parents=True)
     parts = os.cpu_count() or 1
     for part in range(parts):
         some = slice(part * table.nnz // parts, (part + 1) * table.nnz // parts)
         rows = pa.table({name: values[some] for name, values in columns.items()})
         pq.write_table(rows, folder / f"{part:02}.parquet")
-
-
-def _seconds(run: Callable[[], None]) -> float:
-    begun = time.perf_counter()
-    run()
-    return time.perf_counter() - begun
+    return spark.read.parquet(str(folder))

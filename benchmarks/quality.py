@@ -12,7 +12,6 @@ import os
 import platform
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
@@ -22,7 +21,8 @@ from typing import Any, NamedTuple
 import pyspark
 from pyspark.sql import SparkSession
 
-from spark_app import choice, held, ingestion, making, progress, session, tables
+from benchmarks import beside
+from spark_app import choice, held, ingestion, making, progress, tables
 from spark_app.decisive import changed
 from spark_app.judging import Judgement
 from spark_app.making import Parents
@@ -91,13 +91,8 @@ class Row(NamedTuple):
 def main() -> None:
     """Judge all that was asked for, and print the table."""
     arguments = _arguments()
-    with tempfile.TemporaryDirectory() as home:
-        settings = Settings(_env_file=None, data_dir=Path(home) / "data", results_dir=Path(home) / "results")
-        spark = session.start(settings, app="quality")
-        try:
-            rows = list(_judged(spark, settings, Path(home), arguments))
-        finally:
-            session.stop(spark)
+    with beside.at_work("quality") as (spark, settings):
+        rows = list(_judged(spark, settings, settings.data_dir.parent, arguments))
     _print(rows)
 
 

@@ -8,7 +8,6 @@ Spark, from Parquet and the held interactions into its noop sink; implicit and t
 """
 
 import argparse
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,20 +22,14 @@ from benchmarks import beside, long_tail
 from benchmarks.long_tail import Interactions
 from spark_app import recommendations, session
 from spark_app.models import Model
-from spark_app.settings import load
 
 
 def main() -> None:
     """Fit, time all, compare the lists, print."""
     asked = arguments()
     simulated = long_tail.simulated(asked.users, asked.products, asked.interactions, asked.seed)
-    with tempfile.TemporaryDirectory() as folder:
-        settings = load(data_dir=Path(folder))
-        spark = session.start(settings, app="benchmark-topn")
-        try:
-            compare(spark, simulated, asked, Path(folder))
-        finally:
-            session.stop(spark)
+    with beside.at_work("benchmark-topn") as (spark, settings):
+        compare(spark, simulated, asked, settings.data_dir)
 
 
 def compare(spark: SparkSession, simulated: Interactions, asked: argparse.Namespace, folder: Path) -> None:
@@ -48,7 +41,7 @@ def compare(spark: SparkSession, simulated: Interactions, asked: argparse.Namesp
     products = vectors(spark, theirs.item_factors, folder / "products")
     mllib = as_mllib(spark, users, products, folder)
     model = Model("als", users.toDF("userId", "vector"), products.toDF("productId", "vector"))
-    people, met = names(users, "user").persist(), seen(spark, simulated, folder / "seen").persist()
+    people, met = names(users, "user").persist(), beside.pairs(spark, simulated, folder / "seen").persist()
     people.count(), met.count()
     index = names(products, "product").persist()
     lists: dict[str, np.ndarray] = {}
@@ -101,12 +94,6 @@ def as_mllib(spark: SparkSession, users: DataFrame, products: DataFrame, folder:
 def names(table: DataFrame, kind: str) -> DataFrame:
     """(user, userId) or (product, productId)."""
     return table.select(F.format_string("%08d", "id").alias(kind), F.col("id").alias(f"{kind}Id"))
-
-
-def seen(spark: SparkSession, simulated: Interactions, path: Path) -> DataFrame:
-    """(userId, productId) of what was met."""
-    beside.pairs(simulated, path)
-    return spark.read.parquet(str(path)).select("userId", "productId")
 
 
 def product(users: np.ndarray, products: np.ndarray) -> None:

@@ -7,10 +7,8 @@ judged is NDCG@10 of one product for each of 20,000 users that was held out.
 """
 
 import argparse
-import tempfile
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -21,11 +19,10 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks import beside, long_tail
 from benchmarks.long_tail import Interactions
-from spark_app import held, scoring, session, vectors
-from spark_app.arrays import Floats, SeenCSR
+from spark_app import held, scoring, vectors
+from spark_app.arrays import Floats, rows_of
 from spark_app.blocks import Als
 from spark_app.models import als
-from spark_app.settings import load
 
 SHORT, LONG = 2, 10
 Sides = tuple[Floats, Floats]
@@ -44,15 +41,10 @@ def main() -> None:
     """Fit with each, long and short, and print."""
     asked = arguments()
     simulated = long_tail.simulated(asked.users, asked.products, asked.interactions, asked.seed)
-    with tempfile.TemporaryDirectory() as folder:
-        spark = session.start(load(data_dir=Path(folder)), app="benchmark-training")
-        try:
-            beside.pairs(simulated, Path(folder) / "pairs")
-            rows = spark.read.parquet(f"{folder}/pairs").persist()
-            rows.count()
-            report(list(measured(rows, simulated, asked)))
-        finally:
-            session.stop(spark)
+    with beside.at_work("benchmark-training") as (spark, settings):
+        rows = beside.pairs(spark, simulated, settings.data_dir / "pairs").persist()
+        rows.count()
+        report(list(measured(rows, simulated, asked)))
     print(f"{asked.users:,} users x {asked.products:,} products, {simulated.known.nnz:,} interactions, "
           f"{asked.factors} factors, {LONG} iterations")  # fmt: skip
     beside.machine()
@@ -69,19 +61,12 @@ def measured(rows: DataFrame, simulated: Interactions, asked: argparse.Namespace
     for name, way in ways.items():
         if asked.only and name not in asked.only:
             continue
-        short, _ = timed(way, SHORT)
-        long, sides = timed(way, LONG)
+        short, _ = beside.clocked(partial(way, SHORT))
+        long, sides = beside.clocked(partial(way, LONG))
         row = Row(name, (long - short) / (LONG - SHORT), long, ndcg(simulated, *sides))
         print(f"{row.name}: {row.iteration:.2f} s an iteration, {row.whole:.1f} s in all, NDCG@10 {row.ndcg:.4f}",
               flush=True)  # fmt: skip
         yield row
-
-
-def timed(way: Callable[[int], Sides], iterations: int) -> tuple[float, Sides]:
-    """Seconds, and the factors."""
-    begun = time.perf_counter()
-    sides = way(iterations)
-    return time.perf_counter() - begun, sides
 
 
 def mllib(rows: DataFrame, asked: argparse.Namespace, iterations: int) -> Sides:
@@ -122,9 +107,8 @@ def collected(side: DataFrame, key: str, vector: str) -> Floats:
 def ndcg(simulated: Interactions, users: Floats, products: Floats) -> float:
     """Of lists of ten, without what was met."""
     judged = simulated.judged
-    met = simulated.known[judged]
-    rows = SeenCSR(met.indptr.astype(np.int64), met.indices.astype(np.int32))
-    return long_tail.ndcg(simulated, scoring.top_n(users[judged], products, rows, n=10).products)
+    met = rows_of(simulated.known[judged])
+    return long_tail.ndcg(simulated, scoring.top_n(users[judged], products, met, n=10).products)
 
 
 def report(rows: list[Row]) -> None:

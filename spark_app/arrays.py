@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
@@ -21,6 +22,11 @@ class SeenCSR(NamedTuple):
 
     indptr: NDArray[np.int64]
     indices: Indices
+
+
+def rows_of(matrix: sp.csr_matrix) -> SeenCSR:
+    """The places of a matrix where something stands, row by row."""
+    return SeenCSR(matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32))
 
 
 class Similar(NamedTuple):

@@ -90,9 +90,10 @@ def in_words(chosen: Choice) -> str:
 
 def _blend_in_words(settings: Settings) -> str:
     blend = settings.blend
-    parts = [f"{blend.base}{_half_life(settings.half_life_days)}"]
+    base = f"{blend.base}{_half_life(settings.half_life_days)}"
     if blend.base == "als" and settings.als.regularization != REGULARIZATION:
-        parts = [f"{parts[0]} regularised by {settings.als.regularization:g}"]
+        base += f" regularised by {settings.als.regularization:g}"
+    parts = [base]
     if blend.neighbours_weight and blend.base == "als":
         parts.append(f"{blend.neighbours_weight:g} x {blend.neighbours}")
     if blend.popularity_weight:

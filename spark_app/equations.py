@@ -15,7 +15,6 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
-from spark_app import blocks
 from spark_app.arrays import (
     Doubles,
     Floats,
@@ -32,7 +31,6 @@ from spark_app.arrays import (
     nobody_alike,
     sparse,
 )
-from spark_app.blocks import Als, Explicit
 
 SINGULAR = 1e-13  # a pivot below this share of its diagonal is rounding, not information
 
@@ -57,20 +55,6 @@ class Equations:
         for name, value in (("regularization", self.regularization), ("alpha", self.alpha)):
             if not 0 <= value < np.inf:
                 raise ValueError(f"{name} must be a finite number from 0 up, not {value}")
-
-
-def implicit(settings: Als) -> Equations:
-    """Those of implicit feedback."""
-    return Equations(_given(settings.regularization, blocks.REGULARIZATION), _given(settings.alpha, blocks.ALPHA))
-
-
-def explicit(settings: Explicit) -> Equations:
-    """Those of ratings."""
-    return Equations(_given(settings.regularization, blocks.EXPLICIT_REGULARIZATION), implicit=False)
-
-
-def _given(value: float | None, plain: float) -> float:
-    return plain if value is None else value
 
 
 def gram(product_factors: Floats) -> Doubles:

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_app import choice, equations, explanation, generations, vectors
+from spark_app import choice, explanation, generations, terms, vectors
 from spark_app.arrays import Floats
 from spark_app.decisive import restored
 from spark_app.equations import Equations
@@ -145,8 +145,8 @@ def _equations(generation: Generation, settings: Settings) -> Equations | None:
     if not generation.manifest["model"]["explained"]:
         return None
     if settings.algorithm == "ratings":
-        return equations.explicit(settings.explicit)
-    return equations.implicit(settings.als)
+        return terms.explicit(settings.explicit)
+    return terms.implicit(settings.als)
 
 
 def _listable(ids: np.ndarray, own: pa.Table, table: pa.Table) -> np.ndarray:

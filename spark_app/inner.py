@@ -6,7 +6,7 @@ users where there are still too many scores.
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -22,35 +22,11 @@ from spark_app.rules import MICROS_A_DAY
 from spark_app.settings import Settings
 from spark_app.training import Index
 from spark_app.trials import Split, Trials
+from spark_app.vectors import Places
 
 MAX_INTERACTIONS, MAX_PRODUCTS, MAX_SCORES = 1_000_000, 50_000, 20_000_000
 MOST_JUDGED, FEWEST_JUDGED = 2000, 200
 _SHARES = 1000
-
-
-class _Places(NamedTuple):
-    """Engine ids of the rows and columns."""
-
-    users: NDArray[np.int32]
-    products: NDArray[np.int32]
-
-    def sparse(self, table: pa.Table, name: str) -> sp.csr_matrix:
-        """(users, products) from (userId, productId, name); what has no place is left out."""
-        users, products, values = self._located(table, name)
-        return sp.csr_matrix(
-            (values.astype(np.float32), (users, products)), shape=(len(self.users), len(self.products))
-        )
-
-    def ratings(self, table: pa.Table) -> Ratings:
-        """Ratings from (userId, productId, rating), in the order of the ids; what has no place is left out."""
-        return Ratings(*self._located(table.sort_by([("userId", "ascending"), ("productId", "ascending")]), "rating"))
-
-    def _located(self, table: pa.Table, name: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]:
-        """(places of users, of products, values) of what has both."""
-        users = vectors.places(self.users, table["userId"].to_numpy())
-        products = vectors.places(self.products, table["productId"].to_numpy())
-        known = (users >= 0) & (products >= 0)
-        return users[known].astype(np.int64), products[known].astype(np.int64), table[name].to_numpy()[known]
 
 
 # (events, pairs that met) -> (user, product) that may not be listed.
@@ -85,7 +61,7 @@ def trials(events: DataFrame, ids: Index, settings: Settings, excluded: Excluded
     liked = history.collected(interactions.liked(every), "event_count", "last_event_at")
     if not liked.num_rows:
         return None
-    places = _Places(np.unique(liked["userId"].to_numpy()).astype(np.int32), _busiest(liked["productId"].to_numpy()))
+    places = Places.of(liked)._replace(products=_busiest(liked["productId"].to_numpy()))
     barred = excluded(history.events, every).transform(hold)
     relevant = evaluation.relevant(history.events, held_out, settings.weights, barred)
     split = _split(liked, history.collected(barred), history.collected(relevant), places, settings)
@@ -100,10 +76,15 @@ def rating_trials(events: DataFrame, ids: Index, settings: Settings) -> RatingTr
     before, held_out = evaluation.split(_sampled(events), at)
     history = _History(before, ids)
     known, judged = (history.collected(interactions.ratings(rows), "rating") for rows in (before, held_out))
-    places = _Places(*(np.unique(known[name].to_numpy()).astype(np.int32) for name in ("userId", "productId")))
-    trained, held = places.ratings(known), places.ratings(judged)
+    places = Places.of(known)
+    trained, held = (_ratings(rows, places) for rows in (known, judged))
     shape = (len(places.users), len(places.products))
     return RatingTrials(trained, held, shape, settings.seed) if len(held.values) else None
+
+
+def _ratings(table: pa.Table, places: Places) -> Ratings:
+    """Ratings from (userId, productId, rating), in the order of the ids; what has no place is left out."""
+    return Ratings(*places.located(table.sort_by([("userId", "ascending"), ("productId", "ascending")]), "rating"))
 
 
 def _busiest(product_ids: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -112,7 +93,7 @@ def _busiest(product_ids: NDArray[np.int32]) -> NDArray[np.int32]:
     return np.sort(ids[np.argsort(-users, kind="stable")[:MAX_PRODUCTS]]).astype(np.int32)
 
 
-def _strengths(history: _History, places: _Places) -> Callable[[Settings], sp.csr_matrix]:
+def _strengths(history: _History, places: Places) -> Callable[[Settings], sp.csr_matrix]:
     """What gives the strengths for settings, asking Spark once for each that differ."""
     asked: dict[str, Settings] = {}
 
@@ -136,7 +117,7 @@ def _sampled(events: DataFrame) -> DataFrame:
     return events if share >= _SHARES else events.filter(F.pmod(F.xxhash64("user"), F.lit(_SHARES)) < max(share, 1))
 
 
-def _split(liked: pa.Table, barred: pa.Table, relevant: pa.Table, places: _Places, settings: Settings) -> Split:
+def _split(liked: pa.Table, barred: pa.Table, relevant: pa.Table, places: Places, settings: Settings) -> Split:
     micros = liked["last_event_at"].cast(pa.int64()).to_numpy()
     ages = (micros.max() - micros) / MICROS_A_DAY
     span = float(ages.max())

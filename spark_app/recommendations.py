@@ -15,12 +15,13 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from spark_app import equations, schemas, scoring, vectors
-from spark_app.arrays import Floats, Habits, SeenCSR, Similar
+from spark_app.arrays import Floats, Habits, SeenCSR, Similar, rows_of
+from spark_app.held import hold
 from spark_app.models import Model
 
 REASONS = 3
 _USERS_AT_ONCE = 4096
-# So many pairs of what was seen reach the executors at once, 4 bytes each; more come with their users.
+# So many pairs of what was seen reach the executors at once, 5 bytes each; more come with their users.
 PAIRS_SHARED = 50_000_000
 
 
@@ -50,22 +51,6 @@ class Catalogue(NamedTuple):
     def places(self, product_ids: NDArray[np.int32]) -> NDArray[np.int32]:
         """Places of engine ids, -1 for one that is not in the catalogue."""
         return vectors.places(self.ids, product_ids)
-
-
-class _Met(NamedTuple):
-    """What each user has met, for all of them: `places` of products, those of userId from indptr[userId] on."""
-
-    indptr: NDArray[np.int64]
-    places: NDArray[np.int32]
-
-    def of(self, user_ids: NDArray[np.int32]) -> SeenCSR:
-        """Rows for these users, in their order."""
-        known = np.minimum(user_ids, len(self.indptr) - 2)
-        starts = self.indptr[known]
-        counts = np.where(user_ids == known, self.indptr[known + 1] - starts, 0)
-        ends = np.cumsum(counts)
-        at = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - counts), counts)
-        return SeenCSR(np.concatenate([[0], ends]), self.places[at])
 
 
 def catalogue(model: Model, product_index: DataFrame, hidden: DataFrame | None = None) -> Catalogue:
@@ -105,12 +90,14 @@ def top_n(
     # A number of partitions that is asked for stays: Spark sees few bytes and would put all of the work in one task.
     tasks = spark.sparkContext.defaultParallelism
     rows = model.users.repartition(tasks, "userId").join(users, "userId")
-    shared_seen = None
-    if seen is not None and seen.count() <= PAIRS_SHARED:
-        shared_seen = spark.sparkContext.broadcast(_met(seen, products))
-    elif seen is not None:
-        met = seen.repartition(tasks, "userId").groupBy("userId").agg(F.collect_list("productId").alias("seen"))
-        rows = rows.join(met, "userId", "left")
+    met = None
+    if seen is not None:
+        seen = seen.select("userId", "productId").transform(hold)
+        if seen.count() <= PAIRS_SHARED:
+            met = spark.sparkContext.broadcast(_met(seen, products))
+        else:
+            lists = seen.repartition(tasks, "userId").groupBy("userId").agg(F.collect_list("productId").alias("seen"))
+            rows = rows.join(lists, "userId", "left")
     reasons, own = _reasons(model, products) if explain else None, model.own_products()
     if own is not None and (reasons is not None or model.has_habits):
         rows = rows.join(own, "userId")
@@ -118,11 +105,10 @@ def top_n(
 
     def choose(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         known, listable = shared.value, shared.value.listable
-        met = shared_seen and shared_seen.value
         with scoring.one_blas_thread():
             for batch in batches:
                 for part in _parts(batch):
-                    best = _best(part, known, listable, met, n)
+                    best = _best(part, known, listable, _seen(part, known, met and met.value), n)
                     yield _rows(part, best, known, source, reasons and reasons(part, best.products, known))
 
     return rows.mapInArrow(choose, schemas.RECOMMENDATION)
@@ -193,11 +179,8 @@ def _reasons(model: Model, products: Catalogue) -> Reasons | None:
     return because
 
 
-def _best(batch: pa.RecordBatch, products: Catalogue, listable: Floats, met: _Met | None, n: int) -> scoring.TopN:
-    """Lists of places for users with vectors and seen products."""
-    seen = met and met.of(batch.column("userId").to_numpy())
-    if "seen" in batch.schema.names:
-        seen = _seen(batch.column("seen"), products)
+def _best(batch: pa.RecordBatch, products: Catalogue, listable: Floats, seen: SeenCSR | None, n: int) -> scoring.TopN:
+    """Lists of places for users with vectors."""
     own, habits = vectors.matrix(batch.column("vector")), _habits(batch, products)
     return scoring.top_n(own, listable, seen, n=n, habits=habits, similar=products.similar)
 
@@ -235,22 +218,27 @@ def _named(reasons: NDArray[np.int32], names: pa.StringArray) -> pa.ListArray:
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), names.take(pa.array(reasons[found])))
 
 
-def _seen(lists: pa.ListArray, products: Catalogue) -> SeenCSR:
+def _seen(batch: pa.RecordBatch, products: Catalogue, met: sp.csr_matrix | None) -> SeenCSR | None:
+    """What the users of a batch have met: rows of the matrix of everybody, or the lists that came with them."""
+    if met is not None:
+        return rows_of(met[np.minimum(batch.column("userId").to_numpy(), met.shape[0] - 1)])
+    return _listed(batch.column("seen"), products) if "seen" in batch.schema.names else None
+
+
+def _listed(lists: pa.ListArray, products: Catalogue) -> SeenCSR:
     """Places of the seen products that the catalogue has; null is nothing."""
     seen = lists.fill_null(pa.scalar([], lists.type))
     places = products.places(seen.flatten().to_numpy())
     return SeenCSR(vectors.kept(vectors.offsets(seen), places >= 0), places[places >= 0])
 
 
-def _met(seen: DataFrame, products: Catalogue) -> _Met:
-    """All pairs of (userId, productId) that the catalogue has, on the driver."""
-    table = seen.select("userId", "productId").toArrow()
+def _met(seen: DataFrame, products: Catalogue) -> sp.csr_matrix:
+    """All pairs of (userId, productId) that the catalogue has, on the driver: a row for each userId, the last empty."""
+    table = seen.toArrow()
     users, places = table["userId"].to_numpy(), products.places(table["productId"].to_numpy())
     users, places = users[places >= 0], places[places >= 0]
-    rows = sp.csr_matrix(
-        (np.ones(len(users), np.int8), (users, places)), shape=(users.max(initial=0) + 1, len(products.ids))
-    )
-    return _Met(rows.indptr.astype(np.int64), rows.indices.astype(np.int32))
+    shape = (users.max(initial=-1) + 2, len(products.ids))
+    return sp.csr_matrix((np.ones(len(users), bool), (users, places)), shape=shape)
 
 
 def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

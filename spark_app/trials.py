@@ -12,8 +12,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from spark_app import equations, likeness, scoring, vectors
-from spark_app.arrays import Doubles, Floats, SeenCSR
+from spark_app import equations, likeness, scoring, terms, vectors
+from spark_app.arrays import Doubles, Floats, rows_of
 from spark_app.blocks import Als, Explicit
 from spark_app.equations import Equations
 from spark_app.settings import Settings
@@ -61,7 +61,7 @@ class Trials:
 
     def ndcg(self, settings: Settings) -> Doubles:
         """NDCG@10 of each judged user, (judged,), for settings in which everything is set."""
-        lists = scoring.select(self.scores(settings), _rows(self.split.excluded), n=K).products
+        lists = scoring.select(self.scores(settings), rows_of(self.split.excluded), n=K).products
         return ndcg(lists, self._relevant, self.split.wanted)
 
     def scores(self, settings: Settings) -> Floats:
@@ -135,24 +135,24 @@ def alternate(strengths: sp.csr_matrix, settings: Als, seed: int) -> tuple[Float
 
     The equations are those of MLlib; where it starts from is not.
     """
-    return _alternate(strengths, equations.implicit(settings), settings.factors, settings.iterations, seed)
+    return _alternate(strengths, terms.implicit(settings), settings.factors, settings.iterations, seed)
 
 
 def alternate_explicit(residuals: sp.csr_matrix, settings: Explicit, seed: int) -> tuple[Floats, Floats]:
     """The same of explicit ALS, on what the biases leave."""
-    return _alternate(residuals, equations.explicit(settings), settings.factors or 1, settings.iterations, seed)
+    return _alternate(residuals, terms.explicit(settings), settings.factors or 1, settings.iterations, seed)
 
 
 def _alternate(
-    rows: sp.csr_matrix, terms: Equations, factors: int, iterations: int, seed: int
+    rows: sp.csr_matrix, system: Equations, factors: int, iterations: int, seed: int
 ) -> tuple[Floats, Floats]:
     start = np.random.default_rng(seed).standard_normal((rows.shape[1], factors))
-    start = np.abs(start) if terms.implicit else start
+    start = np.abs(start) if system.implicit else start
     products = (start / np.linalg.norm(start, axis=1, keepdims=True)).astype(np.float32)
-    transposed, users = rows.T.tocsr(), equations.half_steps(products, rows, terms)
+    transposed, users = rows.T.tocsr(), equations.half_steps(products, rows, system)
     for _ in range(iterations):
-        products = equations.half_steps(users, transposed, terms)
-        users = equations.half_steps(products, rows, terms)
+        products = equations.half_steps(users, transposed, system)
+        users = equations.half_steps(products, rows, system)
     return users, products
 
 
@@ -163,7 +163,3 @@ def _alike(strengths: sp.csr_matrix, kind: str, settings: Settings) -> sp.csr_ma
     weights = likeness.weighted(ones, "cosine" if kind == "cosine" else "bm25", k1=known.k1, b=known.b)
     found = likeness.neighbours(weights, 0, weights.shape[0], k=known.k)
     return sp.csr_matrix((found.values, found.indices, found.indptr), shape=(weights.shape[0], weights.shape[0]))
-
-
-def _rows(matrix: sp.csr_matrix) -> SeenCSR:
-    return SeenCSR(matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32))

@@ -1,7 +1,10 @@
 """Columns of lists in Arrow <-> numpy: what executors and the driver get from Spark, as matrices and sparse rows."""
 
+from typing import Any, NamedTuple, Self
+
 import numpy as np
 import pyarrow as pa
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from spark_app.arrays import Floats, Habits, Similar
@@ -43,6 +46,31 @@ def places(ids: NDArray[np.int32], wanted: NDArray[np.int32]) -> NDArray[np.int3
     table = np.full(max(ids.max(initial=-1), wanted.max(initial=-1)) + 1, -1, np.int32)
     table[ids] = np.arange(len(ids), dtype=np.int32)
     return table[wanted]
+
+
+class Places(NamedTuple):
+    """Engine ids of the rows and columns of a matrix, each in order."""
+
+    users: NDArray[np.int32]
+    products: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, table: pa.Table) -> Self:
+        """Those that are in (userId, productId, ...)."""
+        return cls(*(np.unique(table[name].to_numpy()).astype(np.int32) for name in ("userId", "productId")))
+
+    def located(self, table: pa.Table, name: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]:
+        """(places of users, of products, values) of (userId, productId, name), for rows that have both."""
+        users = places(self.users, table["userId"].to_numpy())
+        products = places(self.products, table["productId"].to_numpy())
+        known = (users >= 0) & (products >= 0)
+        return users[known].astype(np.int64), products[known].astype(np.int64), table[name].to_numpy()[known]
+
+    def sparse(self, table: pa.Table, name: str) -> sp.csr_matrix:
+        """(users, products) float32 from (userId, productId, name); what has no place is left out."""
+        users, products, values = self.located(table, name)
+        shape = (len(self.users), len(self.products))
+        return sp.csr_matrix((values.astype(np.float32), (users, products)), shape=shape)
 
 
 def similar(rows: pa.Table, ids: NDArray[np.int32]) -> Similar:

@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 from builders import checkerboard, index
@@ -5,6 +7,7 @@ from builders import checkerboard, index
 from spark_app import equations, recommendations
 from spark_app.blocks import Als, Explicit
 from spark_app.models import NothingToFitError, als
+from spark_app.models.implicit import NoLibraryError
 
 SMALL = Als(factors=6, regularization=0.05, alpha=10.0, iterations=12)
 
@@ -71,6 +74,12 @@ def test_implicit_and_mllib_agree_where_everybody_has_as_many_interactions(spark
         users, products = vectors(model.users, "userId"), vectors(model.products, "productId")
         scores.append(np.array([[users[u] @ products[p] for p in range(12)] for u in range(12)]))
     np.testing.assert_allclose(*scores, atol=0.01)
+
+
+def test_a_library_that_cannot_be_loaded_is_said_in_words(spark, monkeypatch):
+    monkeypatch.setitem(sys.modules, "implicit.cpu.als", None)
+    with pytest.raises(NoLibraryError, match=r"cannot be loaded .* MILLSTREAM_ENGINE=mllib"):
+        als.fit_implicit(checkerboard(spark, 4), SMALL, 7, "implicit")
 
 
 def test_nothing_to_fit_is_said_in_words(spark):

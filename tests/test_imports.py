@@ -10,8 +10,9 @@ APP = ROOT / "spark_app"
 # Free of Spark, read by all.
 GROUND_FLOOR = {
     "blocks", "settings", "decisive", "schemas", "rules", "arrays", "vectors", "scoring", "equations", "likeness",
-    "trials", "rating_trials", "choice", "explanation", "shop_rules", "layouts", "records", "java", "failpoints",
-    "progress", "connection", "topic", "event_ids", "tables", "ledger", "locks", "checkpoints", "logged_model",
+    "terms", "trials", "rating_trials", "choice", "explanation", "shop_rules", "layouts", "records", "java",
+    "failpoints", "progress", "connection", "topic", "event_ids", "tables", "ledger", "locks", "checkpoints",
+    "logged_model",
 }  # fmt: skip
 # What a model is, for those that use one; `models/__init__.py` holds nothing else.
 INTERFACES = {"models", "held", "ages"}

@@ -122,6 +122,15 @@ def test_every_reason_is_a_product_of_the_user_and_three_at_the_most(spark, rand
     assert not [row for row in rows if (row.userId, row.product) in own]
 
 
+def test_lists_are_the_same_when_what_was_seen_is_too_much_to_share(spark, random_strengths, monkeypatch):
+    model = als.fit_implicit(random_strengths, Als(factors=5, iterations=4), seed=7)
+    users, products = index(spark, "user", 42), index(spark, "product", 30)
+    seen = random_strengths.filter("userId % 3 > 0 AND userId < 35").select("userId", "productId")
+    shared = rows_of(model, users, seen, products, n=5)
+    monkeypatch.setattr(recommendations, "PAIRS_SHARED", 0)
+    assert len(shared) == 5 * 40 and rows_of(model, users, seen, products, n=5) == shared
+
+
 def test_a_model_without_equations_explains_nothing(spark):
     model = model_of(spark, {0: [1]}, {0: [2]})
     catalogue = recommendations.catalogue(model, index(spark, "product", 1))

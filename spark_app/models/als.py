@@ -9,7 +9,7 @@ from typing import NamedTuple
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from spark_app import equations
+from spark_app import terms
 from spark_app.blocks import Als, Explicit
 from spark_app.held import hold
 from spark_app.models import Model, NothingToFitError, implicit, mllib
@@ -32,9 +32,9 @@ def fit_implicit(strengths: DataFrame, settings: Als, seed: int, engine: str = "
     Preference 1 with confidence 1 + alpha x strength (Hu, Koren, Volinsky 2008).
     """
     rows = _materialised(strengths.select("userId", "productId", F.col("strength").cast("float").alias("strength")))
-    terms, shape = equations.implicit(settings), (settings.factors, settings.iterations)
-    users, products = ENGINES[engine](rows, terms, *shape, seed)
-    return Model(SOURCE, users, products, settings.factors, terms, rows)
+    system = terms.implicit(settings)
+    users, products = ENGINES[engine](rows, system, settings.factors, settings.iterations, seed)
+    return Model(SOURCE, users, products, settings.factors, system, rows)
 
 
 def fit_explicit(ratings: DataFrame, settings: Explicit, seed: int) -> Model:
@@ -51,15 +51,15 @@ def fit_explicit(ratings: DataFrame, settings: Explicit, seed: int) -> Model:
         .join(found.products, "productId")
         .select("userId", "productId", _residual(found.mean).alias("strength"))
     )
-    terms = equations.explicit(settings)
-    users, products = mllib.factorize(rows, terms, settings.factors, settings.iterations, seed)
+    system = terms.explicit(settings)
+    users, products = mllib.factorize(rows, system, settings.factors, settings.iterations, seed)
     alone = biases_alone(found)
     return Model(
         RATINGS,
         _lengthened(users, alone.users, "userId"),
         _lengthened(products, alone.products, "productId"),
         settings.factors,
-        terms,
+        system,
         rows,
     )
 

@@ -4,49 +4,40 @@ For data that fit one machine. The library solves by conjugate gradients, in flo
 everybody; the last step for the users is ours, exact and by MLlib's equations, as every engine's is.
 """
 
-from typing import NamedTuple
+import importlib
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import scipy.sparse as sp
-from implicit.cpu.als import AlternatingLeastSquares
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 
 from spark_app import equations, scoring
 from spark_app.arrays import Floats
 from spark_app.equations import Equations
+from spark_app.vectors import Places
 
 
-class Interest(NamedTuple):
-    """Strengths as (users, products) rows, and the engine ids of both, in order."""
-
-    rows: sp.csr_matrix
-    users: NDArray[np.int32]
-    products: NDArray[np.int32]
+class NoLibraryError(RuntimeError):
+    """The library cannot be loaded; the message says why and what to do."""
 
 
 def factorize(
     rows: DataFrame, terms: Equations, factors: int, iterations: int, seed: int
 ) -> tuple[DataFrame, DataFrame]:
     """(userId, vector) and (productId, vector) of (userId, productId, strength), not empty."""
-    known = interest(rows.select("userId", "productId", "strength").toArrow())
+    table = rows.select("userId", "productId", "strength").toArrow()
+    known = Places.of(table)
+    strengths = known.sparse(table, "strength")
     with scoring.one_blas_thread():
-        products = fitted(known.rows, terms, factors, iterations, seed)
-        users = equations.half_steps(products, known.rows, terms)
+        products = fitted(strengths, terms, factors, iterations, seed)
+        users = equations.half_steps(products, strengths, terms)
     spark = rows.sparkSession
     return tuple(
         spark.createDataFrame(_table(name, ids, vectors))
         for name, ids, vectors in (("userId", known.users, users), ("productId", known.products, products))
     )
-
-
-def interest(table: pa.Table) -> Interest:
-    """Rows of (userId, productId, strength), each pair once, as a matrix."""
-    users, at_user = _places(table["userId"].to_numpy())
-    products, at_product = _places(table["productId"].to_numpy())
-    shape, strengths = (len(users), len(products)), table["strength"].to_numpy()
-    return Interest(sp.csr_matrix((strengths, (at_user, at_product)), shape=shape), users, products)
 
 
 def fitted(strengths: sp.csr_matrix, terms: Equations, factors: int, iterations: int, seed: int) -> Floats:
@@ -58,7 +49,7 @@ def fitted(strengths: sp.csr_matrix, terms: Equations, factors: int, iterations:
     confidence = 1 + terms.alpha * np.abs(strengths.data)
     confidence[strengths.data <= 0] *= -1
     weighted = sp.csr_matrix((confidence.astype(np.float32), strengths.indices, strengths.indptr), strengths.shape)
-    model = AlternatingLeastSquares(
+    model = _library()(
         factors=factors,
         regularization=terms.regularization * strengths.nnz / strengths.shape[0],
         iterations=iterations,
@@ -68,11 +59,13 @@ def fitted(strengths: sp.csr_matrix, terms: Equations, factors: int, iterations:
     return np.asarray(model.item_factors, np.float32)
 
 
-def _places(ids: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """(the ids there are, in order; the place of each row's)."""
-    there = np.zeros(ids.max() + 1, bool)
-    there[ids] = True
-    return np.flatnonzero(there).astype(np.int32), (np.cumsum(there, dtype=np.int32) - 1)[ids]
+def _library() -> Any:
+    """Loaded only when it is asked for: it needs OpenMP of the system, which nothing else here does."""
+    try:
+        return importlib.import_module("implicit.cpu.als").AlternatingLeastSquares
+    except (ImportError, OSError) as error:
+        way_out = "apt-get install libgomp1 where OpenMP is missing, or MILLSTREAM_ENGINE=mllib"
+        raise NoLibraryError(f"MILLSTREAM_ENGINE=implicit: the library cannot be loaded ({error}); {way_out}") from None
 
 
 def _table(name: str, ids: NDArray[np.int32], vectors: Floats) -> pa.Table:
