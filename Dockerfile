@@ -1,12 +1,13 @@
 # One image for the producer, Spark's master and workers, and the app: the command chooses the program.
 FROM python:3.11-slim-bookworm
 
-# libgomp1 is for the engine implicit. libnss-unknown gives any user id a name: Hadoop refuses to log in one that
-# /etc/passwd does not know.
+# libgomp1 is for the engine implicit, OpenBLAS for MLlib. libnss-unknown gives any user id a name: Hadoop refuses to
+# log in one that /etc/passwd does not know.
 # Java registers its manual pages also where there are none, as in a slim image.
 RUN mkdir -p /usr/share/man/man1 \
     && apt-get update \
-    && apt-get install -y --no-install-recommends openjdk-17-jre-headless libgomp1 libnss-unknown \
+    && apt-get install -y --no-install-recommends \
+        openjdk-17-jre-headless libgomp1 libnss-unknown libopenblas0-pthread \
     && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /app

@@ -44,7 +44,7 @@ def start(settings: Settings, app: str = "millstream", own: Mapping[str, str] | 
     for name, value in (configuration(settings) | dict(own or {})).items():
         builder = builder.config(name, value)
     log = _log_file(settings)
-    with _signals_put_off() as came, _stderr_to(log):
+    with _signals_put_off() as came, _stderr_to(log), _one_blas_thread_in_java():
         spark = _started(builder, log)
     if came:
         stop(spark)
@@ -104,6 +104,7 @@ def configuration(settings: Settings) -> dict[str, str]:
         # As tables.KEEP_LOG says, for a table that Spark makes.
         "spark.databricks.delta.properties.defaults.enableExpiredLogCleanup": "false",
         "spark.sql.session.timeZone": "UTC",
+        "spark.millstream.als.blocks": str(settings.spark.als_blocks or ""),
         # A method beyond this is never compiled by the JVM: judging by one took 1.6 times as long.
         "spark.sql.codegen.hugeMethodLimit": "8000",
         "spark.sql.shuffle.partitions": str(partitions),
@@ -251,6 +252,20 @@ def _signals_put_off() -> Iterator[list[int]]:
         for number, handler in before.items():
             # Also over Spark's own, which calls the JVM in the middle of whatever call is under way.
             signal.signal(number, handler)
+
+
+@contextmanager
+def _one_blas_thread_in_java() -> Iterator[None]:
+    """A native BLAS that MLlib finds is told by the JVM's environment, for all of its life; this program's stays."""
+    before = os.environ.get("OPENBLAS_NUM_THREADS")
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["OPENBLAS_NUM_THREADS"]
+        else:
+            os.environ["OPENBLAS_NUM_THREADS"] = before
 
 
 @contextmanager

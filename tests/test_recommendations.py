@@ -6,7 +6,7 @@ from pyspark.ml.recommendation import ALS
 from spark_app import recommendations
 from spark_app.blocks import Als
 from spark_app.equations import Equations
-from spark_app.models import Model, als, mllib, popular
+from spark_app.models import Model, als, popular
 
 VECTOR = "ARRAY<FLOAT>"
 
@@ -89,7 +89,7 @@ def test_lists_are_those_of_mllib_where_nothing_is_masked(spark, random_strength
     model = als.fit_implicit(random_strengths, settings, seed=7)
     fitted = ALS(
         userCol="userId", itemCol="productId", ratingCol="strength", rank=5, maxIter=4, regParam=0.1,
-        implicitPrefs=True, alpha=1.0, seed=7, numUserBlocks=mllib.BLOCKS, numItemBlocks=mllib.BLOCKS,
+        implicitPrefs=True, alpha=1.0, seed=7, numUserBlocks=2, numItemBlocks=2,
     ).fit(model.strengths)  # fmt: skip
     theirs = {row.userId: [r.rating for r in row.recommendations] for row in fitted.recommendForAllUsers(6).collect()}
     ours = rows_of(model, index(spark, "user", 40), pairs(spark, (99, 0)), index(spark, "product", 30), n=6)

@@ -14,6 +14,7 @@ import pytest
 from conftest import settings_for
 
 from spark_app import java, session
+from spark_app.models import mllib
 from spark_app.session import NoSparkError
 
 ROOT = Path(__file__).parent.parent
@@ -26,6 +27,21 @@ def configured(tmp_path, **spark):
 def test_packages_are_fetched_unless_there_is_a_folder_of_jars(tmp_path):
     told = configured(tmp_path)
     assert "io.delta:delta-spark" in told["spark.jars.packages"] and "spark.jars" not in told
+
+
+def test_java_multiplies_by_one_thread_a_task_and_python_as_before(spark):
+    assert spark._jvm.java.lang.System.getenv("OPENBLAS_NUM_THREADS") == "1"
+    assert "OPENBLAS_NUM_THREADS" not in os.environ
+
+
+def test_there_are_as_many_blocks_as_cores_unless_it_is_set(spark, tmp_path):
+    assert mllib.blocks(spark) == session.cores(spark)
+    told = configured(tmp_path, als_blocks=7)[mllib.BLOCKS]
+    spark.conf.set(mllib.BLOCKS, told)
+    try:
+        assert mllib.blocks(spark) == 7
+    finally:
+        spark.conf.unset(mllib.BLOCKS)
 
 
 def test_jars_of_a_folder_take_the_place_of_packages(tmp_path):

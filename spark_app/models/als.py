@@ -90,7 +90,7 @@ def biases_alone(found: Biases) -> Model:
 
 def _materialised(rows: DataFrame) -> DataFrame:
     """Sorted and held; raises NothingToFitError when empty, where MLlib would throw."""
-    tasks = mllib.BLOCKS
+    tasks = mllib.blocks(rows.sparkSession)
     sorted_rows = rows.repartitionByRange(tasks, "userId").sortWithinPartitions("userId", "productId").transform(hold)
     if sorted_rows.isEmpty():
         raise NothingToFitError("no user has shown interest in a product")

@@ -4,13 +4,13 @@ MLlib ends with the users, so that their factors are the exact solution of the e
 """
 
 from pyspark.ml.recommendation import ALS
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from spark_app.equations import Equations
 
-# Two blocks a side on one machine: sums of two parts do not depend on which of them came first.
-BLOCKS = 2
+# Of the session; without it there is one block a core.
+BLOCKS = "spark.millstream.als.blocks"
 CHECKPOINT_INTERVAL = 5
 
 
@@ -18,6 +18,7 @@ def factorize(
     rows: DataFrame, terms: Equations, factors: int, iterations: int, seed: int
 ) -> tuple[DataFrame, DataFrame]:
     """(userId, vector) and (productId, vector) of (userId, productId, strength), in a fixed order and not empty."""
+    sides = blocks(rows.sparkSession)
     fitted = ALS(
         userCol="userId",
         itemCol="productId",
@@ -27,13 +28,18 @@ def factorize(
         regParam=terms.regularization,
         implicitPrefs=terms.implicit,
         alpha=terms.alpha,
-        numUserBlocks=BLOCKS,
-        numItemBlocks=BLOCKS,
+        numUserBlocks=sides,
+        numItemBlocks=sides,
         checkpointInterval=CHECKPOINT_INTERVAL,
         coldStartStrategy="nan",
         seed=seed,
     ).fit(rows)
     return _vectors(fitted.userFactors, "userId"), _vectors(fitted.itemFactors, "productId")
+
+
+def blocks(spark: SparkSession) -> int:
+    """Parts of either side. With more than two the last bit of a sum depends on which of them comes first."""
+    return int(spark.conf.get(BLOCKS, "") or spark.sparkContext.defaultParallelism)
 
 
 def _vectors(factors: DataFrame, name: str) -> DataFrame:
