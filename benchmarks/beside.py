@@ -73,6 +73,12 @@ def machine() -> None:
 
 def pairs(spark: SparkSession, simulated: Interactions, folder: Path) -> DataFrame:
     """(userId, productId, strength) from Parquet files, one a core."""
+    write_pairs(simulated, folder)
+    return spark.read.parquet(str(folder))
+
+
+def write_pairs(simulated: Interactions, folder: Path) -> None:
+    """The files of `pairs`."""
     table = simulated.known.tocoo()
     columns = {"userId": table.row.astype(np.int32), "productId": table.col.astype(np.int32), "strength": table.data}
     folder.mkdir(parents=True)
@@ -81,4 +87,3 @@ def pairs(spark: SparkSession, simulated: Interactions, folder: Path) -> DataFra
         some = slice(part * table.nnz // parts, (part + 1) * table.nnz // parts)
         rows = pa.table({name: values[some] for name, values in columns.items()})
         pq.write_table(rows, folder / f"{part:02}.parquet")
-    return spark.read.parquet(str(folder))

@@ -28,7 +28,9 @@ from spark_app.blocks import Als
 from spark_app.models import als
 from spark_app.settings import Settings
 
-PLAIN = "MLlib, its defaults"
+PLAIN, PLAIN_WITH_BLAS = "MLlib, its defaults", "MLlib, its defaults, and OpenBLAS"
+# As pip installs it: what a machine has beside is not found.
+WITHOUT_BLAS = " ".join(f"-Ddev.ludovic.netlib.{part}.nativeLibPath=/none" for part in ("blas", "lapack"))
 SHORT, LONG = 2, 10
 Sides = tuple[Floats, Floats]
 
@@ -47,10 +49,11 @@ def main() -> None:
     asked = arguments()
     simulated = long_tail.simulated(asked.users, asked.products, asked.interactions, asked.seed)
     found = []
-    if wanted(asked, PLAIN):
-        # Apart, for a Java that runs keeps the options that it was started with.
-        with get_context("spawn").Pool(1) as pool:
-            found.append(pool.apply(plainly, [asked]))
+    for name, options in ((PLAIN, WITHOUT_BLAS), (PLAIN_WITH_BLAS, "")):
+        if wanted(asked, name):
+            # Apart, for a Java that runs keeps the options that it was started with.
+            with get_context("spawn").Pool(1) as pool:
+                found.append(pool.apply(plainly, [asked, name, options]))
     with beside.at_work("benchmark-training") as (spark, settings):
         rows = beside.pairs(spark, simulated, settings.data_dir / "pairs").persist()
         rows.count()
@@ -61,16 +64,17 @@ def main() -> None:
     beside.machine()
 
 
-def plainly(asked: argparse.Namespace) -> Row:
-    """MLlib in a session of which nothing is set but its memory."""
+def plainly(asked: argparse.Namespace, name: str, options: str) -> Row:
+    """MLlib in a session of which nothing is set but its memory, and what Java is told."""
     simulated = long_tail.simulated(asked.users, asked.products, asked.interactions, asked.seed)
     memory = Settings(_env_file=None).spark.driver_memory
     with tempfile.TemporaryDirectory() as folder:
-        spark = SparkSession.builder.master("local[*]").config("spark.driver.memory", memory).getOrCreate()
+        plain = SparkSession.builder.master("local[*]").config("spark.driver.memory", memory)
+        spark = plain.config("spark.driver.extraJavaOptions", options).getOrCreate()
         spark.sparkContext.setLogLevel("ERROR")
         rows = beside.pairs(spark, simulated, Path(folder) / "pairs").persist()
         rows.count()
-        row = fitted(PLAIN, lambda iterations: mllib(rows, asked, iterations), simulated)
+        row = fitted(name, lambda iterations: mllib(rows, asked, iterations), simulated)
         spark.stop()
     return row
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_app import decisive
-from spark_app.blocks import REGULARIZATION
+from spark_app.blocks import REGULARIZATION, Als, Explicit
 from spark_app.decisive import changed, reached
 from spark_app.rating_trials import RatingTrials
 from spark_app.settings import Settings
@@ -62,6 +62,21 @@ def is_open(settings: Settings) -> bool:
 def fixed(settings: Settings) -> Choice:
     """The settings as they were set, plain where they were not."""
     return Choice(plain(settings), (), {})
+
+
+def by_engine(chosen: Choice, engine: str) -> Choice:
+    """The choice with an engine in the place of `auto`."""
+    return chosen._replace(settings=changed(chosen.settings, {"engine": engine}), learnt=(*chosen.learnt, "engine"))
+
+
+def fits(settings: Settings) -> list[tuple[str, Als | Explicit]]:
+    """What is fitted by alternating least squares: (engine, what of), in which nothing is left open."""
+    found: list[tuple[str, Als | Explicit]] = []
+    if settings.algorithm == "als" or (settings.algorithm == "blend" and settings.blend.base == "als"):
+        found.append((settings.engine, settings.als))
+    if settings.feedback == "explicit" and settings.explicit.factors:
+        found.append(("mllib", settings.explicit))
+    return found
 
 
 def remembered(settings: Settings, report: Mapping[str, Any]) -> Choice:

@@ -23,8 +23,10 @@ from spark_app import (
     judging,
     ledger,
     policy,
+    preflight,
     progress,
     saving,
+    session,
     shop_rules,
     soundness,
     store,
@@ -37,7 +39,8 @@ from spark_app.gate import Verdict
 from spark_app.generations import Generation
 from spark_app.held import hold
 from spark_app.judging import Judgement
-from spark_app.models import als, popular
+from spark_app.models import als, implicit, popular
+from spark_app.preflight import Size
 from spark_app.rating_trials import RatingTrials
 from spark_app.settings import Settings
 from spark_app.training import Index, Learned, Shop
@@ -75,6 +78,7 @@ class _Stock(NamedTuple):
     shop: Shop
     version: int
     cut: datetime | None
+    size: Size
 
     @property
     def before(self) -> DataFrame | None:
@@ -87,7 +91,7 @@ def make(spark: SparkSession, settings: Settings, version: int, parents: Parents
     rules = shop_rules.read(settings.rules_file)
     with progress.phase("index") as step:
         stock = _stocked(spark, settings, version, parents.newest, rules)
-        step.say(f"{stock.ids.users.count():,} users, {stock.ids.products.count():,} products")
+        step.say(f"{stock.size.users:,} users, {stock.size.products:,} products")
     for rule in _unmatched(stock):
         progress.warn(f"{settings.rules_file}: no product matches: {rule}")
     chosen = _settled(stock, settings, parents.newest, seconds)
@@ -157,7 +161,10 @@ def _stocked(
     ids = training.index(events, known)
     details = interactions.product_details(events).transform(hold)
     ids = Index(ids.users.transform(hold), ids.products.transform(hold))
-    return _Stock(events, ids, Shop(details, rules), version, evaluation.cut(events, settings.weights))
+    # Within some per cent, which is enough for the pre-flight.
+    met = events.agg(F.approx_count_distinct(F.xxhash64("user", "product"))).first()
+    size = Size(ids.users.count(), ids.products.count(), met[0])
+    return _Stock(events, ids, Shop(details, rules), version, evaluation.cut(events, settings.weights), size)
 
 
 def _unmatched(stock: _Stock) -> list[str]:
@@ -165,7 +172,26 @@ def _unmatched(stock: _Stock) -> list[str]:
 
 
 def _settled(stock: _Stock, settings: Settings, before: Generation | None, seconds: dict[str, float]) -> Choice:
-    """Settings in which nothing is left open."""
+    """Settings in which nothing is left open, and of which a fit has room."""
+    return _checked(stock, _chosen(stock, settings, before, seconds))
+
+
+def _checked(stock: _Stock, chosen: Choice) -> Choice:
+    """The choice with its engine, and what a fit takes said; raises TooLargeError where there is no room for it."""
+    settings, spark, size = chosen.settings, stock.events.sparkSession, stock.size
+    now = preflight.room(session.heap(spark, settings))
+    if settings.engine == "auto":
+        fits = implicit.is_there() and preflight.engine(size, settings.als.factors, now) == "implicit"
+        chosen = choice.by_engine(chosen, "implicit" if fits else "mllib")
+    for engine, block in choice.fits(chosen.settings):
+        preflight.ensure_fits(size, engine, block.factors or 0, now)
+        cost = preflight.cost(size, engine, block.factors or 0, block.iterations, session.cores(spark))
+        progress.note(f"a fit of {size}, {block.factors} factors: {cost}, by the engine {engine}")
+    return chosen
+
+
+def _chosen(stock: _Stock, settings: Settings, before: Generation | None, seconds: dict[str, float]) -> Choice:
+    """What was set, what the generation before learnt, or what is learnt now."""
     if not choice.is_open(settings):
         return choice.fixed(settings)
     events = stock.events.count()

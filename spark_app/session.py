@@ -22,7 +22,7 @@ import pyspark
 from pyspark.sql import SparkSession
 
 from spark_app import java
-from spark_app.settings import Settings
+from spark_app.settings import Settings, size_in_bytes
 
 SPARK_LOG = "spark.log"
 
@@ -69,6 +69,14 @@ def stop(spark: SparkSession) -> None:
 def cores(spark: SparkSession) -> int:
     """Tasks that can run at once."""
     return int(spark.sparkContext.defaultParallelism)
+
+
+def heap(spark: SparkSession, settings: Settings) -> int:
+    """Bytes of Java's heap where the tasks run: in this program, or in all executors together."""
+    if settings.spark.master.startswith("local"):
+        return size_in_bytes(settings.spark.driver_memory)
+    executors = spark.sparkContext._jsc.sc().getExecutorMemoryStatus().size() - 1
+    return max(executors, 1) * size_in_bytes(settings.spark.executor_memory)
 
 
 def packages(settings: Settings) -> list[str]:

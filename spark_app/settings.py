@@ -113,8 +113,10 @@ class Settings(BaseSettings):
     algorithm: Literal["auto", "als", "bm25", "cosine", "popular", "recent", "blend", "ratings"] = Field(
         "auto", description="what makes the lists; auto: what wins before the hold-out; ratings: the predicted ones"
     )
-    engine: Literal["mllib", "implicit"] = Field(
-        "mllib", description="what fits ALS of implicit feedback: Spark MLlib, or the library implicit on one machine"
+    engine: Literal["mllib", "implicit", "auto"] = Field(
+        "mllib",
+        description="what fits ALS of implicit feedback: Spark MLlib, the library implicit on one machine, "
+        "or the latter where it fits",
     )
     half_life_days: float | None = Field(
         None, ge=0, le=36_500, description="an interaction this old counts half; 0: no decay; unset: learnt, or none"

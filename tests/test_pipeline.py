@@ -10,7 +10,7 @@ import pytest
 from conftest import settings_for
 from test_cli import call
 
-from spark_app import explaining, generations, ingestion, ledger, pipeline, store, tables
+from spark_app import explaining, generations, ingestion, ledger, pipeline, preflight, store, tables
 
 ROOT = Path(__file__).parent.parent
 FILES = (
@@ -47,7 +47,8 @@ def refreshed(spark, settings):
 @pytest.fixture(scope="module")
 def simulated(spark, tmp_path_factory):
     """A small shop that was taken in, trained and exported."""
-    settings = settings_for(tmp_path_factory.mktemp("simulated"), als={"factors": 8, "iterations": 5})
+    small = {"factors": 8, "iterations": 5}
+    settings = settings_for(tmp_path_factory.mktemp("simulated"), als=small, engine="auto")
     simulate(settings.data_dir / "inbox")
     ingestion.take_files(spark, settings, settings.data_dir / "inbox")
     return settings, refreshed(spark, settings)
@@ -135,6 +136,21 @@ def test_a_generation_rebuilt_from_its_manifest_equals_the_first_bit_for_bit(spa
     assert again.metrics["published"] is False and again.manifest["rebuilt_from"] == first.id
     assert again.metrics["metrics"] == first.metrics["metrics"]
     assert generations.published(settings).id == first.id
+
+
+def test_the_engine_that_auto_took_is_recorded_as_learnt(simulated):
+    _, generation = simulated
+    assert generation.metrics["engine"] == "implicit"
+    assert generation.manifest["settings"]["MILLSTREAM_ENGINE"] == {"value": "implicit", "origin": "learnt"}
+
+
+def test_what_has_no_room_is_refused_before_anything_is_fitted(spark, simulated, monkeypatch):
+    settings, _ = simulated
+    before = generations.listed(settings)
+    monkeypatch.setattr(preflight, "room", lambda _: preflight.Room(free=1.0, whole=2.0, heap=1.0))
+    with pytest.raises(preflight.TooLargeError, match=r"8 factors need about .* by the engine mllib"):
+        pipeline.refresh(spark, settings)
+    assert generations.listed(settings) == before
 
 
 def test_after_a_rollback_nothing_is_published_until_someone_promotes(spark, simulated):

@@ -21,6 +21,7 @@ from spark_app.layouts import UnknownHeaderError
 from spark_app.locks import LockedError
 from spark_app.models.implicit import NoLibraryError
 from spark_app.pipeline import DrawError
+from spark_app.preflight import TooLargeError
 from spark_app.quarantine import QuarantineError
 from spark_app.retention import RetentionError
 from spark_app.session import NoSparkError
@@ -34,7 +35,7 @@ FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 _IN_WORDS = (
     NoJavaError, NoSparkError, IntakeError, MostlyRejectedError, CheckpointError, UnknownHeaderError, TopicError,
     DamagedError, LockedError, NoGenerationError, UnsoundError, QuarantineError, RetentionError, GraphError, DrawError,
-    UnknownIdError, NoLibraryError, OSError,
+    UnknownIdError, NoLibraryError, TooLargeError, OSError,
 )  # fmt: skip
 
 app = typer.Typer(

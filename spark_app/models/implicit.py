@@ -27,6 +27,8 @@ def factorize(
     rows: DataFrame, terms: Equations, factors: int, iterations: int, seed: int
 ) -> tuple[DataFrame, DataFrame]:
     """(userId, vector) and (productId, vector) of (userId, productId, strength), not empty."""
+    # First of all: what it brings with it is told too, then, that one thread multiplies.
+    _library()
     table = rows.select("userId", "productId", "strength").toArrow()
     known = Places.of(table)
     strengths = known.sparse(table, "strength")
@@ -57,6 +59,15 @@ def fitted(strengths: sp.csr_matrix, terms: Equations, factors: int, iterations:
     )
     model.fit(weighted, show_progress=False)
     return np.asarray(model.item_factors, np.float32)
+
+
+def is_there() -> bool:
+    """Whether the library can be loaded."""
+    try:
+        _library()
+    except NoLibraryError:
+        return False
+    return True
 
 
 def _library() -> Any:

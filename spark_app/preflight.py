@@ -1,0 +1,170 @@
+"""What a fit of ALS takes, before it is begun: seconds and memory from users x products x interactions x factors.
+
+The numbers come from benchmarks/preflight.py, whose table is in docs/performance.md. How fast this machine is beside
+the one that they were seen on is found by a few milliseconds of arithmetic. No Spark.
+"""
+
+import math
+import os
+import time
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+GIGABYTE = 1 << 30
+# Of the memory that is free, for a fit that nobody asked to be there: Java's heap may still grow.
+SHARE = 0.5
+# Seconds of a little arithmetic where the rates were seen.
+_THERE = 2.5e-4
+
+
+class Size(NamedTuple):
+    """What is fitted: how many users and products, and pairs of both that met."""
+
+    users: int
+    products: int
+    interactions: int
+
+    def __str__(self) -> str:
+        """406,829 interactions of 4,372 users and 3,684 products."""
+        return f"{self.interactions:,} interactions of {self.users:,} users and {self.products:,} products"
+
+
+class Cost(NamedTuple):
+    """Of one fit: seconds, and bytes at once."""
+
+    seconds: float
+    memory: float
+
+    def __str__(self) -> str:
+        """About 12 s and 0.4 GB."""
+        return f"about {max(self.seconds, 1):.0f} s and {max(self.memory / GIGABYTE, 0.1):.1f} GB"
+
+
+class TooLargeError(RuntimeError):
+    """A fit does not fit into memory; the message names the settings that would."""
+
+
+class _Rates(NamedTuple):
+    """What an engine takes on one core of the machine that it was seen on.
+
+    Seconds of all at the start and of each iteration, of each interaction before the first one, and then, for either
+    side of each iteration, of an interaction, of it and a factor, of it and two, and of a user or product and three.
+    Bytes of all, of each interaction, and of each factor of a user or product.
+    """
+
+    start: float
+    iteration: float
+    interaction: float
+    row: float
+    cell: float
+    square: float
+    cube: float
+    memory: float
+    held: float
+    factor: float
+
+
+_RATES = {
+    "mllib": _Rates(2.0, 0.2, 5e-6, 2.5e-7, 0.0, 1.2e-10, 8e-11, 1.5e8, 35.0, 45.0),
+    "implicit": _Rates(0.6, 0.0, 3.5e-6, 0.0, 1.6e-9, 1e-11, 6e-12, 3e7, 60.0, 16.0),
+}
+
+
+def cost(size: Size, engine: str, factors: int, iterations: int, cores: int) -> Cost:
+    """What one fit takes on so many cores of this machine."""
+    rates, sides = _RATES[engine], size.users + size.products
+    rows = 2 * size.interactions * (rates.row + factors * (rates.cell + factors * rates.square))
+    work = size.interactions * rates.interaction + iterations * (rows + sides * rates.cube * factors**3)
+    seconds = rates.start + iterations * rates.iteration + work / cores
+    return Cost(seconds * slowness(), memory(size, engine, factors))
+
+
+def memory(size: Size, engine: str, factors: int) -> float:
+    """Bytes that one fit needs at once: of this program for `implicit`, of Java's heap for `mllib`."""
+    rates = _RATES[engine]
+    return rates.memory + size.interactions * rates.held + (size.users + size.products) * factors * rates.factor
+
+
+@lru_cache(maxsize=1)
+def slowness() -> float:
+    """Of this machine: how many times as long as there a little arithmetic takes, at its best of several times."""
+    numbers = np.linspace(0.0, 1.0, 1 << 14)
+    best = np.inf
+    for _ in range(20):
+        begun = time.perf_counter()
+        for _ in range(20):
+            np.exp(numbers)
+        best = min(best, time.perf_counter() - begun)
+    return float(best / _THERE)
+
+
+class Room(NamedTuple):
+    """Bytes: free on this machine, all of this machine's, and Java's heap wherever the tasks run."""
+
+    free: float
+    whole: float
+    heap: float
+
+
+def room(heap: float) -> Room:
+    """What is there now, within the limits of a container."""
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    free = _number(_MEMINFO, "MemAvailable:") * 1024 or whole
+    limit = _number(_LIMIT)
+    if not limit:
+        return Room(free, whole, heap)
+    # What was read from files is given back when it is needed.
+    used = _number(_USED) - _number(_STAT, "inactive_file")
+    return Room(min(free, limit - used), min(whole, limit), heap)
+
+
+def engine(size: Size, factors: int, now: Room) -> str:
+    """`implicit` where it fits into its share of what is free, else `mllib`."""
+    fits = memory(size, "implicit", factors) <= SHARE * now.free
+    return "implicit" if fits else "mllib"
+
+
+def ensure_fits(size: Size, engine: str, factors: int, now: Room) -> None:
+    """Raise TooLargeError where a fit needs more than there is."""
+    needed = memory(size, engine, factors)
+    there, name = (now.free, "this machine has free") if engine == "implicit" else (now.heap, "Java's heap holds")
+    if needed <= there:
+        return
+    ways = [_more_room(needed, engine, now)]
+    if (fewer := _most_factors(size, engine, there)) >= 1:
+        ways.append(f"MILLSTREAM_ALS__FACTORS={fewer} or fewer")
+    raise TooLargeError(
+        f"{size} with {factors} factors need about {needed / GIGABYTE:.1f} GB by the engine {engine}, and {name} "
+        f"{there / GIGABYTE:.1f} GB; set {', or '.join(ways)}"
+    )
+
+
+def _more_room(needed: float, engine: str, now: Room) -> str:
+    if engine == "implicit":
+        return "MILLSTREAM_ENGINE=mllib"
+    if 1.5 * needed <= 0.8 * now.whole:
+        return f"MILLSTREAM_SPARK__DRIVER_MEMORY={math.ceil(1.5 * needed / GIGABYTE)}g"
+    return "MILLSTREAM_SPARK__MASTER to a cluster with more memory"
+
+
+def _most_factors(size: Size, engine: str, there: float) -> int:
+    """Factors that would fit, 0 where none would."""
+    rates = _RATES[engine]
+    left = there - rates.memory - size.interactions * rates.held
+    return max(0, int(left / (rates.factor * (size.users + size.products))))
+
+
+_MEMINFO = Path("/proc/meminfo")
+_LIMIT, _USED, _STAT = (Path(f"/sys/fs/cgroup/memory.{name}") for name in ("max", "current", "stat"))
+
+
+def _number(path: Path, name: str = "") -> int:
+    """The number in a file, behind a name where there is one; 0 where there is no file or no number."""
+    try:
+        words = next(line for line in path.read_text().splitlines() if line.startswith(name)).removeprefix(name).split()
+    except (OSError, StopIteration):
+        return 0
+    return int(words[0]) if words and words[0].isdigit() else 0
