@@ -128,6 +128,7 @@ def test_an_explanation_says_why_a_product_is_not_listed(spark, simulated):
             explaining.explain(generation, settings, user, product)
 
 
+@pytest.mark.slow
 def test_a_generation_rebuilt_from_its_manifest_equals_the_first_bit_for_bit(spark, simulated):
     settings, first = simulated
     changed = settings.model_copy(update={"seed": 8, "top_n": 3, "weights": settings.weights | {"view": 4.0}})
@@ -153,6 +154,7 @@ def test_what_has_no_room_is_refused_before_anything_is_fitted(spark, simulated,
     assert generations.listed(settings) == before
 
 
+@pytest.mark.slow
 def test_after_a_rollback_nothing_is_published_until_someone_promotes(spark, simulated):
     settings, first = simulated
     generations.rollback(settings, first)
