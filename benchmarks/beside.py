@@ -3,6 +3,7 @@
 import os
 import platform
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -39,6 +40,24 @@ def clocked(run: Callable[[], Made]) -> tuple[float, Made]:
     begun = time.perf_counter()
     made = run()
     return time.perf_counter() - begun, made
+
+
+def watched(run: Callable[[], Made], used: Callable[[], int], every: float) -> tuple[int, Made]:
+    """The most that was used while it ran, looked at each so many seconds, and what it gave."""
+    done, most = threading.Event(), [used()]
+
+    def look() -> None:
+        while not done.wait(every):
+            most[0] = max(most[0], used())
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        made = run()
+    finally:
+        done.set()
+        watcher.join()
+    return most[0], made
 
 
 def timed(runs: dict[str, Callable[[], None]], rounds: int, once: str = "") -> dict[str, list[float]]:

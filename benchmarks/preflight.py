@@ -10,8 +10,6 @@ import argparse
 import itertools
 import os
 import tempfile
-import threading
-from collections.abc import Callable
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -55,9 +53,11 @@ def measured(engine: str, pairs: Path, factors: int) -> tuple[Size, Cost, Cost]:
         size = Size(*sides)
         said = preflight.cost(size, engine, factors, settings.iterations, session.cores(spark))
         run = partial(fit, rows, settings, engine)
-        memory = watched(run, partial(heap, spark), 1) if engine == "mllib" else watched(run, own, 0.02)
+        used, every = (partial(heap, spark), 1.0) if engine == "mllib" else (own, 0.02)
+        before = used()
+        most, _ = beside.watched(run, used, every)
         seconds, _ = beside.clocked(run)
-    return size, said, Cost(seconds, memory)
+    return size, said, Cost(seconds, most - before)
 
 
 def fit(rows: DataFrame, settings: Als, engine: str) -> None:
@@ -65,23 +65,6 @@ def fit(rows: DataFrame, settings: Als, engine: str) -> None:
     with held.released():
         model = als.fit_implicit(rows, settings, 7, engine)
         model.users.count(), model.products.count()
-
-
-def watched(run: Callable[[], None], used: Callable[[], int], every: float) -> int:
-    """The most that is used while it runs, beyond what was used before."""
-    done, most = threading.Event(), [0]
-
-    def look() -> None:
-        while not done.wait(every):
-            most.append(used())
-
-    before = used()
-    watcher = threading.Thread(target=look)
-    watcher.start()
-    run()
-    done.set()
-    watcher.join()
-    return max(most) - before
 
 
 def heap(spark: SparkSession) -> int:

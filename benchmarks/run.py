@@ -14,15 +14,16 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import beside
+from spark_app.preflight import GIGABYTE
 
-PLAIN, GIGABYTE = "plain", 1 << 30
+PLAIN = "plain"
 PHASE = re.compile(r"^(\w[\w ]*?) +(\d+\.\d) s\b")
 # What the plain way does, too.
 TRAINING_AND_LISTS = {"train", "recommend", "lists"}
@@ -105,19 +106,8 @@ def watched(command: list[str], environment: Mapping[str, str]) -> Run:
         [sys.executable, "-m", *command], env=os.environ | environment, stdout=subprocess.PIPE, text=True,
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    most, done = 0, threading.Event()
-
-    def look() -> None:
-        nonlocal most
-        while not done.wait(0.25):
-            most = max(most, resident(process.pid))
-
-    watcher = threading.Thread(target=look)
-    watcher.start()
-    said, _ = process.communicate()
+    most, (said, _) = beside.watched(process.communicate, partial(resident, process.pid), 0.25)
     seconds = time.perf_counter() - begun
-    done.set()
-    watcher.join()
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{said[-2000:]}")
     found = (PHASE.match(line) for line in said.splitlines())

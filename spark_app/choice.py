@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_app import decisive
-from spark_app.blocks import REGULARIZATION, Als, Explicit
+from spark_app.blocks import REGULARIZATION
 from spark_app.decisive import changed, reached
 from spark_app.rating_trials import RatingTrials
 from spark_app.settings import Settings
@@ -43,6 +43,15 @@ class Choice(NamedTuple):
     report: dict[str, Any]
 
 
+class Fit(NamedTuple):
+    """One fit by alternating least squares: by which engine, and how large; `setting` names that of the factors."""
+
+    engine: str
+    setting: str
+    factors: int
+    iterations: int
+
+
 class _Tried(NamedTuple):
     settings: Settings
     ndcg: NDArray[np.float64]
@@ -69,13 +78,13 @@ def by_engine(chosen: Choice, engine: str) -> Choice:
     return chosen._replace(settings=changed(chosen.settings, {"engine": engine}), learnt=(*chosen.learnt, "engine"))
 
 
-def fits(settings: Settings) -> list[tuple[str, Als | Explicit]]:
-    """What is fitted by alternating least squares: (engine, what of), in which nothing is left open."""
-    found: list[tuple[str, Als | Explicit]] = []
+def fits(settings: Settings) -> list[Fit]:
+    """What is fitted by alternating least squares, where nothing is left open."""
+    found, als, explicit = [], settings.als, settings.explicit
     if settings.algorithm == "als" or (settings.algorithm == "blend" and settings.blend.base == "als"):
-        found.append((settings.engine, settings.als))
-    if settings.feedback == "explicit" and settings.explicit.factors:
-        found.append(("mllib", settings.explicit))
+        found.append(Fit(settings.engine, "als.factors", als.factors, als.iterations))
+    if settings.feedback == "explicit" and explicit.factors:
+        found.append(Fit("mllib", "explicit.factors", explicit.factors, explicit.iterations))
     return found
 
 

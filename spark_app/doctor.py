@@ -14,9 +14,9 @@ from typing import NamedTuple
 from deltalake.exceptions import DeltaError
 
 from spark_app import checkpoints, java, locks, session
+from spark_app.preflight import GIGABYTE
 from spark_app.settings import Settings, size_in_bytes
 
-GIGABYTE = 1 << 30
 LEAST_FREE = 2 * GIGABYTE
 
 

@@ -34,7 +34,7 @@ from spark_app import (
     training,
 )
 from spark_app.choice import Choice
-from spark_app.decisive import changed, given, recorded, restored, same_lists
+from spark_app.decisive import changed, given, recorded, restored, same_lists, variable
 from spark_app.gate import Verdict
 from spark_app.generations import Generation
 from spark_app.held import hold
@@ -78,7 +78,8 @@ class _Stock(NamedTuple):
     shop: Shop
     version: int
     cut: datetime | None
-    size: Size
+    users: int
+    products: int
 
     @property
     def before(self) -> DataFrame | None:
@@ -91,7 +92,7 @@ def make(spark: SparkSession, settings: Settings, version: int, parents: Parents
     rules = shop_rules.read(settings.rules_file)
     with progress.phase("index") as step:
         stock = _stocked(spark, settings, version, parents.newest, rules)
-        step.say(f"{stock.size.users:,} users, {stock.size.products:,} products")
+        step.say(f"{stock.users:,} users, {stock.products:,} products")
     for rule in _unmatched(stock):
         progress.warn(f"{settings.rules_file}: no product matches: {rule}")
     chosen = _settled(stock, settings, parents.newest, seconds)
@@ -161,10 +162,8 @@ def _stocked(
     ids = training.index(events, known)
     details = interactions.product_details(events).transform(hold)
     ids = Index(ids.users.transform(hold), ids.products.transform(hold))
-    # Within some per cent, which is enough for the pre-flight.
-    met = events.agg(F.approx_count_distinct(F.xxhash64("user", "product"))).first()
-    size = Size(ids.users.count(), ids.products.count(), met[0])
-    return _Stock(events, ids, Shop(details, rules), version, evaluation.cut(events, settings.weights), size)
+    cut = evaluation.cut(events, settings.weights)
+    return _Stock(events, ids, Shop(details, rules), version, cut, ids.users.count(), ids.products.count())
 
 
 def _unmatched(stock: _Stock) -> list[str]:
@@ -178,16 +177,22 @@ def _settled(stock: _Stock, settings: Settings, before: Generation | None, secon
 
 def _checked(stock: _Stock, chosen: Choice) -> Choice:
     """The choice with its engine, and what a fit takes said; raises TooLargeError where there is no room for it."""
-    settings, spark, size = chosen.settings, stock.events.sparkSession, stock.size
+    settings, spark, size = chosen.settings, stock.events.sparkSession, _size(stock)
     now = preflight.room(session.heap(spark, settings))
     if settings.engine == "auto":
-        fits = implicit.is_there() and preflight.engine(size, settings.als.factors, now) == "implicit"
-        chosen = choice.by_engine(chosen, "implicit" if fits else "mllib")
-    for engine, block in choice.fits(chosen.settings):
-        preflight.ensure_fits(size, engine, block.factors or 0, now)
-        cost = preflight.cost(size, engine, block.factors or 0, block.iterations, session.cores(spark))
-        progress.note(f"a fit of {size}, {block.factors} factors: {cost}, by the engine {engine}")
+        engine = preflight.engine(size, settings.als.factors, now) if implicit.is_there() else "mllib"
+        chosen = choice.by_engine(chosen, engine)
+    for fit in choice.fits(chosen.settings):
+        preflight.ensure_fits(size, fit.engine, fit.factors, now, variable(fit.setting))
+        cost = preflight.cost(size, fit.engine, fit.factors, fit.iterations, session.cores(spark))
+        progress.note(f"a fit of {size}, {fit.factors} factors: {cost}, by the engine {fit.engine}")
     return chosen
+
+
+def _size(stock: _Stock) -> Size:
+    """Interactions within some per cent, which is enough for the pre-flight."""
+    met = stock.events.agg(F.approx_count_distinct(F.xxhash64("user", "product"))).first()
+    return Size(stock.users, stock.products, met[0])
 
 
 def _chosen(stock: _Stock, settings: Settings, before: Generation | None, seconds: dict[str, float]) -> Choice:
@@ -282,7 +287,8 @@ def _refit(
     """(what was learnt from everything, how much that was, why it must not be published)."""
     with progress.phase("train") as step:
         learned = training.learn(stock.events, stock.ids, stock.shop, settings)
-        counts = training.counts(learned, stock.ids)
+        interactions = learned.liked.count()
+        counts = {"users": stock.users, "products": stock.products, "interactions": interactions}
         fault = judging.fault_of_refit(learned, judgement)
         step.say(f"{counts['interactions']:,} interactions" + (f"; {learned.reason}" if learned.reason else ""))
     seconds["train"] = step.seconds

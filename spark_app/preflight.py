@@ -127,15 +127,15 @@ def engine(size: Size, factors: int, now: Room) -> str:
     return "implicit" if fits else "mllib"
 
 
-def ensure_fits(size: Size, engine: str, factors: int, now: Room) -> None:
-    """Raise TooLargeError where a fit needs more than there is."""
+def ensure_fits(size: Size, engine: str, factors: int, now: Room, variable: str = "MILLSTREAM_ALS__FACTORS") -> None:
+    """Raise TooLargeError where a fit needs more than there is; `variable` is what sets its factors."""
     needed = memory(size, engine, factors)
     there, name = (now.free, "this machine has free") if engine == "implicit" else (now.heap, "Java's heap holds")
     if needed <= there:
         return
     ways = [_more_room(needed, engine, now)]
     if (fewer := _most_factors(size, engine, there)) >= 1:
-        ways.append(f"MILLSTREAM_ALS__FACTORS={fewer} or fewer")
+        ways.append(f"{variable}={fewer} or fewer")
     raise TooLargeError(
         f"{size} with {factors} factors need about {needed / GIGABYTE:.1f} GB by the engine {engine}, and {name} "
         f"{there / GIGABYTE:.1f} GB; set {', or '.join(ways)}"

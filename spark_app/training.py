@@ -1,6 +1,5 @@
 """Wiring of training: events and settings in which nothing is left open in, a model and its lists out."""
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from pyspark.sql import DataFrame
@@ -140,11 +139,6 @@ def catalogue(learned: Learned, ids: Index) -> DataFrame:
 def with_ids(rows: DataFrame, ids: Index) -> DataFrame:
     """Rows of (user, product, ...) with userId and productId."""
     return rows.join(ids.users, "user").join(F.broadcast(ids.products), "product")
-
-
-def counts(learned: Learned, ids: Index) -> Mapping[str, int]:
-    """Users, products and interactions, as metrics.json has them."""
-    return {"users": ids.users.count(), "products": ids.products.count(), "interactions": learned.liked.count()}
 
 
 def _unmet(events: DataFrame, ids: Index, shop: Shop, settings: Settings) -> DataFrame:
