@@ -94,8 +94,12 @@ class Metrics:
 
 def positive(events: DataFrame, weights: Mapping[str, float]) -> DataFrame:
     """The events that show interest, each for itself: weight and quantity above 0. Ratings of any height are in."""
-    kinds = [kind for kind, weight in weights.items() if weight > 0 and kind not in (rules.POST, rules.DISLIKE)]
+    kinds = _showing(weights)
     return events.filter(F.col("product").isNotNull() & F.col("event_type").isin(kinds) & (F.col("quantity") > 0))
+
+
+def _showing(weights: Mapping[str, float]) -> list[str]:
+    return [kind for kind, weight in weights.items() if weight > 0 and kind not in (rules.POST, rules.DISLIKE)]
 
 
 def cut(events: DataFrame, weights: Mapping[str, float]) -> datetime | None:
@@ -129,6 +133,8 @@ def positive_pairs(before: DataFrame, held_out: DataFrame, weights: Mapping[str,
     Who rated nothing before the cut is held against the mean of all; with no rating at all before it, all count.
     """
     shown = positive(held_out, weights)
+    if RATE not in _showing(weights):
+        return shown.select("user", "product").distinct()
     rated = before.filter(F.col("product").isNotNull() & F.col("rating").isNotNull())
     of_user = rated.groupBy("user").agg(F.avg("rating").alias("of_user"))
     of_all = rated.agg(F.avg("rating").alias("of_all"))
@@ -176,24 +182,24 @@ def judge_each(
     """The metrics of several sets of lists (user, product, rank from 1) on the same judged users, by name.
 
     `catalogue`: products with an event before the cut; `popularity` (product, users): how many users had it then,
-    of `users_before`. A judged user without a list counts 0. Two Spark jobs, however many sets.
+    of `users_before`. A judged user without a list counts 0. Three Spark queries, however many sets.
     """
     judged = relevant.groupBy("user").agg(F.count("*").alias("wanted"))
     listed = _listed(lists, k).join(judged.select("user"), "user", "left_semi").persist()
     try:
-        scores = _scores(listed, relevant, judged, list(lists), k)
-        if scores.empty:
+        users = judged.toPandas().sort_values("user", ignore_index=True)
+        if users.empty:
             nobody = pd.Series(dtype="float64")
             return {name: Metrics(nobody, k, reason=NOBODY_JUDGED) for name in lists}
+        hits = listed.join(relevant, ["user", "product"]).select("name", "user", "rank").toPandas()
         breadth = _breadth(listed, popularity)
     finally:
         listed.unpersist()
-    return {
-        name: _metrics(
-            scores[scores["name"] == name], breadth[breadth["name"] == name], catalogue, users_before, k, seed
-        )
-        for name in lists
-    }
+    found = {}
+    for name in lists:
+        scores, broad = _scores(hits[hits["name"] == name], users, k), breadth[breadth["name"] == name]
+        found[name] = _metrics(scores, broad, catalogue, users_before, k, seed)
+    return found
 
 
 def interval(values: np.ndarray, seed: int) -> tuple[float, float]:
@@ -232,9 +238,9 @@ def rmse(predicted: DataFrame, cold_share: float | None = None) -> Rmse:
 
 def cold_share(pairs: DataFrame, users: DataFrame, products: DataFrame) -> float | None:
     """Share of the pairs whose user or product is not known; None without pairs."""
-    everything = pairs.count()
-    of_known = pairs.join(users.select("user"), "user", "left_semi")
-    warm = of_known.join(products.select("product"), "product", "left_semi").count()
+    for known, name in ((users, "user"), (products, "product")):
+        pairs = pairs.join(known.select(name, F.lit(1).alias(f"known_{name}")), name, "left")
+    everything, warm = pairs.agg(F.count("*"), F.count(F.col("known_user") + F.col("known_product"))).first()
     return (everything - warm) / everything if everything else None
 
 
@@ -244,8 +250,8 @@ def preference_pairs(
     """(user, product, expected): 1 for the held-out positive pairs, 0 for as many of the same user's unmet products.
 
     All by the shop's own ids, of known users and products only. `met` holds every pair that met, before or in the
-    hold-out. Each user walks the shuffled products from a place of their own, as many steps as they have met and need:
-    so what is needed is found wherever it exists.
+    hold-out, once or more often. Each user walks the shuffled products from a place of their own, as many steps as they
+    have met and need: so what is needed is found wherever it exists.
     """
     shuffled = Window.orderBy(F.xxhash64("product", F.lit(seed)), "product")
     numbered = products.select("product").distinct().withColumn("number", F.row_number().over(shuffled) - 1)
@@ -279,35 +285,30 @@ def _listed(lists: Mapping[str, DataFrame], k: int) -> DataFrame:
     return reduce(DataFrame.unionByName, named).filter(F.col("rank").between(1, k))
 
 
-def _scores(listed: DataFrame, relevant: DataFrame, judged: DataFrame, names: list[str], k: int) -> pd.DataFrame:
-    """(name, user, ndcg, recall, precision, average_precision, hit) for every name and judged user."""
-    discounts = [1 / math.log2(rank + 1) for rank in range(1, k + 1)]
-    ideals = np.cumsum(discounts).tolist()
-    discount, ideal = (F.array(*map(F.lit, numbers)) for numbers in (discounts, ideals))
-    hits = (
-        listed.join(relevant, ["user", "product"])
-        .groupBy("name", "user")
-        .agg(F.sort_array(F.collect_list("rank")).alias("ranks"))
-    )
-    findable = F.least("wanted", F.lit(k)).cast("int")
-    # Sums over sorted ranks, not over rows: the same to the last bit in every run.
-    gained = F.aggregate("ranks", F.lit(0.0), lambda total, rank: total + F.element_at(discount, rank.cast("int")))
-    precisions = F.transform("ranks", lambda rank, place: (place + 1) / rank)
-    found = F.size("ranks")
-    return (
-        judged.withColumn("name", F.explode(F.array(*map(F.lit, names))))
-        .join(hits, ["name", "user"], "left")
-        .withColumn("ranks", F.coalesce("ranks", F.array().cast("array<int>")))
-        .select(
-            "name",
-            "user",
-            (gained / F.element_at(ideal, findable)).alias("ndcg"),
-            (found / F.col("wanted")).alias("recall"),
-            (found / F.lit(k)).alias("precision"),
-            (F.aggregate(precisions, F.lit(0.0), lambda total, one: total + one) / findable).alias("average_precision"),
-            (found > 0).cast("double").alias("hit_rate"),
-        )
-        .toPandas()
+def _scores(hits: pd.DataFrame, judged: pd.DataFrame, k: int) -> pd.DataFrame:
+    """(user, ndcg, recall, precision, average_precision, hit_rate) of each judged user, in order of the users.
+
+    From (user, rank) of what was found, and (user, wanted) of whom is judged.
+    """
+    users, wanted = judged["user"], judged["wanted"].to_numpy()
+    of_user, ranks = pd.Index(users).get_indexer(hits["user"]), hits["rank"].to_numpy()
+    order = np.lexsort((ranks, of_user))
+    of_user, ranks = of_user[order], ranks[order]
+    found = np.bincount(of_user, minlength=len(users))
+    nth = np.arange(1, len(ranks) + 1) - (np.cumsum(found) - found)[of_user]
+    discounts = 1 / np.log2(np.arange(1, k + 1) + 1)
+    findable = np.minimum(wanted, k)
+    # Sums over sorted ranks: the same to the last bit in every run.
+    gained, precisions = (np.bincount(of_user, part, len(users)) for part in (discounts[ranks - 1], nth / ranks))
+    return pd.DataFrame(
+        {
+            "user": users,
+            "ndcg": gained / np.cumsum(discounts)[findable - 1],
+            "recall": found / wanted,
+            "precision": found / k,
+            "average_precision": precisions / findable,
+            "hit_rate": (found > 0).astype(float),
+        }
     )
 
 

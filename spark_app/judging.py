@@ -8,11 +8,11 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_app import evaluation, gate, interactions, recommendations, training
+from spark_app import evaluation, gate, interactions, near, recommendations, training
 from spark_app.evaluation import Metrics, Rmse
 from spark_app.gate import Verdict
 from spark_app.held import hold
-from spark_app.models import als, popular
+from spark_app.models import Model, als, popular
 from spark_app.settings import Settings
 from spark_app.training import Index, Learned, Shop
 
@@ -62,9 +62,9 @@ def judge(
     before, held_out = evaluation.split(events, at)
     learned = training.learn(before, ids, shop, settings)
     theirs = training.learn(before, ids, shop, published) if published else None
-    lists = _judge_lists(learned, theirs, before, held_out, ids, settings)
+    lists = _judge_lists(learned, theirs, before, held_out, ids, shop, settings)
     verdict = gate.decide(lists[OURS], lists[popular.SOURCE], lists.get(PUBLISHED), first=first, seed=settings.seed)
-    rmse, others, pairs = _judge_predictions(learned, events, before, held_out, ids, settings)
+    rmse, others, pairs = _judge_predictions(learned, before, held_out, ids, shop, settings)
     too_thin = _is_too_thin(rmse, others)
     if too_thin:
         rmse = Rmse(others[BIASES]["rmse"], rmse.cold_share)
@@ -77,7 +77,8 @@ def judge(
     if learned.predictor is None or pairs is None or too_thin:
         return judgement
     met = learned.pairs.select("user", "product")
-    known = recommendations.predicted(learned.predictor, pairs.join(met, ["user", "product"], "left_anti"))
+    new = pairs.join(met, ["user", "product"], "left_anti")
+    known = recommendations.predicted(learned.predictor, new, near=ids.small)
     known = known.filter("predicted IS NOT NULL").transform(hold)
     return judgement._replace(held_out=known.drop("predicted"), held_out_rmse=evaluation.rmse(known).value)
 
@@ -121,11 +122,18 @@ def fault_of_refit(learned: Learned, judgement: Judgement) -> str:
 
 
 def _judge_lists(
-    learned: Learned, theirs: Learned | None, before: DataFrame, held_out: DataFrame, ids: Index, settings: Settings
+    learned: Learned,
+    theirs: Learned | None,
+    before: DataFrame,
+    held_out: DataFrame,
+    ids: Index,
+    shop: Shop,
+    settings: Settings,
 ) -> dict[str, Metrics]:
     """Metrics of our lists, of popularity's and of the published settings', for the same users."""
     excluded = learned.excluded.select("user", "product")
-    relevant = evaluation.relevant(before, held_out, settings.weights, excluded).transform(hold)
+    relevant = evaluation.relevant(before, held_out, shop.occurring(settings.weights), excluded).transform(hold)
+    relevant = near.settled(relevant, near=ids.small)
     users = relevant.select("user").distinct().join(ids.users, "user")
     made = {
         OURS: training.lists(learned, users, ids, n=JUDGED_AT, explain=False),
@@ -133,34 +141,42 @@ def _judge_lists(
     }
     if theirs is not None:
         made[PUBLISHED] = training.lists(theirs, users, ids, n=JUDGED_AT, explain=False)
+    users_before, products_before = before.agg(F.count_distinct("user"), F.count_distinct("product")).first()
     return evaluation.judge_each(
         made,
         relevant,
-        catalogue=before.filter("product IS NOT NULL").select("product").distinct().count(),
+        catalogue=products_before,
         popularity=popular.counts(learned.liked),
-        users_before=before.select("user").distinct().count(),
+        users_before=users_before,
         seed=settings.seed,
         k=JUDGED_AT,
     )
 
 
 def _judge_predictions(
-    learned: Learned, events: DataFrame, before: DataFrame, held_out: DataFrame, ids: Index, settings: Settings
+    learned: Learned, before: DataFrame, held_out: DataFrame, ids: Index, shop: Shop, settings: Settings
 ) -> tuple[Rmse, dict[str, Any], DataFrame | None]:
     """(RMSE, that of the baselines where there are any, the pairs that the refit is held against)."""
     if settings.feedback == "explicit":
         return _judge_ratings(learned, before, held_out, ids, settings)
     if learned.predictor is None:
         return Rmse(None, None, learned.reason or NO_PREDICTION), {}, None
-    pairs = training.with_ids(evaluation.positive_pairs(before, held_out, settings.weights), ids).transform(hold)
-    known = Index(
-        ids.users.join(learned.predictor.users, "userId"), ids.products.join(learned.predictor.products, "productId")
-    )
-    met = events.filter("product IS NOT NULL").select("user", "product").distinct()
+    positive = evaluation.positive_pairs(before, held_out, shop.occurring(settings.weights))
+    pairs = near.settled(training.with_ids(positive, ids).transform(hold), near=ids.small)
+    known = _known(learned.predictor, ids)
+    of_hold_out = held_out.filter("product IS NOT NULL").select("user", "product")
+    met = learned.pairs.select("user", "product").unionByName(of_hold_out)
     sampled = evaluation.preference_pairs(pairs, met, known.users, known.products, seed=settings.seed)
     cold = evaluation.cold_share(pairs, known.users, known.products)
-    predicted = recommendations.predicted(learned.predictor, training.with_ids(sampled, ids))
+    predicted = recommendations.predicted(learned.predictor, training.with_ids(sampled, known), near=ids.small)
     return evaluation.rmse(predicted, cold), {}, pairs.withColumn("expected", F.lit(1.0))
+
+
+def _known(model: Model, ids: Index) -> Index:
+    """The users and products that a model knows."""
+    users = ids.users.join(model.users.select("userId"), "userId")
+    products = ids.products.join(model.products.select("productId"), "productId")
+    return Index(near.settled(users, near=ids.small), near.settled(products, near=ids.small), ids.small)
 
 
 def _judge_ratings(
@@ -173,9 +189,9 @@ def _judge_ratings(
     if learned.predictor is None:
         return Rmse(None, None, learned.reason or "there are no ratings before the cut"), {}, None
     found = als.biases(ratings, settings.explicit.shrinkage)
-    scored = recommendations.predicted(learned.predictor, pairs)
+    scored = recommendations.predicted(learned.predictor, pairs, near=ids.small)
     warm = scored.filter("predicted IS NOT NULL").drop("predicted")
-    alone = evaluation.rmse(recommendations.predicted(als.biases_alone(found), warm))
+    alone = evaluation.rmse(recommendations.predicted(als.biases_alone(found), warm, near=ids.small))
     mean = evaluation.rmse(warm.withColumn("predicted", F.lit(found.mean)))
     others = {"global_mean": {"rmse": mean.value}, BIASES: {"rmse": alone.value}}
     return evaluation.rmse(scored), others, pairs

@@ -22,6 +22,7 @@ from spark_app import (
     interactions,
     judging,
     ledger,
+    near,
     policy,
     preflight,
     progress,
@@ -71,15 +72,18 @@ class Made(NamedTuple):
 
 
 class _Stock(NamedTuple):
-    """What everything is made from; `cut` is where the hold-out begins, None where nothing can be held out."""
+    """What everything is made from; `cut` is where the hold-out begins, None where nothing can be held out.
+
+    `accepted` is how many events there are; of the pairs that met `size` knows the number within some per cent.
+    """
 
     events: DataFrame
     ids: Index
     shop: Shop
     version: int
     cut: datetime | None
-    users: int
-    products: int
+    accepted: int
+    size: Size
 
     @property
     def before(self) -> DataFrame | None:
@@ -92,7 +96,7 @@ def make(spark: SparkSession, settings: Settings, version: int, parents: Parents
     rules = shop_rules.read(settings.rules_file)
     with progress.phase("index") as step:
         stock = _stocked(spark, settings, version, parents.newest, rules)
-        step.say(f"{stock.users:,} users, {stock.products:,} products")
+        step.say(f"{stock.size.users:,} users, {stock.size.products:,} products")
     for rule in _unmatched(stock):
         progress.warn(f"{settings.rules_file}: no product matches: {rule}")
     chosen = _settled(stock, settings, parents.newest, seconds)
@@ -146,8 +150,7 @@ def tried(
 ) -> tuple[Trials | None, list[str], int]:
     """What settings can be tried on, the event types that occur, and how many events there are."""
     stock = _stocked(spark, settings, version, parents.newest, shop_rules.read(settings.rules_file))
-    kinds = [row["event_type"] for row in stock.events.groupBy("event_type").count().collect()]
-    return _trials(stock, settings), kinds, stock.events.count()
+    return _trials(stock, settings), sorted(stock.shop.kinds or ()), stock.accepted
 
 
 def _stocked(
@@ -162,8 +165,14 @@ def _stocked(
     ids = training.index(events, known)
     details = interactions.product_details(events).transform(hold)
     ids = Index(ids.users.transform(hold), ids.products.transform(hold))
-    cut = evaluation.cut(events, settings.weights)
-    return _Stock(events, ids, Shop(details, rules), version, cut, ids.users.count(), ids.products.count())
+    counted = (
+        F.count("*"), F.collect_set("event_type"), F.approx_count_distinct(F.xxhash64("user", "product")),
+    )  # fmt: skip
+    count, kinds, met = events.agg(*counted).first()
+    size = Size(ids.users.count(), ids.products.count(), met)
+    ids = ids._replace(small=near.is_small(size.users, size.products))
+    shop = Shop(details, rules, frozenset(kinds))
+    return _Stock(events, ids, shop, version, evaluation.cut(events, shop.occurring(settings.weights)), count, size)
 
 
 def _unmatched(stock: _Stock) -> list[str]:
@@ -177,7 +186,7 @@ def _settled(stock: _Stock, settings: Settings, before: Generation | None, secon
 
 def _checked(stock: _Stock, chosen: Choice) -> Choice:
     """The choice with its engine, and what a fit takes said; raises TooLargeError where there is no room for it."""
-    settings, spark, size = chosen.settings, stock.events.sparkSession, _size(stock)
+    settings, spark, size = chosen.settings, stock.events.sparkSession, stock.size
     now = preflight.room(session.heap(spark, settings))
     if settings.engine == "auto":
         engine = preflight.engine(size, settings.als.factors, now) if implicit.is_there() else "mllib"
@@ -189,18 +198,11 @@ def _checked(stock: _Stock, chosen: Choice) -> Choice:
     return chosen
 
 
-def _size(stock: _Stock) -> Size:
-    """Interactions within some per cent, which is enough for the pre-flight."""
-    met = stock.events.agg(F.approx_count_distinct(F.xxhash64("user", "product"))).first()
-    return Size(stock.users, stock.products, met[0])
-
-
 def _chosen(stock: _Stock, settings: Settings, before: Generation | None, seconds: dict[str, float]) -> Choice:
     """What was set, what the generation before learnt, or what is learnt now."""
     if not choice.is_open(settings):
         return choice.fixed(settings)
-    events = stock.events.count()
-    if before is not None and (kept := _lent(settings, before, events)):
+    if before is not None and (kept := _lent(settings, before, stock.accepted)):
         return kept
     with progress.phase("choose") as step:
         chosen = choice.choose(_trials(stock, settings), settings)
@@ -208,7 +210,7 @@ def _chosen(stock: _Stock, settings: Settings, before: Generation | None, second
             chosen = choice.choose_explicit(_rating_trials(stock, settings), settings, chosen)
         step.say(choice.in_words(chosen))
     seconds["choose"] = step.seconds
-    return chosen._replace(report=chosen.report | {"events": events})
+    return chosen._replace(report=chosen.report | {"events": stock.accepted})
 
 
 def _lent(settings: Settings, before: Generation, events: int) -> Choice | None:
@@ -288,7 +290,7 @@ def _refit(
     with progress.phase("train") as step:
         learned = training.learn(stock.events, stock.ids, stock.shop, settings)
         interactions = learned.liked.count()
-        counts = {"users": stock.users, "products": stock.products, "interactions": interactions}
+        counts = {"users": stock.size.users, "products": stock.size.products, "interactions": interactions}
         fault = judging.fault_of_refit(learned, judgement)
         step.say(f"{counts['interactions']:,} interactions" + (f"; {learned.reason}" if learned.reason else ""))
     seconds["train"] = step.seconds

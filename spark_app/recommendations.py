@@ -13,13 +13,17 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import DoubleType, StructField, StructType
 
 from spark_app import equations, schemas, scoring, vectors
+from spark_app import near as near_
 from spark_app.arrays import Floats, Habits, SeenCSR, Similar, rows_of
 from spark_app.held import hold
 from spark_app.models import Model
 
 REASONS = 3
+_SCORE = "predicted"
+_PREDICTED = StructField(_SCORE, DoubleType())
 _USERS_AT_ONCE = 4096
 # So many pairs of what was seen reach the executors at once, 5 bytes each; more come with their users.
 PAIRS_SHARED = 50_000_000
@@ -76,32 +80,39 @@ def collected(side: DataFrame, key: str) -> tuple[NDArray[np.int32], Floats]:
 
 
 def top_n(
-    model: Model, users: DataFrame, seen: DataFrame | None, products: Catalogue, *, n: int, explain: bool = False
+    model: Model,
+    users: DataFrame,
+    seen: DataFrame | None,
+    products: Catalogue,
+    *,
+    n: int,
+    explain: bool = False,
+    near: bool = False,
 ) -> DataFrame:
     """The best n of each of `users` (user, userId) that the model knows, as schemas.RECOMMENDATION.
 
     `seen` (userId, productId; None: nothing) is left out before anything is chosen. Fewer than n where fewer are left.
     With `explain`, `because` names up to three of the user's own products that add most to the score, where the model
-    has equations.
+    has equations. With `near`, it is done here and at once.
     """
     spark = users.sparkSession
     if not len(products.ids):
         return spark.createDataFrame([], schemas.RECOMMENDATION)
     # A number of partitions that is asked for stays: Spark sees few bytes and would put all of the work in one task.
     tasks = spark.sparkContext.defaultParallelism
-    rows = model.users.repartition(tasks, "userId").join(users, "userId")
+    rows = (model.users if near else model.users.repartition(tasks, "userId")).join(users, "userId")
     met = None
     if seen is not None:
         seen = seen.select("userId", "productId").transform(hold)
-        if seen.count() <= PAIRS_SHARED:
-            met = spark.sparkContext.broadcast(_met(seen, products))
+        if near or seen.count() <= PAIRS_SHARED:
+            met = near_.shared(spark, _met(seen, products), near=near)
         else:
             lists = seen.repartition(tasks, "userId").groupBy("userId").agg(F.collect_list("productId").alias("seen"))
             rows = rows.join(lists, "userId", "left")
     reasons, own = _reasons(model, products) if explain else None, model.own_products()
     if own is not None and (reasons is not None or model.has_habits):
         rows = rows.join(own, "userId")
-    shared, source = spark.sparkContext.broadcast(products), model.source
+    shared, source = near_.shared(spark, products, near=near), model.source
 
     def choose(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         known, listable = shared.value, shared.value.listable
@@ -111,7 +122,7 @@ def top_n(
                     best = _best(part, known, listable, _seen(part, known, met and met.value), n)
                     yield _rows(part, best, known, source, reasons and reasons(part, best.products, known))
 
-    return rows.mapInArrow(choose, schemas.RECOMMENDATION)
+    return near_.mapped(rows, choose, schemas.RECOMMENDATION, near=near)
 
 
 def for_everyone(model: Model) -> DataFrame:
@@ -121,17 +132,38 @@ def for_everyone(model: Model) -> DataFrame:
     return model.products.crossJoin(user).select("productId", score.alias("score"))
 
 
-def predicted(model: Model, pairs: DataFrame) -> DataFrame:
-    """Add `predicted` to pairs (userId, productId, ...): the model's score, null where it does not know one of them."""
-    users = model.users.withColumnRenamed("vector", "_user")
-    products = model.all_products().select("productId", F.col("vector").alias("_product"))
-    terms = F.zip_with("_user", "_product", lambda a, b: a.cast("double") * b.cast("double"))
-    score = F.aggregate(terms, F.lit(0.0), lambda total, term: total + term)
-    if model.has_habits:
-        pairs = pairs.join(_added(model, pairs), ["userId", "productId"], "left")
-        score = score + F.coalesce("_added", F.lit(0.0))
-    scored = pairs.join(users, "userId", "left").join(products, "productId", "left").withColumn("predicted", score)
-    return scored.drop("_user", "_product", "_added")
+def predicted(model: Model, pairs: DataFrame, *, near: bool = False) -> DataFrame:
+    """Add `predicted` to pairs (userId, productId, ...): the model's score, null where it does not know one of them.
+
+    With `near`, it is done here and at once.
+    """
+    sides = collected(model.all_products().select("productId", "vector"), "productId")
+    shared = near_.shared(pairs.sparkSession, sides, near=near)
+    names = pairs.columns
+
+    def score(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            columns = [*map(batch.column, names), _scores(batch, *shared.value)]
+            yield pa.RecordBatch.from_arrays(columns, [*names, _SCORE])
+
+    rows, schema = pairs.join(model.users, "userId", "left"), StructType([*pairs.schema, _PREDICTED])
+    scored = near_.mapped(rows.select(*names, "vector"), score, schema, near=near)
+    if not model.has_habits:
+        return scored
+    both = scored.join(_added(model, pairs), ["userId", "productId"], "left")
+    return both.withColumn(_SCORE, F.col(_SCORE) + F.coalesce("_added", F.lit(0.0))).drop("_added")
+
+
+def _scores(pairs: pa.RecordBatch, product_ids: NDArray[np.int32], product_vectors: Floats) -> pa.Array:
+    """The product of the vectors of each pair, in float64; null where there is none of the user or of the product."""
+    vector = pairs.column("vector")
+    places = vectors.places(product_ids, pairs.column("productId").to_numpy())
+    known = (places >= 0) & vector.is_valid().to_numpy(zero_copy_only=False)
+    scores = np.zeros(len(pairs))
+    if known.any():
+        users, products = vectors.matrix(vector.filter(pa.array(known))), product_vectors[places[known]]
+        scores[known] = np.einsum("ij,ij->i", users.astype(np.float64), products.astype(np.float64))
+    return pa.array(scores, mask=~known)
 
 
 def _added(model: Model, pairs: DataFrame) -> DataFrame:

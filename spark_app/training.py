@@ -1,11 +1,12 @@
 """Wiring of training: events and settings in which nothing is left open in, a model and its lists out."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_app import interactions, policy, recommendations, rules, schemas
+from spark_app import interactions, near, policy, recommendations, rules, schemas
 from spark_app.held import hold
 from spark_app.models import Model, NothingToFitError, als, blend, neighbours, newcomers, popular
 from spark_app.models.blend import Additions
@@ -14,17 +15,26 @@ from spark_app.shop_rules import Rules
 
 
 class Index(NamedTuple):
-    """Every user (user, userId) and product (product, productId) with its engine id."""
+    """Every user (user, userId) and product (product, productId) with its engine id, and whether they are few."""
 
     users: DataFrame
     products: DataFrame
+    small: bool = False
 
 
 class Shop(NamedTuple):
-    """What is known of the products (schemas.PRODUCT_DETAILS), and the shop's rules about them."""
+    """What is known of the products (schemas.PRODUCT_DETAILS), and the shop's rules about them.
+
+    `kinds` are the event types that occur, None where that is not known.
+    """
 
     details: DataFrame
     rules: Rules = Rules()
+    kinds: frozenset[str] | None = None
+
+    def occurring(self, weights: Mapping[str, float]) -> dict[str, float]:
+        """The weights of the event types that occur."""
+        return {kind: weight for kind, weight in weights.items() if self.kinds is None or kind in self.kinds}
 
 
 class Learned(NamedTuple):
@@ -63,8 +73,8 @@ def learn(events: DataFrame, ids: Index, shop: Shop, settings: Settings) -> Lear
     liked = interactions.liked(pairs)
     touched = _touched(ids, shop)
     beside = {
-        "popular": _boosted(popular.fit(popular.counts(liked), ids.users, ids.products), touched),
-        "fallback": _boosted(_fallback(liked, ids, settings), touched),
+        "popular": _boosted(popular.fit(popular.counts(liked), ids.users, ids.products), ids, touched),
+        "fallback": _boosted(_fallback(liked, ids, settings), ids, touched),
         "pairs": pairs,
         "liked": liked,
         "excluded": with_ids(excluded(events, pairs, shop, settings), ids),
@@ -74,8 +84,10 @@ def learn(events: DataFrame, ids: Index, shop: Shop, settings: Settings) -> Lear
         model, predictor = _fitted(events, liked, ids, settings)
     except NothingToFitError as reason:
         return Learned(None, None, **beside, reason=str(reason))
-    model = newcomers.admit(model, _unmet(events, ids, shop, settings), shop.details.join(ids.products, "product"))
-    return Learned(_boosted(model, touched), predictor, **beside)
+    unmet = _unmet(events, ids, shop, settings)
+    if unmet is not None:
+        model = newcomers.admit(model, unmet, shop.details.join(ids.products, "product"))
+    return Learned(_settled(_boosted(model, ids, touched), ids), predictor, **beside)
 
 
 def excluded(events: DataFrame, pairs: DataFrame, shop: Shop, settings: Settings) -> DataFrame:
@@ -90,18 +102,18 @@ def excluded(events: DataFrame, pairs: DataFrame, shop: Shop, settings: Settings
 
 def lists(learned: Learned, users: DataFrame, ids: Index, *, n: int, explain: bool) -> DataFrame:
     """The best n of each of `users` (user, userId), as schemas.RECOMMENDATION; the fallback's for the unknown."""
-    unknown = users if learned.model is None else users.join(learned.model.users, "userId", "left_anti")
-    others = listed(learned.fallback, learned, unknown, ids, n=n)
     if learned.model is None:
-        return others
-    return listed(learned.model, learned, users, ids, n=n, explain=explain).unionByName(others)
+        return listed(learned.fallback, learned, users, ids, n=n)
+    known = listed(learned.model, learned, users, ids, n=n, explain=explain)
+    unknown = users.join(learned.model.users, "userId", "left_anti")
+    return known if unknown.isEmpty() else known.unionByName(listed(learned.fallback, learned, unknown, ids, n=n))
 
 
 def listed(model: Model, learned: Learned, users: DataFrame, ids: Index, *, n: int, explain: bool = False) -> DataFrame:
     """The best n of one model, without what may not be listed."""
     hidden = learned.touched.filter("hidden") if learned.touched is not None else None
     products = recommendations.catalogue(model, ids.products, hidden)
-    return recommendations.top_n(model, users, learned.excluded, products, n=n, explain=explain)
+    return recommendations.top_n(model, users, learned.excluded, products, n=n, explain=explain, near=ids.small)
 
 
 def kept_interactions(learned: Learned, ids: Index) -> DataFrame:
@@ -141,9 +153,20 @@ def with_ids(rows: DataFrame, ids: Index) -> DataFrame:
     return rows.join(ids.users, "user").join(F.broadcast(ids.products), "product")
 
 
-def _unmet(events: DataFrame, ids: Index, shop: Shop, settings: Settings) -> DataFrame:
-    """(productId, category, brand) of products that were announced, and that nobody has turned to or from yet."""
+def _settled(model: Model, ids: Index) -> Model:
+    """The model with its vectors worked out, where they are few: they are asked for again and again."""
+    users, products = (near.settled(side, near=ids.small) for side in (model.users, model.products))
+    return model._replace(users=users, products=products)
+
+
+def _unmet(events: DataFrame, ids: Index, shop: Shop, settings: Settings) -> DataFrame | None:
+    """(productId, category, brand) of products that were announced, and that nobody has turned to or from yet.
+
+    None where every event turns to a product or from it.
+    """
     counting = [kind for kind, weight in settings.weights.items() if weight] + [rules.DISLIKE]
+    if shop.kinds is not None and shop.kinds <= {*counting, rules.POST}:
+        return None
     named = events.filter("product IS NOT NULL").groupBy("product")
     met = named.agg(F.count_if(F.col("event_type").isin(counting)).alias("counted")).filter("counted = 0")
     return shop.details.join(met, "product", "left_semi").join(ids.products, "product")
@@ -161,10 +184,12 @@ def _fitted(events: DataFrame, liked: DataFrame, ids: Index, settings: Settings)
         counted = popular.counts(liked, half_life or 0.0)
         return popular.fit(counted, ids.users, ids.products, settings.algorithm), predictor
     rows = with_ids(liked, ids)
-    base = _base(rows, settings)
+    base = _base(rows, ids, settings)
     if settings.feedback == "implicit" and base.source == als.SOURCE:
         predictor = base
-    return (blend.fit(base, _additions(rows, ids, settings)) if settings.algorithm == "blend" else base), predictor
+    if settings.algorithm != "blend":
+        return base, predictor
+    return blend.fit(base, _additions(rows, ids, settings), near=ids.small), predictor
 
 
 def _of_ratings(events: DataFrame, ids: Index, settings: Settings) -> Model | None:
@@ -175,10 +200,10 @@ def _of_ratings(events: DataFrame, ids: Index, settings: Settings) -> Model | No
     return None if ratings.isEmpty() else als.fit_explicit(ratings, settings.explicit, settings.seed)
 
 
-def _base(rows: DataFrame, settings: Settings) -> Model:
+def _base(rows: DataFrame, ids: Index, settings: Settings) -> Model:
     name = settings.blend.base if settings.algorithm == "blend" else settings.algorithm
     if name == "bm25" or name == "cosine":
-        return neighbours.fit(rows, name, settings.neighbours)
+        return neighbours.fit(rows, name, settings.neighbours, near=ids.small)
     return als.fit_implicit(rows, settings.als, settings.seed, settings.engine)
 
 
@@ -186,7 +211,7 @@ def _additions(rows: DataFrame, ids: Index, settings: Settings) -> Additions:
     """What the settings of the blend add to its base, from interest with ids."""
     weights, alike = settings.blend, None
     if weights.neighbours_weight and weights.base == als.SOURCE:
-        alike = neighbours.fit(rows, weights.neighbours or "bm25", settings.neighbours)
+        alike = neighbours.fit(rows, weights.neighbours or "bm25", settings.neighbours, near=ids.small)
     counted = popular.counts(rows, settings.popularity_half_life_days or 0.0).join(ids.products, "product")
     return Additions(
         neighbours=alike,
@@ -216,6 +241,8 @@ def _touched(ids: Index, shop: Shop) -> DataFrame | None:
     return touched.select("productId", "hidden", "boost", "rule").transform(hold)
 
 
-def _boosted(model: Model, touched: DataFrame | None) -> Model:
+def _boosted(model: Model, ids: Index, touched: DataFrame | None) -> Model:
     boosts = touched.filter(F.col("boost") != 0) if touched is not None else None
-    return blend.fit(model, Additions(boosts=boosts)) if boosts is not None and not boosts.isEmpty() else model
+    if boosts is None or boosts.isEmpty():
+        return model
+    return blend.fit(model, Additions(boosts=boosts), near=ids.small)

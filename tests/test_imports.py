@@ -15,7 +15,7 @@ GROUND_FLOOR = {
     "logged_model", "preflight",
 }  # fmt: skip
 # What a model is, for those that use one; `models/__init__.py` holds nothing else.
-INTERFACES = {"models", "held", "ages"}
+INTERFACES = {"models", "held", "near", "ages"}
 STAGES = {
     "session",
     "sources",

@@ -28,7 +28,7 @@ def liked(spark, strengths):
     )
 
 
-def fit(spark, name, strengths):
+def fit(spark, name, strengths, near=False):
     """A model by its name, from (userId, productId, strength)."""
     rows = liked(spark, strengths)
     users, products = index(spark, "user", SIZE), index(spark, "product", SIZE)
@@ -44,10 +44,10 @@ def fit(spark, name, strengths):
         return blend.fit(popular.fit(popular.counts(rows), users, products), Additions(boosts=boosts))
     known = Additions(popularity=popularity, popularity_weight=0.1)
     if name == "blend of neighbours":
-        return blend.fit(neighbours.fit(strengths, "cosine", Neighbours()), known)
-    more = {"neighbours": neighbours.fit(strengths, "bm25", Neighbours()), "neighbours_weight": 0.5}
+        return blend.fit(neighbours.fit(strengths, "cosine", Neighbours(), near=near), known, near=near)
+    more = {"neighbours": neighbours.fit(strengths, "bm25", Neighbours(), near=near), "neighbours_weight": 0.5}
     base = als.fit_implicit(strengths, SMALL, 7, "implicit" if name == "als, by implicit" else "mllib")
-    return blend.fit(base, known._replace(**more)) if name == "blend" else base
+    return blend.fit(base, known._replace(**more), near=near) if name == "blend" else base
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +62,10 @@ def fitted(request, spark, strengths):
     return request.param, model, lists_of(spark, model, strengths, n=SIZE, explain=True)
 
 
-def lists_of(spark, model, seen, n=5, explain=False, products=SIZE, **known):
+def lists_of(spark, model, seen, n=5, explain=False, products=SIZE, near=False, **known):
     catalogue = recommendations.catalogue(model, index(spark, "product", products), **known)
     users = index(spark, "user", SIZE + 1)
-    lists = recommendations.top_n(model, users, seen, catalogue, n=n, explain=explain)
+    lists = recommendations.top_n(model, users, seen, catalogue, n=n, explain=explain, near=near)
     return lists.orderBy("userId", "rank").collect()
 
 
@@ -89,6 +89,23 @@ def test_a_listed_score_is_the_predicted_one(spark, fitted):
     predicted = {(r.userId, r.productId): r.predicted for r in recommendations.predicted(model, pairs).collect()}
     expected = [predicted[row.userId, row.productId] for row in rows]
     np.testing.assert_allclose([row.score for row in rows], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_lists_and_scores_made_here_are_those_of_the_executors(spark, strengths, fitted):
+    _, model, rows = fitted
+    assert lists_of(spark, model, strengths, n=SIZE, explain=True, near=True) == rows
+    pairs = spark.createDataFrame([(user, user % 5) for user in range(SIZE + 1)], "userId INT, productId INT")
+    far, near = (
+        recommendations.predicted(model, pairs, near=near).orderBy("userId", "productId").collect()
+        for near in (False, True)
+    )
+    assert near == far and {row.userId for row in near if row.predicted is None} >= {SIZE}
+
+
+@pytest.mark.parametrize("name", ["blend", "blend of neighbours"])
+def test_what_is_fitted_here_is_what_executors_fit(spark, strengths, name):
+    far, near = (fit(spark, name, strengths, near=near) for near in (False, True))
+    assert lists_of(spark, near, strengths, n=SIZE) == lists_of(spark, far, strengths, n=SIZE)
 
 
 def test_the_models_name_is_the_source_of_its_lists(fitted):

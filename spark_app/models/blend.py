@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from spark_app import near as near_
 from spark_app import scoring, vectors
 from spark_app.arrays import Floats, Similar
 from spark_app.held import hold
@@ -47,21 +48,22 @@ class _Products(NamedTuple):
     similar: Similar | None
 
 
-def fit(base: Model, added: Additions) -> Model:
+def fit(base: Model, added: Additions, *, near: bool = False) -> Model:
     """The base with all that is added; the base itself when nothing is. Newcomers are popular with nobody.
 
     score = base + spread x (popularity_weight x standardised popularity + boost) + neighbours_weight x spread x
     neighbours / their spread + repeat_weight x spread x log(1 + events), the last for the user's own products alone.
+    With `near`, spreads are measured here.
     """
     like, again = added.neighbours_weight > 0, added.repeat_weight > 0
     if like and base.has_habits:
         raise ValueError(f"neighbours cannot be added to {base.source}: expected a base without any")
     if not (like or again or added.popularity_weight or added.boosts is not None):
         return base
-    spreads = _spreads(base).transform(hold)
+    spreads = _spreads(base, near=near).transform(hold)
     strengths, similar = base.strengths, base.similar
     if like and added.neighbours is not None:
-        strengths = _alike(base, added.neighbours, spreads, added.neighbours_weight)
+        strengths = _alike(base, added.neighbours, spreads, added.neighbours_weight, near=near)
         similar = added.neighbours.similar
     if again and added.counts is not None and strengths is not None:
         strengths = _again(strengths, spreads, added.counts, added.repeat_weight)
@@ -97,11 +99,13 @@ def _longer(rows: DataFrame, key: str, number: str) -> DataFrame:
     return rows.select(key, F.concat("vector", F.array(F.col(number).cast("float"))).alias("vector"))
 
 
-def _alike(base: Model, neighbours: Model, spreads: DataFrame, weight: float) -> DataFrame | None:
+def _alike(
+    base: Model, neighbours: Model, spreads: DataFrame, weight: float, *, near: bool
+) -> DataFrame | None:
     """The base's strengths with weights such that neighbours spread as the base does, times `weight`."""
     if base.strengths is None or neighbours.strengths is None:
         return base.strengths
-    theirs = _spreads(neighbours).withColumnRenamed("spread", "theirs")
+    theirs = _spreads(neighbours, near=near).withColumnRenamed("spread", "theirs")
     scale = F.when(F.col("theirs") > 0, F.col("spread") / F.col("theirs") * weight).otherwise(0.0)
     scales = spreads.join(theirs, "userId").select("userId", scale.alias("scale"))
     own = neighbours.strengths.select("userId", "productId", "weight", "again").join(scales, "userId")
@@ -126,10 +130,10 @@ def _again(strengths: DataFrame, spreads: DataFrame, counts: DataFrame, weight: 
     )
 
 
-def _spreads(model: Model) -> DataFrame:
+def _spreads(model: Model, *, near: bool) -> DataFrame:
     """(userId, spread): the standard deviation of each user's scores over all products of the model."""
     known = _products(model)
-    shared = model.users.sparkSession.sparkContext.broadcast(known)
+    shared = near_.shared(model.users.sparkSession, known, near=near)
     rows = model.users
     own = model.own_products()
     if model.has_habits and own is not None:
@@ -141,7 +145,7 @@ def _spreads(model: Model) -> DataFrame:
                 found = pa.array(_spread(batch, shared.value))
                 yield pa.RecordBatch.from_arrays([batch.column("userId"), found], ["userId", "spread"])
 
-    return rows.mapInArrow(measure, "userId INT, spread DOUBLE")
+    return near_.mapped(rows, measure, "userId INT, spread DOUBLE", near=near)
 
 
 def _spread(batch: pa.RecordBatch, known: _Products) -> NDArray[np.float64]:

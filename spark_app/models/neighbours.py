@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from spark_app import likeness, schemas
+from spark_app import near as near_
 from spark_app.blocks import Neighbours
 from spark_app.equations import Equations
 from spark_app.held import hold
@@ -28,7 +29,7 @@ class _Weights(NamedTuple):
     rows: sp.csr_matrix
 
 
-def fit(strengths: DataFrame, kind: Kind, settings: Neighbours) -> Model:
+def fit(strengths: DataFrame, kind: Kind, settings: Neighbours, *, near: bool = False) -> Model:
     """Fit (userId, productId, strength); raises NothingToFitError on an empty table.
 
     Who has interest in a product makes it alike, however strong; the user's own products then count by their strength.
@@ -43,14 +44,14 @@ def fit(strengths: DataFrame, kind: Kind, settings: Neighbours) -> Model:
         rows.select("productId").distinct().select("productId", none),
         equations=Equations(),
         strengths=rows,
-        similar=similar(rows, kind, settings).transform(hold),
+        similar=similar(rows, kind, settings, near=near).transform(hold),
     )
 
 
-def similar(pairs: DataFrame, kind: Kind, settings: Neighbours) -> DataFrame:
+def similar(pairs: DataFrame, kind: Kind, settings: Neighbours, *, near: bool = False) -> DataFrame:
     """(productId, other, likeness): the products most like each of those in (userId, productId, ...), k at the most."""
     spark = pairs.sparkSession
-    shared = spark.sparkContext.broadcast(_weights(pairs, kind, settings))
+    shared = near_.shared(spark, _weights(pairs, kind, settings), near=near)
     count, k = len(shared.value.ids), settings.k
     tasks = max(1, min(-(-count // _PRODUCTS_AT_ONCE), spark.sparkContext.defaultParallelism * 4))
     blocks = spark.range(0, count, _PRODUCTS_AT_ONCE, tasks)
@@ -66,7 +67,7 @@ def similar(pairs: DataFrame, kind: Kind, settings: Neighbours) -> DataFrame:
                 arrays = [pa.array(own), pa.array(known.ids[found.indices]), pa.array(found.values)]
                 yield pa.RecordBatch.from_arrays(arrays, ["productId", "other", "likeness"])
 
-    return blocks.mapInArrow(compare, schemas.SIMILAR)
+    return near_.mapped(blocks, compare, schemas.SIMILAR, near=near)
 
 
 def _weights(pairs: DataFrame, kind: Kind, settings: Neighbours) -> _Weights:

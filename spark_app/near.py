@@ -1,0 +1,49 @@
+"""Work in Arrow batches, done on the executors, or in this program where it is small.
+
+To start Python on the executors, to hand rows over and to join what comes back costs seconds, however little there is
+to do: a shop of some thousand users is done sooner here. What is done is the same function, so its result is too.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import StructType
+
+# Scores, users times products, up to which a shop is small.
+SMALL = 60_000_000
+
+Work = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+
+
+class Shared(NamedTuple):
+    """What work needs beside its rows, where it is done here."""
+
+    value: Any
+
+
+def is_small(users: int, products: int) -> bool:
+    """Whether all lists of a shop are sooner made here than on executors."""
+    return users * products <= SMALL
+
+
+def shared(spark: SparkSession, value: Any, *, near: bool) -> Any:
+    """What has the value as `.value` wherever the work is done."""
+    return Shared(value) if near else spark.sparkContext.broadcast(value)
+
+
+def settled(table: DataFrame, *, near: bool) -> DataFrame:
+    """The table; when `near` it is worked out now, and its plan does not tell any more how it came about."""
+    return table.sparkSession.createDataFrame(table.toArrow(), table.schema) if near else table
+
+
+def mapped(rows: DataFrame, work: Work, schema: str | StructType, *, near: bool) -> DataFrame:
+    """The rows that the work makes of batches of `rows`, with this schema; done here, and at once, when `near`."""
+    if not near:
+        return rows.mapInArrow(work, schema)
+    columns = StructType.fromDDL(schema) if isinstance(schema, str) else schema
+    found = list(work(iter(rows.toArrow().combine_chunks().to_batches())))
+    table = pa.Table.from_batches(found) if found else to_arrow_schema(columns).empty_table()
+    return rows.sparkSession.createDataFrame(table, columns)
