@@ -8,15 +8,14 @@ from spark_app import near
 DOUBLED = "id BIGINT, twice INT"
 
 
-def doubled(batches):
-    for batch in batches:
-        for place, number in enumerate(batch.column("id").to_pylist()):
-            yield pa.RecordBatch.from_arrays([batch.column("id").slice(place, 1), pa.array([2 * number], pa.int32())],
-                                             ["id", "twice"])  # fmt: skip
-
-
 @pytest.mark.parametrize("count", [0, 1, 50])
 def test_rows_are_the_same_wherever_they_are_made(spark, count):
+    def doubled(batches):
+        for batch in batches:
+            for place, number in enumerate(batch.column("id").to_pylist()):
+                columns = [batch.column("id").slice(place, 1), pa.array([2 * number], pa.int32())]
+                yield pa.RecordBatch.from_arrays(columns, ["id", "twice"])
+
     rows = spark.range(count)
     far, here = (near.mapped(rows, doubled, DOUBLED, near=where) for where in (False, True))
     assert here.schema == far.schema
