@@ -4,15 +4,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_app import evaluation, gate, interactions, recommendations, training
+from spark_app import evaluation, gate, interactions, recommendations, training, vectors
 from spark_app.evaluation import Metrics, Rmse
 from spark_app.gate import Verdict
 from spark_app.held import hold
-from spark_app.models import als, popular
+from spark_app.models import Model, als, popular
 from spark_app.settings import Settings
 from spark_app.training import Index, Learned, Shop
 
@@ -105,12 +107,8 @@ def fault_of_refit(learned: Learned, judgement: Judgement) -> str:
     """Why the refit must not be published, empty when it may: it has to be finite, complete, and no worse."""
     if learned.model is None:
         return ""
-    unfit = F.exists("vector", lambda number: F.isnan(number) | (F.abs(number) == float("inf")))
-    vectors = learned.model.users.select("vector").unionByName(learned.model.products.select("vector"))
-    if not vectors.filter(unfit).isEmpty():
-        return "the refit holds numbers that are not finite"
-    if _lacks(learned):
-        return "the refit lacks users or products that it was trained on"
+    if fault := _unfit_or_lacking(learned.model):
+        return fault
     if judgement.held_out is None or judgement.held_out_rmse is None or learned.predictor is None:
         return ""
     refit = evaluation.rmse(recommendations.predicted(learned.predictor, judgement.held_out)).value
@@ -203,11 +201,13 @@ def _compared(published: Metrics | None, verdict: Verdict) -> dict[str, Any]:
     return {"ndcg_at_10": published.ndcg, "difference_ci": list(verdict.difference) if verdict.difference else None}
 
 
-def _lacks(learned: Learned) -> bool:
-    """Whether a user or product of the training rows has no vector."""
-    model = learned.model
-    if model is None or model.strengths is None:
-        return False
-    users = model.strengths.select("userId").distinct().join(model.users, "userId", "left_anti")
-    products = model.strengths.select("productId").distinct().join(model.products, "productId", "left_anti")
-    return not (users.isEmpty() and products.isEmpty())
+def _unfit_or_lacking(model: Model) -> str:
+    """What is wrong with the vectors: not finite, or not there for all of the training rows. Ids are few to collect."""
+    sides = {"userId": model.users.toArrow(), "productId": model.products.toArrow()}
+    if not all(np.isfinite(vectors.matrix(side["vector"])).all() for side in sides.values()):
+        return "the refit holds numbers that are not finite"
+    if model.strengths is None:
+        return ""
+    trained = model.strengths.agg(*[F.collect_set(key).alias(key) for key in sides]).toArrow()
+    complete = [pc.all(pc.is_in(trained[key].combine_chunks().flatten(), side[key])) for key, side in sides.items()]
+    return "" if all(one.as_py() for one in complete) else "the refit lacks users or products that it was trained on"
