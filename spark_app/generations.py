@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame, SparkSession
 
@@ -27,7 +28,9 @@ LATEST, HELD, MANIFEST, METRICS = "LATEST", "HELD", "manifest.json", "metrics.js
 USERS, PRODUCTS, POPULAR = "users", "products", "popular"
 RECOMMENDATIONS, VERTICES, EDGES = "recommendations", "vertices", "edges"
 USER_FACTORS, PRODUCT_FACTORS = "user_factors", "product_factors"
+FACTOR_KEYS = {USER_FACTORS: "userId", PRODUCT_FACTORS: "productId"}
 INTERACTIONS, SIMILAR, CATALOGUE = "interactions", "similar", "catalogue"
+_FACTORS_AT_ONCE = 100_000
 
 
 class NoGenerationError(LookupError):
@@ -84,10 +87,22 @@ def write_table(generation: Generation, name: str, table: DataFrame) -> None:
     table.write.mode("overwrite").parquet(str((generation.folder / name).absolute()))
 
 
+def write_rows(generation: Generation, name: str, rows: pa.Table) -> None:
+    """The same of what is on the driver: for a few rows a query of Spark costs more than they do."""
+    pq.write_table(rows, _only_part(generation, name))
+
+
 def write_factors(generation: Generation, name: str, ids: NDArray[np.int32], vectors: NDArray[np.float32]) -> None:
-    """Vectors as float32 .npy to be mapped, and their ids beside them: row i belongs to ids[i]."""
-    np.save(generation.folder / f"{name}.npy", np.ascontiguousarray(vectors, np.float32))
-    np.save(generation.folder / f"{name}_ids.npy", np.ascontiguousarray(ids, np.int32))
+    """Vectors as float32 .npy to be mapped, and their ids beside them: row i belongs to ids[i]; the same as a table."""
+    ids, vectors = np.ascontiguousarray(ids, np.int32), np.ascontiguousarray(vectors, np.float32)
+    np.save(generation.folder / f"{name}.npy", vectors)
+    np.save(generation.folder / f"{name}_ids.npy", ids)
+    schema = pa.schema({FACTOR_KEYS[name]: pa.int32(), "vector": pa.list_(pa.float32())})
+    with pq.ParquetWriter(_only_part(generation, name), schema) as writer:
+        for start in range(0, len(ids), _FACTORS_AT_ONCE):
+            some = vectors[start : start + _FACTORS_AT_ONCE]
+            lists = pa.FixedSizeListArray.from_arrays(pa.array(some.ravel()), some.shape[1]).cast(schema.types[1])
+            writer.write(pa.table([pa.array(ids[start : start + _FACTORS_AT_ONCE]), lists], schema=schema))
 
 
 def finish(generation: Generation, metrics: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
@@ -204,7 +219,12 @@ def read(spark: SparkSession, generation: Generation, name: str) -> DataFrame:
 
 def scan(generation: Generation, name: str, **options: Any) -> pa.Table:
     """The same without Spark; `columns` and `filter` as pyarrow takes them."""
-    return ds.dataset(generation.folder / name, format="parquet").to_table(**options)
+    return opened(generation, name).to_table(**options)
+
+
+def opened(generation: Generation, name: str) -> ds.Dataset:
+    """The same to be counted, or read batch by batch."""
+    return ds.dataset(generation.folder / name, format="parquet")
 
 
 def differences(one: Generation, other: Generation) -> list[str]:
@@ -236,12 +256,19 @@ def fault_on_disk(generation: Generation) -> str:
     """Which of its tables lacks rows that the manifest counts, or cannot be read; empty when all are whole."""
     for name, rows in generation.manifest.get("rows", {}).items():
         try:
-            found = ds.dataset(generation.folder / name, format="parquet").count_rows()
+            found = opened(generation, name).count_rows()
         except (OSError, ValueError) as error:
             return f"{name} cannot be read: {error}"
         if found != rows:
             return f"{name} has {found:,} rows, and {rows:,} were written"
     return ""
+
+
+def _only_part(generation: Generation, name: str) -> Path:
+    """The one file of a table that the driver writes."""
+    folder = generation.folder / name
+    folder.mkdir(exist_ok=True)
+    return folder / "part-00000.parquet"
 
 
 def _refuse_unsound(generation: Generation) -> None:

@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_app import evaluation, gate, interactions, near, recommendations, training
+from spark_app import evaluation, gate, interactions, recommendations, training, vectors
+from spark_app import near as near_
 from spark_app.evaluation import Metrics, Rmse
 from spark_app.gate import Verdict
 from spark_app.held import hold
@@ -102,19 +105,15 @@ def with_popularity(judgement: Judgement, settings: Settings, *, first: bool) ->
     )
 
 
-def fault_of_refit(learned: Learned, judgement: Judgement) -> str:
+def fault_of_refit(learned: Learned, judgement: Judgement, *, near: bool = False) -> str:
     """Why the refit must not be published, empty when it may: it has to be finite, complete, and no worse."""
     if learned.model is None:
         return ""
-    unfit = F.exists("vector", lambda number: F.isnan(number) | (F.abs(number) == float("inf")))
-    vectors = learned.model.users.select("vector").unionByName(learned.model.products.select("vector"))
-    if not vectors.filter(unfit).isEmpty():
-        return "the refit holds numbers that are not finite"
-    if _lacks(learned):
-        return "the refit lacks users or products that it was trained on"
+    if fault := _unfit_or_lacking(learned.model):
+        return fault
     if judgement.held_out is None or judgement.held_out_rmse is None or learned.predictor is None:
         return ""
-    refit = evaluation.rmse(recommendations.predicted(learned.predictor, judgement.held_out)).value
+    refit = evaluation.rmse(recommendations.predicted(learned.predictor, judgement.held_out, near=near)).value
     if refit is None or refit > judgement.held_out_rmse + TOLERANCE:
         against = f"RMSE {refit} against {judgement.held_out_rmse}"
         return f"the refit is worse on the held-out pairs than the judged model: {against}"
@@ -133,7 +132,7 @@ def _judge_lists(
     """Metrics of our lists, of popularity's and of the published settings', for the same users."""
     excluded = learned.excluded.select("user", "product")
     relevant = evaluation.relevant(before, held_out, shop.occurring(settings.weights), excluded).transform(hold)
-    relevant = near.settled(relevant, near=ids.small)
+    relevant = near_.settled(relevant, near=ids.small)
     users = relevant.select("user").distinct().join(ids.users, "user")
     made = {
         OURS: training.lists(learned, users, ids, n=JUDGED_AT, explain=False),
@@ -162,7 +161,7 @@ def _judge_predictions(
     if learned.predictor is None:
         return Rmse(None, None, learned.reason or NO_PREDICTION), {}, None
     positive = evaluation.positive_pairs(before, held_out, shop.occurring(settings.weights))
-    pairs = near.settled(training.with_ids(positive, ids).transform(hold), near=ids.small)
+    pairs = near_.settled(training.with_ids(positive, ids).transform(hold), near=ids.small)
     known = _known(learned.predictor, ids)
     of_hold_out = held_out.filter("product IS NOT NULL").select("user", "product")
     met = learned.pairs.select("user", "product").unionByName(of_hold_out)
@@ -176,7 +175,7 @@ def _known(model: Model, ids: Index) -> Index:
     """The users and products that a model knows."""
     users = ids.users.join(model.users.select("userId"), "userId")
     products = ids.products.join(model.products.select("productId"), "productId")
-    return Index(near.settled(users, near=ids.small), near.settled(products, near=ids.small), ids.small)
+    return Index(near_.settled(users, near=ids.small), near_.settled(products, near=ids.small), ids.small)
 
 
 def _judge_ratings(
@@ -219,11 +218,13 @@ def _compared(published: Metrics | None, verdict: Verdict) -> dict[str, Any]:
     return {"ndcg_at_10": published.ndcg, "difference_ci": list(verdict.difference) if verdict.difference else None}
 
 
-def _lacks(learned: Learned) -> bool:
-    """Whether a user or product of the training rows has no vector."""
-    model = learned.model
-    if model is None or model.strengths is None:
-        return False
-    users = model.strengths.select("userId").distinct().join(model.users, "userId", "left_anti")
-    products = model.strengths.select("productId").distinct().join(model.products, "productId", "left_anti")
-    return not (users.isEmpty() and products.isEmpty())
+def _unfit_or_lacking(model: Model) -> str:
+    """What is wrong with the vectors: not finite, or not there for all of the training rows. Ids are few to collect."""
+    sides = {"userId": model.users.toArrow(), "productId": model.products.toArrow()}
+    if not all(np.isfinite(vectors.matrix(side["vector"])).all() for side in sides.values()):
+        return "the refit holds numbers that are not finite"
+    if model.strengths is None:
+        return ""
+    trained = model.strengths.agg(*[F.collect_set(key).alias(key) for key in sides]).toArrow()
+    complete = [pc.all(pc.is_in(trained[key].combine_chunks().flatten(), side[key])) for key, side in sides.items()]
+    return "" if all(one.as_py() for one in complete) else "the refit lacks users or products that it was trained on"

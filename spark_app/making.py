@@ -264,7 +264,7 @@ def _made(
     failpoints.reach("mid_training")
     generation = generations.new(settings)
     with progress.phase("recommend") as step:
-        saving.model(spark, generation, learned, ids, stock.shop)
+        saving.model(generation, learned, ids, stock.shop)
         lists = training.lists(learned, ids.users, ids, n=settings.top_n, explain=True)
         generations.write_table(generation, generations.RECOMMENDATIONS, lists)
         overlap = saving.overlap(spark, generation, parents.published)
@@ -273,8 +273,8 @@ def _made(
     with progress.phase("graph") as step:
         step.say(saving.graph_of_lists(spark, generation))
     seconds["graph"] = step.seconds
-    rows = soundness.rows(spark, generation)
-    fault = fault or soundness.fault(spark, generation, counts, rows)
+    rows = soundness.rows(generation)
+    fault = fault or soundness.fault(generation, counts, rows)
     metrics = _metrics(generation, chosen, judgement, counts, ledger.counts(settings, stock.version), seconds)
     manifest = _manifest(spark, stock, chosen, parents, judgement, metrics)
     busiest = stock.events.groupBy("user").count().orderBy(F.desc("count"), "user").first()
@@ -291,7 +291,7 @@ def _refit(
         learned = training.learn(stock.events, stock.ids, stock.shop, settings)
         interactions = learned.liked.count()
         counts = {"users": stock.size.users, "products": stock.size.products, "interactions": interactions}
-        fault = judging.fault_of_refit(learned, judgement)
+        fault = judging.fault_of_refit(learned, judgement, near=stock.ids.small)
         step.say(f"{counts['interactions']:,} interactions" + (f"; {learned.reason}" if learned.reason else ""))
     seconds["train"] = step.seconds
     return learned, counts, fault

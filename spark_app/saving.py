@@ -2,38 +2,43 @@
 
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import SparkSession
 
 from spark_app import gate, generations, graph, recommendations, schemas, training
 from spark_app.generations import Generation
-from spark_app.models import popular
+from spark_app.models import Model, popular
 from spark_app.training import Index, Learned, Shop
 
+_TOUCHED = pa.schema({"productId": pa.int32(), "hidden": pa.bool_(), "boost": pa.float64(), "rule": pa.string()})
+_SIMILAR = pa.schema({"productId": pa.int32(), "other": pa.int32(), "likeness": pa.float32()})
 
-def model(spark: SparkSession, generation: Generation, learned: Learned, ids: Index, shop: Shop) -> None:
-    """Ids, names and what is popular; the model, and what explains it."""
-    products = ids.products.join(shop.details, "product", "left")
-    named = products.select("product", "productId", "name", "category", "brand", "price")
-    nobody = spark.createDataFrame([], schemas.SIMILAR)
-    similar = learned.model.similar if learned.model is not None else None
-    for name, table in (
-        (generations.USERS, ids.users),
-        (generations.PRODUCTS, named),
+
+def model(generation: Generation, learned: Learned, ids: Index, shop: Shop) -> None:
+    """Ids, names and what is popular; the model, and what explains it.
+
+    What has a row for each user or product goes through the driver, which gets the factors to serve from anyway.
+    """
+    products = ids.products.toArrow()
+    named = products.join(shop.details.toArrow(), "product").sort_by("productId")
+    for name, rows in (
+        (generations.USERS, ids.users.toArrow().sort_by("userId")),
+        (generations.PRODUCTS, named.select(["product", "productId", "name", "category", "brand", "price"])),
         (generations.POPULAR, _popular(learned, ids)),
-        (generations.CATALOGUE, training.catalogue(learned, ids)),
-        (generations.SIMILAR, nobody if similar is None else similar),
+        (generations.CATALOGUE, _catalogue(products, learned)),
+        (generations.SIMILAR, _similar(learned.model)),
     ):
-        generations.write_table(generation, name, table.coalesce(1))
+        generations.write_rows(generation, name, rows)
     generations.write_table(generation, generations.INTERACTIONS, training.kept_interactions(learned, ids))
     if learned.model is None:
         return
-    for name, vectors, key in (
-        (generations.USER_FACTORS, learned.model.users, "userId"),
-        (generations.PRODUCT_FACTORS, learned.model.all_products().select("productId", "vector"), "productId"),
+    for name, vectors in (
+        (generations.USER_FACTORS, learned.model.users),
+        (generations.PRODUCT_FACTORS, learned.model.all_products()),
     ):
-        generations.write_table(generation, name, vectors)
-        generations.write_factors(generation, name, *recommendations.collected(vectors, key))
+        key = generations.FACTOR_KEYS[name]
+        generations.write_factors(generation, name, *recommendations.collected(vectors.select(key, "vector"), key))
 
 
 def described(learned: Learned) -> dict[str, Any]:
@@ -54,9 +59,9 @@ def graph_of_lists(spark: SparkSession, generation: Generation) -> str:
     generations.write_table(generation, generations.VERTICES, built.vertices)
     generations.write_table(generation, generations.EDGES, built.edges)
     built.unpersist()
-    vertices = generations.read(spark, generation, generations.VERTICES)
-    found = vertices.agg(F.count("*"), F.countDistinct("community"), F.countDistinct("component")).first()
-    return f"{found[0]:,} vertices, {found[1]:,} communities, {found[2]:,} components"
+    vertices = generations.scan(generation, generations.VERTICES, columns=["community", "component"])
+    communities, components = (pc.count_distinct(vertices[name]).as_py() for name in vertices.column_names)
+    return f"{vertices.num_rows:,} vertices, {communities:,} communities, {components:,} components"
 
 
 def overlap(spark: SparkSession, generation: Generation, published: Generation | None) -> float | None:
@@ -67,10 +72,30 @@ def overlap(spark: SparkSession, generation: Generation, published: Generation |
     return gate.overlap(generations.read(spark, generation, name), generations.read(spark, published, name))
 
 
-def _popular(learned: Learned, ids: Index) -> DataFrame:
+def _popular(learned: Learned, ids: Index) -> pa.Table:
     """(product, users, score): the fallback's order, without what the shop hides; `users` are distinct ones."""
     score = recommendations.for_everyone(learned.fallback).join(ids.products, "productId")
     if learned.touched is not None:
         score = score.join(learned.touched.filter("hidden"), "productId", "left_anti")
-    rows = popular.counts(learned.liked).join(score, "product")
-    return rows.select("product", "users", "score").orderBy(F.desc("score"), "product")
+    rows = popular.counts(learned.liked).join(score, "product").select("product", "users", "score").toArrow()
+    return rows.sort_by([("score", "descending"), ("product", "ascending")])
+
+
+def _catalogue(products: pa.Table, learned: Learned) -> pa.Table:
+    """What is known of each product beside its name, as schemas.CATALOGUE."""
+    ids, trained = products["productId"], pa.array([], pa.int32())
+    if learned.model is not None:
+        trained = learned.model.products.select("productId").toArrow()["productId"]
+    rows = pa.table({"productId": ids, "trained": pc.is_in(ids, trained)})
+    touched = _TOUCHED.empty_table()
+    if learned.touched is not None:
+        touched = learned.touched.select(*_TOUCHED.names).toArrow().cast(_TOUCHED)
+    rows = rows.join(touched, "productId").sort_by("productId")
+    for name, nothing in (("hidden", False), ("boost", 0.0)):
+        rows = rows.set_column(rows.column_names.index(name), name, pc.fill_null(rows[name], nothing))
+    return rows.select(schemas.names(schemas.CATALOGUE))
+
+
+def _similar(model: Model | None) -> pa.Table:
+    """Which products are like which, as schemas.SIMILAR."""
+    return _SIMILAR.empty_table() if model is None or model.similar is None else model.similar.toArrow()

@@ -1,11 +1,13 @@
-"""What a generation has to be before it may be published: complete, finite, and its graph without a loose end."""
+"""What a generation has to be before it may be published: complete, finite, and its graph without a loose end.
+
+Read by the driver, a batch of rows at a time; of the whole only the ids of the vertices are held at once.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql import functions as F
+import pyarrow.compute as pc
 
 from spark_app import generations
 from spark_app.generations import Generation
@@ -16,22 +18,21 @@ _TABLES = (
 )  # fmt: skip
 
 
-def rows(spark: SparkSession, generation: Generation) -> dict[str, int]:
+def rows(generation: Generation) -> dict[str, int]:
     """Table -> the rows that were written."""
-    return {name: generations.read(spark, generation, name).count() for name in _TABLES}
+    return {name: generations.opened(generation, name).count_rows() for name in _TABLES}
 
 
-def fault(spark: SparkSession, generation: Generation, counts: Mapping[str, Any], found: Mapping[str, int]) -> str:
+def fault(generation: Generation, counts: Mapping[str, Any], found: Mapping[str, int]) -> str:
     """The first thing that is wrong with it, empty when it is sound.
 
     `counts` are users and products as they were indexed, `found` the rows of each table on disk.
     """
-    tables = {name: generations.read(spark, generation, name) for name in _TABLES}
     return (
         _miscounted(counts, found)
-        or _unfit(tables[generations.RECOMMENDATIONS], "score")
-        or _unfit(tables[generations.VERTICES], "pagerank")
-        or _orphans(tables[generations.EDGES], tables[generations.VERTICES])
+        or _unfit(generation, generations.RECOMMENDATIONS, "score")
+        or _unfit(generation, generations.VERTICES, "pagerank")
+        or _orphans(generation)
         or _unfit_factors(generation)
     )
 
@@ -44,18 +45,18 @@ def _miscounted(counts: Mapping[str, Any], found: Mapping[str, int]) -> str:
     return f"{edges:,} edges for {lists:,} recommendations" if edges != lists else ""
 
 
-def _unfit(table: DataFrame, name: str) -> str:
-    number = table.filter(_is_unfit(F.col(name))).count()
+def _unfit(generation: Generation, table: str, name: str) -> str:
+    number = 0
+    for batch in generations.opened(generation, table).to_batches(columns=[name]):
+        number += len(batch) - (pc.sum(pc.is_finite(batch[name])).as_py() or 0)
     return f"{number:,} rows have a {name} that is not finite" if number else ""
 
 
-def _is_unfit(value: Column) -> Column:
-    return value.isNull() | F.isnan(value) | (F.abs(value) == float("inf"))
-
-
-def _orphans(edges: DataFrame, vertices: DataFrame) -> str:
-    ends = edges.select(F.explode(F.array("src", "dst")).alias("id"))
-    number = ends.join(vertices, "id", "left_anti").count()
+def _orphans(generation: Generation) -> str:
+    ids = generations.scan(generation, generations.VERTICES, columns=["id"])["id"].drop_null().combine_chunks()
+    number = 0
+    for batch in generations.opened(generation, generations.EDGES).to_batches(columns=["src", "dst"]):
+        number += sum(pc.sum(pc.invert(pc.is_in(ends, ids))).as_py() or 0 for ends in batch.columns)
     return f"{number:,} ends of edges are no vertex" if number else ""
 
 

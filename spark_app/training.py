@@ -134,20 +134,6 @@ def kept_interactions(learned: Learned, ids: Index) -> DataFrame:
     return found.select(*schemas.names(schemas.KEPT_INTERACTION))
 
 
-def catalogue(learned: Learned, ids: Index) -> DataFrame:
-    """What is known of each product beside its name, as schemas.CATALOGUE."""
-    trained = ids.products.sparkSession.createDataFrame([], "productId INT, trained BOOLEAN")
-    if learned.model is not None:
-        trained = learned.model.all_products().select("productId", "trained")
-    touched = learned.touched
-    if touched is None:
-        touched = ids.products.sparkSession.createDataFrame(
-            [], "productId INT, hidden BOOLEAN, boost DOUBLE, rule STRING"
-        )
-    rows = ids.products.select("productId").join(trained, "productId", "left").join(touched, "productId", "left")
-    return rows.fillna(False, ["trained", "hidden"]).fillna(0.0, ["boost"]).select(*schemas.names(schemas.CATALOGUE))
-
-
 def with_ids(rows: DataFrame, ids: Index) -> DataFrame:
     """Rows of (user, product, ...) with userId and productId."""
     return rows.join(ids.users, "user").join(F.broadcast(ids.products), "product")
