@@ -5,7 +5,7 @@ without a seed, and no sum depends on how Spark happened to cut the data.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import reduce
@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pyspark.sql import Column, DataFrame, Window
+import pyarrow as pa
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from spark_app import near as near_
 from spark_app import rules
 
 RATE = "rate"
@@ -245,31 +247,63 @@ def cold_share(pairs: DataFrame, users: DataFrame, products: DataFrame) -> float
 
 
 def preference_pairs(
-    held_out_pairs: DataFrame, met: DataFrame, users: DataFrame, products: DataFrame, *, seed: int
+    held_out_pairs: DataFrame, met: DataFrame, users: DataFrame, products: DataFrame, *, seed: int, near: bool = False
 ) -> DataFrame:
     """(user, product, expected): 1 for the held-out positive pairs, 0 for as many of the same user's unmet products.
 
     All by the shop's own ids, of known users and products only. `met` holds every pair that met, before or in the
     hold-out, once or more often. Each user walks the shuffled products from a place of their own, as many steps as they
-    have met and need: so what is needed is found wherever it exists.
+    have met and need: so what is needed is found wherever it exists. With `near`, they walk here and at once.
     """
-    shuffled = Window.orderBy(F.xxhash64("product", F.lit(seed)), "product")
-    numbered = products.select("product").distinct().withColumn("number", F.row_number().over(shuffled) - 1)
+    spark = users.sparkSession
+    shuffled = products.select("product").distinct().orderBy(F.xxhash64("product", F.lit(seed)), "product")
+    names = shuffled.toArrow()["product"].combine_chunks()
+    numbers = pa.table({"product": names, "number": pa.array(range(len(names)), pa.int32())})
+    numbered = spark.createDataFrame(numbers, "product STRING, number INT")
+    walkers = users.select("user").join(held_out_pairs.select("user"), "user", "left_semi")
     of_user = (
         met.select("user", "product", F.lit(False).alias("one"))
         .unionByName(held_out_pairs.select("user", "product", F.lit(True).alias("one")))
-        .groupBy("user", "product")
-        .agg(F.max("one").alias("one"))
-        .join(users.select("user"), "user", "left_semi")
-        .join(numbered, "product")
+        .join(walkers, "user", "left_semi")
+        .join(F.broadcast(numbered), "product")
         .groupBy("user")
         .agg(F.collect_list("number").alias("met"), F.collect_list(F.when(F.col("one"), F.col("number"))).alias("ones"))
-        .filter(F.size("ones") > 0)
+        .withColumn("start", F.pmod(F.xxhash64("user", F.lit(seed)), F.lit(max(len(names), 1))))
     )
-    walk = _walk(numbered.count(), F.size("met") + F.size("ones"), seed)
-    zeros = F.slice(F.array_except(walk, "met"), 1, F.size("ones"))
-    both = F.concat(_expected(F.col("ones"), 1.0), _expected(zeros, 0.0))
-    return of_user.select("user", F.inline(both)).join(numbered, "number").select("user", "product", "expected")
+    shared = near_.shared(spark, names, near=near)
+
+    def sample(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            yield _preferences(batch, shared.value)
+
+    return near_.mapped(of_user, sample, "user STRING, product STRING, expected DOUBLE", near=near)
+
+
+def _preferences(batch: pa.RecordBatch, names: pa.StringArray) -> pa.RecordBatch:
+    """From users with the numbers of what they met and of their ones, (user, product, expected)."""
+    stride, is_met = _stride(len(names)), np.zeros(len(names), bool)
+    users, numbers, expected = [np.empty(0, int)], [np.empty(0, int)], [np.empty(0)]
+    lists = (batch.column(name).to_numpy(zero_copy_only=False) for name in ("met", "ones", "start"))
+    for user, (met, ones, start) in enumerate(zip(*lists, strict=True)):
+        met, ones = np.unique(met), np.unique(ones).astype(int)
+        walk = (start + np.arange(min(len(names), len(met) + len(ones))) * stride) % len(names)
+        is_met[met] = True
+        zeros = walk[~is_met[walk]][: len(ones)]
+        is_met[met] = False
+        numbers += [ones, zeros]
+        expected += [np.ones(len(ones)), np.zeros(len(zeros))]
+        users.append(np.full(len(ones) + len(zeros), user))
+    columns = [
+        batch.column("user").take(pa.array(np.concatenate(users))),
+        names.take(pa.array(np.concatenate(numbers))),
+        pa.array(np.concatenate(expected)),
+    ]
+    return pa.RecordBatch.from_arrays(columns, ["user", "product", "expected"])
+
+
+def _stride(size: int) -> int:
+    """About a golden section long, and without a divisor in common with `size`: steps of it meet everything once."""
+    return next(long for long in range(max(1, int(size * 0.618)), size + 2) if math.gcd(long, size) == 1)
 
 
 def _counted(moments: DataFrame, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -338,17 +372,3 @@ def _metrics(scores: pd.DataFrame, breadth: pd.DataFrame, catalogue: int, users:
         novelty=bits / rows if rows else None,
         reason=None if rows else NOTHING_LISTED,
     )
-
-
-def _expected(numbers: Column, value: float) -> Column:
-    return F.transform(numbers, lambda number: F.struct(number.alias("number"), F.lit(value).alias("expected")))
-
-
-def _walk(size: int, steps: Column, seed: int) -> Column:
-    """The first `steps` of the user's walk over the numbers below `size`, each of which it meets once."""
-    size = max(size, 1)
-    # About a golden section long, and without a divisor in common with `size`.
-    stride = next(long for long in range(max(1, int(size * 0.618)), size + 2) if math.gcd(long, size) == 1)
-    start = F.pmod(F.xxhash64("user", F.lit(seed)), F.lit(size))
-    numbers = F.sequence(F.lit(0), F.least(F.lit(size), steps) - 1)
-    return F.transform(numbers, lambda step: ((start + step.cast("long") * stride) % size).cast("int"))

@@ -165,7 +165,9 @@ def _judge_predictions(
     known = _known(learned.predictor, ids)
     of_hold_out = held_out.filter("product IS NOT NULL").select("user", "product")
     met = learned.pairs.select("user", "product").unionByName(of_hold_out)
-    sampled = evaluation.preference_pairs(pairs, met, known.users, known.products, seed=settings.seed)
+    sampled = evaluation.preference_pairs(
+        pairs, met, known.users, known.products, seed=settings.seed, near=ids.small
+    )
     cold = evaluation.cold_share(pairs, known.users, known.products)
     predicted = recommendations.predicted(learned.predictor, training.with_ids(sampled, known), near=ids.small)
     return evaluation.rmse(predicted, cold), {}, pairs.withColumn("expected", F.lit(1.0))
