@@ -5,17 +5,16 @@ users where there are still too many scores.
 """
 
 import functools
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Collection
 
 import numpy as np
 import pyarrow as pa
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from spark_app import evaluation, interactions, training, vectors
+from spark_app import evaluation, interactions, schemas, training, vectors
 from spark_app.held import hold
 from spark_app.rating_trials import Ratings, RatingTrials
 from spark_app.rules import MICROS_A_DAY
@@ -33,39 +32,31 @@ _SHARES = 1000
 Excluded = Callable[[DataFrame, DataFrame], DataFrame]
 
 
-class _History(NamedTuple):
-    """Events before the inner cut, and the engine ids of users and products."""
+def trials(
+    events: DataFrame, ids: Index, settings: Settings, excluded: Excluded, *, kinds: Collection[str] | None = None
+) -> Trials | None:
+    """What settings can be tried on; None where the events cannot be cut or show no interest.
 
-    events: DataFrame
-    ids: Index
-
-    def interest(self, asked: Settings) -> DataFrame:
-        """One row per user and product that met."""
-        return interactions.from_events(
-            self.events, asked.weights, strength=asked.strength, half_life_days=asked.half_life_days
-        )
-
-    def collected(self, rows: DataFrame, *names: str) -> pa.Table:
-        """(userId, productId, *names) on the driver."""
-        return training.with_ids(rows, self.ids).select("userId", "productId", *names).toArrow()
-
-
-def trials(events: DataFrame, ids: Index, settings: Settings, excluded: Excluded) -> Trials | None:
-    """What settings can be tried on; None where the events cannot be cut or show no interest."""
+    `kinds` are the event types that occur, where that is known.
+    """
     at = evaluation.cut(events, settings.weights)
     if at is None:
         return None
     before, held_out = evaluation.split(events, at)
-    history = _History(_sampled(before).transform(hold), ids)
-    every = history.interest(settings.model_copy(update={"half_life_days": None})).transform(hold)
-    liked = history.collected(interactions.liked(every), "event_count", "last_event_at")
+    before = _sampled(before)
+    pairs = _pairs(before, ids, settings, kinds)
+    every = pairs.withColumn("strength", _strength(pairs, settings.model_copy(update={"half_life_days": None})))
+    met = every.select("userId", "productId", "strength", "event_count", "last_event_at").toArrow()
+    liked = met.filter(met["strength"].is_valid())
     if not liked.num_rows:
         return None
     places = Places.of(liked)._replace(products=_busiest(liked["productId"].to_numpy()))
-    barred = excluded(history.events, every).transform(hold)
-    relevant = evaluation.relevant(history.events, held_out, settings.weights, barred)
-    split = _split(liked, history.collected(barred), history.collected(relevant), places, settings)
-    return Trials(split, _strengths(history, places))
+    barred = excluded(before, every.select(*schemas.names(schemas.INTERACTION)))
+    if settings.seen != "never":
+        barred = barred.transform(hold)
+    relevant = _collected(evaluation.relevant(before, held_out, settings.weights, barred), ids)
+    split = _split(liked, met if settings.seen == "never" else _collected(barred, ids), relevant, places, settings)
+    return Trials(split, _strengths(pairs, places))
 
 
 def rating_trials(events: DataFrame, ids: Index, settings: Settings) -> RatingTrials | None:
@@ -74,8 +65,7 @@ def rating_trials(events: DataFrame, ids: Index, settings: Settings) -> RatingTr
     if at is None:
         return None
     before, held_out = evaluation.split(_sampled(events), at)
-    history = _History(before, ids)
-    known, judged = (history.collected(interactions.ratings(rows), "rating") for rows in (before, held_out))
+    known, judged = (_collected(interactions.ratings(rows), ids, "rating") for rows in (before, held_out))
     places = Places.of(known)
     trained, held = (_ratings(rows, places) for rows in (known, judged))
     shape = (len(places.users), len(places.products))
@@ -93,14 +83,27 @@ def _busiest(product_ids: NDArray[np.int32]) -> NDArray[np.int32]:
     return np.sort(ids[np.argsort(-users, kind="stable")[:MAX_PRODUCTS]]).astype(np.int32)
 
 
-def _strengths(history: _History, places: Places) -> Callable[[Settings], sp.csr_matrix]:
+def _pairs(events: DataFrame, ids: Index, settings: Settings, kinds: Collection[str] | None) -> DataFrame:
+    """One row per user and product that met, with ids, from which the strengths of all trials follow."""
+    occurring = interactions.occurring_kinds(events, settings.weights) if kinds is None else kinds
+    netted = interactions.netted(events, settings.weights, kinds=occurring)
+    return training.with_ids(interactions.dated(netted, events), ids).transform(hold)
+
+
+def _strength(pairs: DataFrame, asked: Settings) -> Column:
+    return interactions.strength_of(
+        pairs, asked.weights, strength=asked.strength, half_life_days=asked.half_life_days
+    )
+
+
+def _strengths(pairs: DataFrame, places: Places) -> Callable[[Settings], sp.csr_matrix]:
     """What gives the strengths for settings, asking Spark once for each that differ."""
     asked: dict[str, Settings] = {}
 
     @functools.lru_cache(maxsize=8)
     def collected(key: str) -> sp.csr_matrix:
-        liked = interactions.liked(history.interest(asked[key]))
-        return places.sparse(history.collected(liked, "strength"), "strength")
+        strengths = pairs.select("userId", "productId", _strength(pairs, asked[key]).alias("strength"))
+        return places.sparse(interactions.liked(strengths).toArrow(), "strength")
 
     def strengths(settings: Settings) -> sp.csr_matrix:
         key = repr((settings.weights, settings.strength, settings.half_life_days))
@@ -110,9 +113,14 @@ def _strengths(history: _History, places: Places) -> Callable[[Settings], sp.csr
     return strengths
 
 
+def _collected(rows: DataFrame, ids: Index, *names: str) -> pa.Table:
+    """(userId, productId, *names) on the driver."""
+    return training.with_ids(rows, ids).select("userId", "productId", *names).toArrow()
+
+
 def _sampled(events: DataFrame) -> DataFrame:
-    """The events of as many whole users as fit."""
-    count = events.select("user", "product").distinct().count()
+    """The events of as many whole users as fit, within some per cent."""
+    count = events.agg(F.approx_count_distinct(F.xxhash64("user", "product"))).first()[0]
     share = int(_SHARES * MAX_INTERACTIONS / max(count, 1))
     return events if share >= _SHARES else events.filter(F.pmod(F.xxhash64("user"), F.lit(_SHARES)) < max(share, 1))
 

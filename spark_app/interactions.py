@@ -4,10 +4,8 @@ A pair that ever met stays a row. Its strength is null when nothing positive is 
 of the cart, disliked): such a pair shows no interest, yet the product is no longer new to the user.
 """
 
-import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
-from functools import reduce
 from typing import Literal
 
 from pyspark.sql import Column, DataFrame, Window
@@ -27,24 +25,63 @@ def from_events(
     strength: Literal["binary", "log"] = "binary",
     half_life_days: float | None = None,
     newest: datetime | None = None,
+    kinds: Collection[str] | None = None,
 ) -> DataFrame:
     """One row per user and product that ever met, as schemas.INTERACTION.
 
     strength = sum over event types of weight x 1 (binary) or x log1p(net quantity) (log), x 0.5^(age of the type's
     newest event in days / half-life), where there is a half-life. Ages count back from `newest`, by default the newest
-    event of the table.
+    event of the table. `kinds` are the event types that occur, where that is known: the others are not looked for.
     """
-    scaled = _scaled(weights)
-    pairs = _netted(events, (*scaled, rules.DISLIKE))
-    if RATE in scaled:
-        pairs = pairs.join(_mean_ratings(events), "user", "left")
+    pairs = netted(events, weights, kinds=kinds)
     if half_life_days:
-        pairs = pairs.crossJoin(F.broadcast(_newest(events, newest)))
-    parts = [_size(kind, strength) * weight * _decay(kind, half_life_days) for kind, weight in scaled.items()]
-    total = _sum(parts)
+        pairs = dated(pairs, events, newest)
+    left = strength_of(pairs, weights, strength=strength, half_life_days=half_life_days)
+    return pairs.select("user", "product", left.alias("strength"), "event_count", "last_event_at")
+
+
+def netted(events: DataFrame, weights: Mapping[str, float], *, kinds: Collection[str] | None = None) -> DataFrame:
+    """One row per user and product, with all that `strength_of` asks: one shuffle, however many event types.
+
+    The same rows serve other weights above 0, other half-lives, and both ways to count.
+    """
+    looked_for = [kind for kind in (*_counting(weights), rules.DISLIKE) if kinds is None or kind in kinds]
+    is_rated = RATE in looked_for
+    nets = [part for kind in looked_for for part in _parts(kind)]
+    ratings = [F.avg("rating").alias("rating")] if is_rated else []
+    met = [F.count("*").alias("event_count"), F.max("occurred_at").alias("last_event_at")]
+    pairs = events.filter(F.col("product").isNotNull()).groupBy("user", "product").agg(*nets, *ratings, *met)
+    return pairs.join(_mean_ratings(events), "user", "left") if is_rated else pairs
+
+
+def dated(pairs: DataFrame, events: DataFrame, newest: datetime | None = None) -> DataFrame:
+    """The pairs with `now`, the time from which ages count back: that of the newest event, if no other is given."""
+    if newest is not None:
+        return pairs.withColumn("now", F.lit(newest))
+    return pairs.crossJoin(F.broadcast(events.agg(F.max("occurred_at").alias("now"))))
+
+
+def strength_of(
+    pairs: DataFrame, weights: Mapping[str, float], *, strength: str, half_life_days: float | None = None
+) -> Column:
+    """The strength of pairs that are `netted`, and `dated` where there is a half-life."""
+    known = {kind: weight for kind, weight in _scaled(weights).items() if _net(kind) in pairs.columns}
+    total, in_favour = F.lit(0.0), F.lit(0.0)
+    for kind, weight in known.items():
+        part = _size(kind, strength) * weight * _decay(kind, half_life_days)
+        total, in_favour = total + part, in_favour + F.greatest(part, F.lit(0.0))
     # Relative to what speaks for it: 0.3 - 0.1 - 0.2 is nothing left, and a strength that has decayed is small.
-    kept = (total > _sum(_above_zero(part) for part in parts) * 1e-12) & ~_counts(rules.DISLIKE)
-    return pairs.select("user", "product", F.when(kept, total).alias("strength"), "event_count", "last_event_at")
+    kept = total > in_favour * 1e-12
+    if _net(rules.DISLIKE) in pairs.columns:
+        kept &= ~_counts(rules.DISLIKE)
+    return F.when(kept, total)
+
+
+def occurring_kinds(events: DataFrame, weights: Mapping[str, float]) -> set[str]:
+    """The event types that occur, of those that can add to a strength or take it away."""
+    asked = [*_counting(weights), rules.DISLIKE]
+    found = events.agg(*(F.bool_or(F.col("event_type") == kind) for kind in asked)).first()
+    return {kind for kind, occurs in zip(asked, found, strict=True) if occurs}
 
 
 def liked(interactions: DataFrame) -> DataFrame:
@@ -69,43 +106,44 @@ def product_index(events: DataFrame, known: DataFrame | None = None) -> DataFram
 
 
 def product_details(events: DataFrame) -> DataFrame:
-    """What the newest events say of each product, field by field, as schemas.PRODUCT_DETAILS."""
+    """What the newest events say of each product, field by field, as schemas.PRODUCT_DETAILS.
+
+    Of what was said at one time, the last in order stands.
+    """
     fields = {name: F.col(f"product_data.{name}") for name in ("name", "category", "brand")}
     fields["price"] = F.coalesce(F.col("product_data.price"), F.col("price"))
+    columns = [value.alias(name) for name, value in fields.items()]
+    said = events.filter(F.col("product").isNotNull()).select("product", *columns, "occurred_at")
+    # First by hashing, to what was said at all: max_by sorts, and there are far more events than that.
+    said = said.groupBy("product", *fields).agg(F.max("occurred_at").alias("at"))
     # A null order is passed over, so that each field finds its own newest event in one aggregation.
-    newest = [F.max_by(value, F.when(value.isNotNull(), _order())).alias(name) for name, value in fields.items()]
-    return events.filter(F.col("product").isNotNull()).groupBy("product").agg(*newest)
+    newest = [F.max_by(name, F.when(F.col(name).isNotNull(), F.struct("at", name))).alias(name) for name in fields]
+    return said.groupBy("product").agg(*newest)
+
+
+def _counting(weights: Mapping[str, float]) -> dict[str, float]:
+    """Weights of the types that count."""
+    return {kind: weight for kind, weight in weights.items() if weight and kind not in (rules.POST, rules.DISLIKE)}
 
 
 def _scaled(weights: Mapping[str, float]) -> dict[str, float]:
     """Weights of the types that count, such that a lone purchase has strength 1."""
-    counting = {kind: weight for kind, weight in weights.items() if weight and kind not in (rules.POST, rules.DISLIKE)}
+    counting = _counting(weights)
     purchase = counting.get(PURCHASE, 0.0)
     unit = purchase if purchase > 0 else max(counting.values(), default=0.0)
     return {kind: weight / unit for kind, weight in counting.items()} if unit > 0 else {}
 
 
-def _netted(events: DataFrame, kinds: tuple[str, ...]) -> DataFrame:
-    """One row per user and product; `of` holds (net, newest) for each event type. One shuffle, however many types."""
-    of_kind = {kind: F.col("event_type") == kind for kind in kinds}
-    parts = [
-        F.struct(
-            # Rounded: 0.1 + 0.2 - 0.3 is nothing left, and the order of a sum must not show.
-            F.round(F.sum(F.when(is_it, F.col("quantity"))), 6).alias("net"),
-            F.max(F.when(is_it, F.col("occurred_at"))).alias("newest"),
-        ).alias(_field(kind))
-        for kind, is_it in of_kind.items()
-    ]
-    return (
-        events.filter(F.col("product").isNotNull())
-        .groupBy("user", "product")
-        .agg(
-            F.struct(*parts).alias("of"),
-            F.avg("rating").alias("rating"),
-            F.count("*").alias("event_count"),
-            F.max("occurred_at").alias("last_event_at"),
-        )
-    )
+def _parts(kind: str) -> tuple[Column, Column]:
+    """What is left of an event type, and when it was last met."""
+    is_it = F.col("event_type") == kind
+    # Rounded: 0.1 + 0.2 - 0.3 is nothing left, and the order of a sum must not show. F.round goes through text.
+    net = _rounded(F.sum(F.when(is_it, F.col("quantity"))), 6)
+    return net.alias(_net(kind)), F.max(F.when(is_it, F.col("occurred_at"))).alias(_newest(kind))
+
+
+def _rounded(number: Column, digits: int) -> Column:
+    return F.rint(number * 10.0**digits) / 10.0**digits
 
 
 def _mean_ratings(events: DataFrame) -> DataFrame:
@@ -113,46 +151,31 @@ def _mean_ratings(events: DataFrame) -> DataFrame:
     return rated.groupBy("user").agg(F.avg("rating").alias("mean_rating"))
 
 
-def _newest(events: DataFrame, newest: datetime | None) -> DataFrame:
-    """One row: the time from which ages count back."""
-    if newest is None:
-        return events.agg(F.max("occurred_at").alias("now"))
-    return events.sparkSession.range(1).select(F.lit(newest).alias("now"))
-
-
-def _of(kind: str, field: str) -> Column:
-    return F.col("of").getField(_field(kind)).getField(field)
-
-
-def _field(kind: str) -> str:
+def _net(kind: str) -> str:
     """A name that Spark, which ignores case and minds dots, can tell from every other type's."""
-    return f"type_{kind.encode().hex()}"
+    return f"net_{kind.encode().hex()}"
+
+
+def _newest(kind: str) -> str:
+    return f"newest_{kind.encode().hex()}"
 
 
 def _counts(kind: str) -> Column:
     """Whether something of this event type is left, true or false and never null."""
-    positive = F.coalesce(_of(kind, "net") > 0, F.lit(False))
+    positive = F.coalesce(F.col(_net(kind)) > 0, F.lit(False))
     if kind != RATE:
         return positive
-    return positive & F.coalesce(F.round(F.col("rating") - F.col("mean_rating"), 9) >= 0, F.lit(False))
+    return positive & F.coalesce(_rounded(F.col("rating") - F.col("mean_rating"), 9) >= 0, F.lit(False))
 
 
 def _size(kind: str, strength: str) -> Column:
-    return F.when(_counts(kind), F.log1p(_of(kind, "net")) if strength == "log" else F.lit(1.0)).otherwise(0.0)
+    return F.when(_counts(kind), F.log1p(_net(kind)) if strength == "log" else F.lit(1.0)).otherwise(0.0)
 
 
 def _decay(kind: str, half_life_days: float | None) -> Column:
     if not half_life_days:
         return F.lit(1.0)
-    return F.coalesce(decay(_of(kind, "newest"), F.col("now"), half_life_days), F.lit(1.0))
-
-
-def _above_zero(part: Column) -> Column:
-    return F.greatest(part, F.lit(0.0))
-
-
-def _sum(parts: Iterable[Column]) -> Column:
-    return reduce(operator.add, parts, F.lit(0.0))
+    return F.coalesce(decay(F.col(_newest(kind)), F.col("now"), half_life_days), F.lit(1.0))
 
 
 def _order() -> Column:

@@ -11,7 +11,18 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from spark_app import schemas
-from spark_app.interactions import from_events, liked, product_details, product_index, ratings, user_index
+from spark_app.interactions import (
+    dated,
+    from_events,
+    liked,
+    netted,
+    occurring_kinds,
+    product_details,
+    product_index,
+    ratings,
+    strength_of,
+    user_index,
+)
 from spark_app.schemas import EVENT_WEIGHTS
 
 
@@ -207,6 +218,42 @@ def test_the_cut_of_the_data_into_partitions_does_not_show(spark):
     )
 
 
+@pytest.mark.parametrize("half_life_days", [None, 9.0])
+def test_to_know_which_types_occur_changes_no_strength(spark, half_life_days):
+    facts = [(f"u{n % 3}", f"p{n % 5}", ("view", "purchase", "dislike", "wave")[n % 4], n - 3, n) for n in range(40)]
+    seen = events(spark, *facts).unionByName(rated(spark, ("u1", "p1", 4), ("u1", "p2", 2)))
+    every, known = (
+        from_events(seen, EVENT_WEIGHTS, half_life_days=half_life_days, kinds=kinds)
+        for kinds in (None, ["view", "purchase", "dislike", "wave", "rate"])
+    )
+    assert_df_equality(every, known, ignore_row_order=True)
+
+
+def test_types_that_do_not_occur_are_not_looked_for(spark):
+    seen = events(spark, ("ann", "lamp"), ("ann", "sofa", "view"))
+    every, known = (netted(seen, EVENT_WEIGHTS, kinds=kinds).columns for kinds in (None, {"purchase", "view"}))
+    assert {"rating", "mean_rating"} <= set(every) and not {"rating", "mean_rating"} & set(known)
+    assert len(every) - len(known) == 2 + 2 * 5
+    assert strengths(from_events(seen, EVENT_WEIGHTS, kinds=["wave"])) == {"lamp": None, "sofa": None}
+    assert strengths(from_events(seen, EVENT_WEIGHTS, kinds=["view"])) == {"lamp": None, "sofa": 0.2}
+
+
+def test_the_types_that_occur_are_those_that_count(spark):
+    facts = [("ann", "lamp", "wave"), ("ann", "lamp", "view"), ("ann", None, "post"), ("ann", "sofa", "dislike")]
+    seen = events(spark, *facts)
+    assert occurring_kinds(seen, EVENT_WEIGHTS | {"post": 1.0}) == {"view", "dislike"}
+    assert occurring_kinds(events(spark), EVENT_WEIGHTS) == set()
+
+
+def test_pairs_that_are_netted_once_serve_other_half_lives_and_weights(spark):
+    seen = events(spark, *(("ann", f"p{day % 3}", ("view", "cart")[day % 2], day, day) for day in range(9)))
+    pairs = dated(netted(seen, EVENT_WEIGHTS), seen)
+    for weights in (EVENT_WEIGHTS, EVENT_WEIGHTS | {"view": 2.5}):
+        for options in ({"strength": "log", "half_life_days": 3.0}, {"strength": "binary", "half_life_days": None}):
+            ours = pairs.withColumn("strength", strength_of(pairs, weights, **options))
+            assert strengths(ours) == strengths(from_events(seen, weights, **options))
+
+
 def test_no_events_give_no_rows_of_the_same_columns(spark):
     none = events(spark)
     assert_schema(from_events(none, EVENT_WEIGHTS, half_life_days=3), schemas.INTERACTION)
@@ -257,6 +304,11 @@ def test_the_newest_value_of_a_product_wins_field_by_field(spark):
 def test_the_price_of_the_event_stands_in_for_that_of_the_product(spark):
     seen = told(spark, ({"price": 5.0}, 1.0, 1), ({"name": "Lamp"}, 4.5, 2), (None, None, 3))
     assert product_details(seen).collect() == [("lamp", "Lamp", None, None, 4.5)]
+
+
+def test_of_what_is_said_of_a_product_at_one_time_the_last_in_order_stands(spark):
+    seen = told(spark, ({"name": "Lamp", "price": 9.0}, None, 1), ({"name": "Desk"}, 10.0, 1), ({"name": "Z"}, 1.0, 0))
+    assert product_details(seen).collect() == [("lamp", "Lamp", None, None, 10.0)]
 
 
 def test_every_product_has_a_row_of_details(spark):

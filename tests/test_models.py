@@ -1,6 +1,7 @@
 """The contract that every model keeps: als, neighbours, popular, recently popular, and blends of them."""
 
 import itertools
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -189,6 +190,15 @@ def test_recent_users_count_more_than_earlier_ones(spark):
     )
     counted = popular.counts(rows.withColumn("last_event_at", F.col("at").cast("timestamp")), half_life_days=4.0)
     assert {row["product"]: row.users for row in counted.collect()} == {"old": 0.5, "new": 1.0}
+
+
+def test_who_came_long_before_counts_next_to_nothing_and_still_counts(spark):
+    facts = [("a", "old", 0), ("b", "older", -40), ("c", "new", 160)]
+    rows = spark.createDataFrame(
+        [(u, p, START + timedelta(days=d)) for u, p, d in facts], "user STRING, product STRING, last_event_at TIMESTAMP"
+    )
+    counted = {row["product"]: row.users for row in popular.counts(rows, half_life_days=4.0).collect()}
+    assert counted == {"old": 0.5**40, "older": 0.5**50, "new": 1.0}
 
 
 def newcomer(spark, model, category="even"):

@@ -23,9 +23,10 @@ def counts(liked: DataFrame, half_life_days: float = 0.0, now: datetime | None =
         return liked.groupBy("product").agg(F.count("*").alias("users"))
     if now is None:
         now = liked.agg(F.max("last_event_at")).first()[0]
-    # Decimals add up to the same in any order.
-    share = decay(F.col("last_event_at"), F.lit(now), half_life_days).cast("decimal(28,18)")
-    return liked.groupBy("product").agg(F.sum(share).cast("double").alias("users"))
+    # Whole numbers add up to the same in any order: 62 bits of each share, in two halves that no 2^31 users overflow.
+    share = F.rint(decay(F.col("last_event_at"), F.lit(now), half_life_days) * 2.0**62).cast("bigint")
+    high, low = F.sum(F.shiftright(share, 31)), F.sum(share.bitwiseAND(2**31 - 1))
+    return liked.groupBy("product").agg(((high * 2.0**31 + low) / 2.0**62).alias("users"))
 
 
 def fit(popularity: DataFrame, user_index: DataFrame, product_index: DataFrame, source: str = SOURCE) -> Model:
