@@ -5,7 +5,7 @@ users where there are still too many scores.
 """
 
 import functools
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +19,7 @@ from spark_app.held import hold
 from spark_app.rating_trials import Ratings, RatingTrials
 from spark_app.rules import MICROS_A_DAY
 from spark_app.settings import Settings
-from spark_app.training import Index
+from spark_app.training import Index, Shop
 from spark_app.trials import Split, Trials
 from spark_app.vectors import Places
 
@@ -28,33 +28,25 @@ MOST_JUDGED, FEWEST_JUDGED = 2000, 200
 _SHARES = 1000
 
 
-# (events, pairs that met) -> (user, product) that may not be listed.
-Excluded = Callable[[DataFrame, DataFrame], DataFrame]
-
-
-def trials(
-    events: DataFrame, ids: Index, settings: Settings, excluded: Excluded, *, kinds: Collection[str] | None = None
-) -> Trials | None:
-    """What settings can be tried on; None where the events cannot be cut or show no interest.
-
-    `kinds` are the event types that occur, where that is known.
-    """
-    at = evaluation.cut(events, settings.weights)
+def trials(events: DataFrame, ids: Index, shop: Shop, settings: Settings) -> Trials | None:
+    """What settings can be tried on; None where the events cannot be cut or show no interest."""
+    weights = shop.occurring(settings.weights)
+    at = evaluation.cut(events, weights)
     if at is None:
         return None
     before, held_out = evaluation.split(events, at)
     before = _sampled(before)
-    pairs = _pairs(before, ids, settings, kinds)
+    pairs = _pairs(before, ids, shop, settings)
     every = pairs.withColumn("strength", _strength(pairs, settings.model_copy(update={"half_life_days": None})))
     met = every.select("userId", "productId", "strength", "event_count", "last_event_at").toArrow()
     liked = met.filter(met["strength"].is_valid())
     if not liked.num_rows:
         return None
     places = Places.of(liked)._replace(products=_busiest(liked["productId"].to_numpy()))
-    barred = excluded(before, every.select(*schemas.names(schemas.INTERACTION)))
+    barred = training.excluded(before, every.select(*schemas.names(schemas.INTERACTION)), shop, settings)
     if settings.seen != "never":
         barred = barred.transform(hold)
-    relevant = _collected(evaluation.relevant(before, held_out, settings.weights, barred), ids)
+    relevant = _collected(evaluation.relevant(before, held_out, weights, barred), ids)
     split = _split(liked, met if settings.seen == "never" else _collected(barred, ids), relevant, places, settings)
     return Trials(split, _strengths(pairs, places))
 
@@ -83,10 +75,9 @@ def _busiest(product_ids: NDArray[np.int32]) -> NDArray[np.int32]:
     return np.sort(ids[np.argsort(-users, kind="stable")[:MAX_PRODUCTS]]).astype(np.int32)
 
 
-def _pairs(events: DataFrame, ids: Index, settings: Settings, kinds: Collection[str] | None) -> DataFrame:
+def _pairs(events: DataFrame, ids: Index, shop: Shop, settings: Settings) -> DataFrame:
     """One row per user and product that met, with ids, from which the strengths of all trials follow."""
-    occurring = interactions.occurring_kinds(events, settings.weights) if kinds is None else kinds
-    netted = interactions.netted(events, settings.weights, kinds=occurring)
+    netted = interactions.netted(events, settings.weights, kinds=shop.kinds)
     return training.with_ids(interactions.dated(netted, events), ids).transform(hold)
 
 

@@ -77,13 +77,6 @@ def strength_of(
     return F.when(kept, total)
 
 
-def occurring_kinds(events: DataFrame, weights: Mapping[str, float]) -> set[str]:
-    """The event types that occur, of those that can add to a strength or take it away."""
-    asked = [*_counting(weights), rules.DISLIKE]
-    found = events.agg(*(F.bool_or(F.col("event_type") == kind) for kind in asked)).first()
-    return {kind for kind, occurs in zip(asked, found, strict=True) if occurs}
-
-
 def liked(interactions: DataFrame) -> DataFrame:
     """The interactions that show interest; the others were only seen."""
     return interactions.filter(F.col("strength").isNotNull())

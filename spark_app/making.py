@@ -222,13 +222,7 @@ def _lent(settings: Settings, before: Generation, events: int) -> Choice | None:
 
 
 def _trials(stock: _Stock, settings: Settings) -> Trials | None:
-    if stock.before is None:
-        return None
-
-    def excluded(events: DataFrame, pairs: DataFrame) -> DataFrame:
-        return training.excluded(events, pairs, stock.shop, settings)
-
-    return inner.trials(stock.before, stock.ids, settings, excluded)
+    return None if stock.before is None else inner.trials(stock.before, stock.ids, stock.shop, settings)
 
 
 def _rating_trials(stock: _Stock, settings: Settings) -> RatingTrials | None:
