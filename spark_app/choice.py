@@ -26,7 +26,13 @@ NEIGHBOURS_WEIGHTS = (0.0, 0.3, 0.6, 1.0, 2.0)
 REPEAT_WEIGHTS = (0.0, 1.0, 2.0, 4.0, 8.0)
 REGULARIZATIONS = (0.1, 0.3, 1.0)
 ROUNDS = 3
+# Alternations that tell one fit from another: on a real shop what they are worth differs from that of 10 by no more
+# than with another seed. Fits from the factors of another fit would not do: they stay too close to it.
+SHORT = 5
 _HALF_LIFE, _WEIGHT, _NEIGHBOURS = "popularity_half_life_days", "blend.popularity_weight", "neighbours"
+_ITERATIONS = "als.iterations"
+# Axes along which ALS is fitted anew.
+_OF_FITS = ("half_life_days", "regularization")
 # Fewer judged users, or held-out ratings, than these decide nothing.
 ENOUGH_USERS, ENOUGH_RATINGS = 50, 200
 # Factors and regularisation that are tried for ratings.
@@ -147,8 +153,9 @@ def choose(trials: Trials | None, settings: Settings) -> Choice:
     if trials is None or judged < ENOUGH_USERS:
         why = f"{judged} users could be judged before the hold-out: too few to learn from (fewer than {ENOUGH_USERS})"
         return _choice(settings, start, {"reason": why, "users_judged": judged})
+    candidates = list(_candidates(trials, start, settings))
     first = _Tried(start, trials.ndcg(start))
-    best = max(_candidates(trials, start, settings), key=_worth, default=first)
+    best = max(candidates, key=_worth, default=first)
     won = interval(best.ndcg, first.ndcg)[0] > 0
     kept = best if won else first
     report = {
@@ -203,8 +210,22 @@ def _candidates(trials: Trials, first: Settings, asked: Settings) -> Iterator[_T
         yield tries.of(first, {"algorithm": "recent" if days else "popular", _HALF_LIFE: days})
     for base in _open(asked, "blend.base", ["als", "bm25", "cosine"]):
         alone = {"algorithm": "blend", "blend.base": base, _WEIGHT: _open(asked, _WEIGHT, [0.3])[0]}
-        own = axes if base == "als" else {axis: steps for axis, steps in axes.items() if axis != _NEIGHBOURS}
-        yield _climbed(tries, tries.of(first, alone | axes[_HALF_LIFE][len(axes[_HALF_LIFE]) // 2]), own)
+        middle = changed(first, alone | axes[_HALF_LIFE][len(axes[_HALF_LIFE]) // 2])
+        if base == "als":
+            yield _climbed_by_fits(tries, middle, axes)
+        else:
+            yield _climbed(tries, tries.of(middle, {}), _without(axes, _NEIGHBOURS))
+
+
+def _climbed_by_fits(tries: "_Tries", start: Settings, axes: Mapping[str, list[dict[str, Any]]]) -> _Tried:
+    """The best around ALS: the fits are told apart by short ones, and the best of them is fitted in full."""
+    whole = start.als.iterations
+    found = _climbed(tries, tries.of(start, {_ITERATIONS: min(whole, SHORT)}), axes)
+    return _climbed(tries, tries.of(found.settings, {_ITERATIONS: whole}), _without(axes, *_OF_FITS))
+
+
+def _without(axes: Mapping[str, list[dict[str, Any]]], *names: str) -> dict[str, list[dict[str, Any]]]:
+    return {axis: steps for axis, steps in axes.items() if axis not in names}
 
 
 def _axes(span: float, asked: Settings) -> dict[str, list[dict[str, Any]]]:

@@ -19,8 +19,6 @@ from spark_app.equations import Equations
 from spark_app.settings import Settings
 
 K = 10
-# Alternations of a trial at the most: on a real shop 5 were worth what 10 were, within what another seed changes.
-ENOUGH_ITERATIONS = 5
 # Scores of bases that are kept at once, 4 bytes each.
 _SCORES_KEPT = 160_000_000
 
@@ -49,6 +47,13 @@ class _Base(NamedTuple):
     spread: Doubles
 
 
+class Begun(NamedTuple):
+    """A fit by ALS so far: how many alternations, and the (products, factors) that they led to."""
+
+    iterations: int
+    products: Floats
+
+
 class Trials:
     """What settings are worth to the judged users of a split; strengths are asked for as `(users, products)` rows."""
 
@@ -57,6 +62,7 @@ class Trials:
         self._strengths = strengths
         self._bases: dict[object, _Base] = {}
         self._likeness: dict[object, sp.csr_matrix] = {}
+        self._begun: dict[object, Begun] = {}
         self._most_bases = max(2, _SCORES_KEPT // max(split.excluded.shape[0] * split.excluded.shape[1], 1))
         # The last column stands for no product.
         self._relevant = np.pad(split.relevant.toarray() > 0, ((0, 0), (0, 1)))
@@ -109,7 +115,7 @@ class Trials:
     def _fitted(self, settings: Settings, name: str) -> _Base:
         strengths = self._strengths(settings)
         if name == "als":
-            users, products = alternate(strengths, settings.als, settings.seed)
+            users, products = self._alternated(strengths, settings)
             judged = users[self.split.judged]
             return _Base(judged @ products.T, vectors.spread(judged, vectors.covariance(products)))
         own = strengths[self.split.judged]
@@ -119,6 +125,18 @@ class Trials:
             self._likeness = {key: _alike(strengths, name, settings)} | dict(list(self._likeness.items())[:3])
         scores = np.ascontiguousarray((own @ self._likeness[key]).toarray(), np.float32)
         return _Base(scores, scores.std(axis=1, dtype=np.float64))
+
+
+    def _alternated(self, strengths: sp.csr_matrix, settings: Settings) -> tuple[Floats, Floats]:
+        """The factors; those of a fit that was tried with fewer iterations before are gone on from: it is the same."""
+        als, iterations = settings.als.model_copy(update={"iterations": 0}), settings.als.iterations
+        key = repr((settings.weights, settings.strength, settings.half_life_days, als, settings.seed))
+        begun = self._begun.get(key)
+        users, products = alternate(
+            strengths, settings.als, settings.seed, begun if begun and begun.iterations <= iterations else None
+        )
+        self._begun = {key: Begun(iterations, products)} | dict(list(self._begun.items())[:7])
+        return users, products
 
 
 def ndcg(lists: NDArray[np.int32], relevant: NDArray[np.bool_], wanted: NDArray[np.int64]) -> Doubles:
@@ -132,14 +150,14 @@ def ndcg(lists: NDArray[np.int32], relevant: NDArray[np.bool_], wanted: NDArray[
     return found @ discounts / np.cumsum(discounts)[np.minimum(wanted, k) - 1]
 
 
-def alternate(strengths: sp.csr_matrix, settings: Als, seed: int) -> tuple[Floats, Floats]:
+def alternate(
+    strengths: sp.csr_matrix, settings: Als, seed: int, begun: Begun | None = None
+) -> tuple[Floats, Floats]:
     """(users, products) factors of implicit ALS by exact half-steps, the last one for the users.
 
-    The equations are those of MLlib; where it starts from is not. Each fit starts anew: from the factors of another it
-    would take more alternations than these to forget a weaker regularisation, and look better than it is.
+    The equations are those of MLlib; where it starts from is not. What was `begun` with fewer iterations goes on.
     """
-    iterations = min(settings.iterations, ENOUGH_ITERATIONS)
-    return _alternate(strengths, terms.implicit(settings), settings.factors, iterations, seed)
+    return _alternate(strengths, terms.implicit(settings), settings.factors, settings.iterations, seed, begun)
 
 
 def alternate_explicit(residuals: sp.csr_matrix, settings: Explicit, seed: int) -> tuple[Floats, Floats]:
@@ -148,16 +166,21 @@ def alternate_explicit(residuals: sp.csr_matrix, settings: Explicit, seed: int) 
 
 
 def _alternate(
-    rows: sp.csr_matrix, system: Equations, factors: int, iterations: int, seed: int
+    rows: sp.csr_matrix, system: Equations, factors: int, iterations: int, seed: int, begun: Begun | None = None
 ) -> tuple[Floats, Floats]:
-    start = np.random.default_rng(seed).standard_normal((rows.shape[1], factors))
-    start = np.abs(start) if system.implicit else start
-    products = (start / np.linalg.norm(start, axis=1, keepdims=True)).astype(np.float32)
+    done, products = begun or Begun(0, _start(rows.shape[1], factors, seed, implicit=system.implicit))
     transposed, users = rows.T.tocsr(), equations.half_steps(products, rows, system)
-    for _ in range(iterations):
+    for _ in range(done, iterations):
         products = equations.half_steps(users, transposed, system)
         users = equations.half_steps(products, rows, system)
     return users, products
+
+
+def _start(products: int, factors: int, seed: int, *, implicit: bool) -> Floats:
+    """Vectors of length 1, none below 0 for implicit feedback."""
+    start = np.random.default_rng(seed).standard_normal((products, factors))
+    start = np.abs(start) if implicit else start
+    return (start / np.linalg.norm(start, axis=1, keepdims=True)).astype(np.float32)
 
 
 def _alike(strengths: sp.csr_matrix, kind: str, settings: Settings) -> sp.csr_matrix:

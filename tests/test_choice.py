@@ -73,6 +73,13 @@ def test_factors_that_would_learn_chance_by_heart_are_held_back(factors, regular
     assert chosen.report["best_tried"] > 0.5
 
 
+def test_what_was_told_apart_by_short_fits_is_chosen_with_all_iterations():
+    found = trials(*noise())
+    chosen = choice.choose(found, settings(**{"als.iterations": 8, "als.factors": 32}))
+    assert chosen.settings.als.iterations == 8
+    assert chosen.report["best_tried"] == float(found.ndcg(chosen.settings).mean())
+
+
 def test_what_wins_by_chance_only_leaves_plain_als():
     rng = np.random.default_rng(5)
     chosen = choice.choose(trials(rng.random((60, 20)) < 0.3, rng.random((60, 20)) < 0.05), settings())

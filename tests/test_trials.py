@@ -98,3 +98,12 @@ def test_factors_on_the_driver_find_what_is_withheld():
     settings = plain(**{"als.factors": 6, "als.alpha": 10.0, "als.regularization": 0.05})
     users, products = trials.alternate(sp.csr_matrix(board.astype(np.float32)), settings.als, seed=7)
     assert np.where(board, -np.inf, users @ products.T).argmax(axis=1).tolist() == list(range(size))
+
+
+def test_a_fit_that_goes_on_is_that_of_one_go(split):
+    short, whole = (plain(**{"als.factors": 6, "als.iterations": number}) for number in (2, 5))
+    begun, fresh, backwards = (Trials(split, lambda _: split.met) for _ in range(3))
+    begun.scores(short)
+    np.testing.assert_array_equal(begun.scores(whole), fresh.scores(whole))
+    backwards.scores(whole)
+    np.testing.assert_array_equal(backwards.scores(short), Trials(split, lambda _: split.met).scores(short))
