@@ -23,6 +23,7 @@ from spark_app import failpoints, rules
 
 METRICS = "metrics.json"
 LINE_END = "\r\n"
+SMALL = 4_000_000
 # A comma, a quote, a line end, white space at either end; an empty text, so that it differs from null.
 QUOTED = r'[",\r\n]|^\s|\s\z|^\z'
 # As many decimals as there are, and no exponent; 340 is what Java allows.
@@ -128,7 +129,13 @@ def _lines(table: DataFrame, order: Sequence[str]) -> DataFrame:
 def _in_order(table: DataFrame, order: Sequence[str]) -> DataFrame:
     """Ties are broken by the other columns; rows that are still alike give the same line."""
     others = [f for f in table.schema.fields if f.name not in order and not isinstance(f.dataType, T.MapType)]
-    return table.orderBy(*[_cell(table.schema[name]) for name in order], *[_cell(field) for field in others])
+    rows = table.coalesce(1) if _is_small(table) else table
+    return rows.orderBy(*[_cell(table.schema[name]) for name in order], *[_cell(field) for field in others])
+
+
+def _is_small(table: DataFrame) -> bool:
+    """Whether one task is to sort it, by what Spark knows of its bytes: for several it reads the table twice."""
+    return table._jdf.queryExecution().optimizedPlan().stats().sizeInBytes() <= SMALL
 
 
 def _text(field: T.StructField) -> Column:

@@ -227,13 +227,12 @@ def _side_by_side(spark: SparkSession, *tasks: Callable[[], Any]) -> list[Any]:
 
 @contextmanager
 def _kept(spark: SparkSession) -> Iterator[Callable[[DataFrame], DataFrame]]:
-    """Compute and persist what is used more than once; give it back in the end, with what GraphX forgets to."""
+    """Persist what is used more than once, from its first use; give it back in the end, with what GraphX forgets to."""
     kept: list[DataFrame] = []
     before = set(_persistent(spark))
 
     def keep(table: DataFrame) -> DataFrame:
         kept.append(table.persist())
-        table.count()
         return table
 
     try:

@@ -19,7 +19,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_app import failpoints, rules
+from spark_app import exports, failpoints, rules
 from spark_app.exports import Csv, publish, published_in, write_csv
 
 TRICKY = st.sampled_from("'=+-@\t\r\n\"\\, ;|\0\x0b\x85\u2028\ufeff\u200f\u0301")
@@ -56,7 +56,9 @@ def sales(spark: SparkSession, *rows: tuple[str, int]) -> DataFrame:
 def small_parts(spark: SparkSession) -> Iterator[None]:
     """As many parts as there are shuffle partitions, however small they are."""
     spark.conf.set("spark.sql.adaptive.coalescePartitions.enabled", "false")
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exports, "SMALL", 0)
+        yield
     spark.conf.unset("spark.sql.adaptive.coalescePartitions.enabled")
 
 

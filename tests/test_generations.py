@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from spark_app import generations
+from spark_app import generations, soundness
 from spark_app.generations import NoGenerationError, UnsoundError
 
 ROOT = Path(__file__).parent.parent
@@ -98,6 +98,45 @@ def test_factors_can_be_mapped_and_row_i_belongs_to_id_i(settings):
     assert mapped.dtype == np.float32
     assert np.load(generation.folder / "user_factors_ids.npy").tolist() == [4, 7, 9]
     np.testing.assert_array_equal(mapped, vectors)
+
+
+def test_factors_are_a_table_too_written_some_at_a_time(spark, settings, monkeypatch):
+    monkeypatch.setattr(generations, "_FACTORS_AT_ONCE", 2)
+    generation = generations.new(settings)
+    generations.write_factors(generation, "product_factors", np.array([4, 7, 9]), np.arange(6).reshape(3, 2))
+    table = generations.read(spark, generation, "product_factors")
+    assert [field.simpleString() for field in table.schema] == ["productId:int", "vector:array<float>"]
+    assert table.collect() == [(4, [0.0, 1.0]), (7, [2.0, 3.0]), (9, [4.0, 5.0])]
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "values", "fault"),
+    [
+        ("recommendations", "score", [0.5, None], "1 rows have a score that is not finite"),
+        ("recommendations", "score", [float("inf"), float("nan")], "2 rows have a score that is not finite"),
+        ("vertices", "pagerank", [0.5, 0.5, float("nan")], "1 rows have a pagerank that is not finite"),
+        ("edges", "dst", ["p:lamp", "p:desk"], "1 ends of edges are no vertex"),
+        ("edges", "src", ["u:ann", None], "1 ends of edges are no vertex"),
+        ("users", "user", ["ann", "bob"], "users has 2 rows for 1 users"),
+    ],
+)
+def test_what_is_not_sound_is_named(settings, name, column, values, fault):
+    tables = {
+        "users": {"user": ["ann"]},
+        "products": {"product": ["lamp", "mug"]},
+        "recommendations": {"score": [0.5, 0.4]},
+        "vertices": {"id": ["u:ann", "p:lamp", "p:mug"], "pagerank": [0.5, 0.3, 0.2]},
+        "edges": {"src": ["u:ann", "u:ann"], "dst": ["p:lamp", "p:mug"]},
+    }
+    assert _fault(settings, tables) == ""
+    assert _fault(settings, tables | {name: tables[name] | {column: values}}) == fault
+
+
+def _fault(settings, tables):
+    generation = generations.new(settings)
+    for name, columns in tables.items():
+        generations.write_rows(generation, name, pa.table(columns))
+    return soundness.fault(generation, {"users": 1, "products": 2}, soundness.rows(generation))
 
 
 def test_metrics_are_plain_json(settings):
