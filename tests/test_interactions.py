@@ -16,7 +16,6 @@ from spark_app.interactions import (
     from_events,
     liked,
     netted,
-    occurring_kinds,
     product_details,
     product_index,
     ratings,
@@ -236,13 +235,6 @@ def test_types_that_do_not_occur_are_not_looked_for(spark):
     assert len(every) - len(known) == 2 + 2 * 5
     assert strengths(from_events(seen, EVENT_WEIGHTS, kinds=["wave"])) == {"lamp": None, "sofa": None}
     assert strengths(from_events(seen, EVENT_WEIGHTS, kinds=["view"])) == {"lamp": None, "sofa": 0.2}
-
-
-def test_the_types_that_occur_are_those_that_count(spark):
-    facts = [("ann", "lamp", "wave"), ("ann", "lamp", "view"), ("ann", None, "post"), ("ann", "sofa", "dislike")]
-    seen = events(spark, *facts)
-    assert occurring_kinds(seen, EVENT_WEIGHTS | {"post": 1.0}) == {"view", "dislike"}
-    assert occurring_kinds(events(spark), EVENT_WEIGHTS) == set()
 
 
 def test_pairs_that_are_netted_once_serve_other_half_lives_and_weights(spark):
