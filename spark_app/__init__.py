@@ -11,7 +11,7 @@ The flow, a line a module, in order:
     shop_rules                          the shop's own file of what to hide, boost or bury, read and checked
     connection  topic                   how a broker is connected to; what it says of a topic, without Spark
     java  failpoints  progress          a Java that serves; places to die in tests; what the user sees
-    session  held  ages   the one place where Spark is configured; what a training holds in memory; what is long ago
+    session  held  near  ages   the one place where Spark is configured; what a training holds; work in batches; ages
     sources          a topic or a folder -> raw records
     events           raw records -> events, each accepted or rejected with a reason
     store            judged records -> the event and quarantine tables, and the ledger, each record once

@@ -257,6 +257,7 @@ def test_a_checkpoint_of_a_topic_is_known_by_its_name_or_by_its_offsets(spark, t
         beginning.write_bytes(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.chaos
 @pytest.mark.kafka
 def test_an_older_copy_of_a_checkpoint_is_found_and_after_a_repair_nothing_is_lost(spark, tmp_path, kafka, report):

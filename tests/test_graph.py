@@ -204,6 +204,7 @@ def test_a_best_seller_on_every_list_does_not_glue_the_tastes_together(spark):
 # -- the same input, the same graph --
 
 
+@pytest.mark.slow
 def test_neither_order_nor_partitions_change_the_graph(spark, three_tastes, monkeypatch):
     monkeypatch.setattr(graph, "EDGES_IN_A_PARTITION", 200)
     shuffled = recommendations(spark, planted(3, 12, 90)).repartition(7, "product").orderBy(F.desc("rank"))

@@ -178,6 +178,7 @@ def test_a_column_without_any_text_or_map_has_offsets_all_the_same(spark):
     assert column.keys.buffers()[1].size >= 4
 
 
+@pytest.mark.slow
 def test_many_small_batches_leave_few_files(spark, settings, monkeypatch):
     monkeypatch.setattr(tables, "COMPACTED_AFTER", 2)
     for number in range(5):

@@ -103,6 +103,7 @@ def test_lists_and_scores_made_here_are_those_of_the_executors(spark, strengths,
     assert near == far and {row.userId for row in near if row.predicted is None} >= {SIZE}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["blend", "blend of neighbours"])
 def test_what_is_fitted_here_is_what_executors_fit(spark, strengths, name):
     far, near = (fit(spark, name, strengths, near=near) for near in (False, True))
@@ -124,6 +125,7 @@ def test_reasons_are_the_users_own_products(strengths, fitted):
     assert {(row.userId, product) for row in best for product in row.because} <= own
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["als, by implicit", "cosine", "recent", "blend"])
 def test_the_same_rows_in_another_order_give_the_same_lists(spark, strengths, name):
     shuffled = strengths.repartition(3, "strength", "productId")

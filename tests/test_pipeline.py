@@ -54,6 +54,7 @@ def simulated(spark, tmp_path_factory):
     return settings, refreshed(spark, settings)
 
 
+@pytest.mark.slow
 def test_the_lists_beat_popularity_where_tastes_are_hidden(simulated):
     metrics = simulated[1].metrics
     assert metrics["metrics"]["ndcg_at_10"] > metrics["baselines"]["popular"]["ndcg_at_10"] > 0

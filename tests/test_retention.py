@@ -373,6 +373,7 @@ def test_the_verb_says_what_it_did_and_then_that_there_is_nothing(month, monkeyp
     assert says[2].stdout == "there is nothing to remove\n"
 
 
+@pytest.mark.slow
 def test_spark_reads_what_stays_and_goes_on_from_there(spark, settings, monkeypatch):
     """Tables that were written by Spark and without it."""
     for days, few in (((1, 2), 0), ((3, 4), 20_000)):
