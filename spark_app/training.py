@@ -155,7 +155,7 @@ def _unmet(events: DataFrame, ids: Index, shop: Shop, settings: Settings) -> Dat
     None where every event turns to a product or from it.
     """
     counting = [kind for kind, weight in settings.weights.items() if weight] + [rules.DISLIKE]
-    if shop.kinds is not None and shop.kinds <= {*counting, rules.POST}:
+    if shop.kinds is not None and shop.kinds <= set(counting):
         return None
     named = events.filter("product IS NOT NULL").groupBy("product")
     met = named.agg(F.count_if(F.col("event_type").isin(counting)).alias("counted")).filter("counted = 0")
