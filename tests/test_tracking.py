@@ -1,6 +1,7 @@
 """A tiny generation, written by hand, logged to a store of its own; no Spark."""
 
 import json
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -213,7 +214,7 @@ def test_the_registered_model_gives_lists_without_spark_and_without_this_package
 def test_a_generation_without_a_model_gives_popular_lists(settings, client):
     generation = made(settings)
     for path in generation.folder.glob("*_factors*"):
-        path.unlink()
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     run = tracking.log_generation(settings, generation)
     assert len(client.search_model_versions(f"run_id = '{run}'")) == 1
 
