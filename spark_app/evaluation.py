@@ -18,7 +18,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from spark_app import near as near_
-from spark_app import rules
+from spark_app import rules, scoring
 
 RATE = "rate"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -330,7 +330,7 @@ def _scores(hits: pd.DataFrame, judged: pd.DataFrame, k: int) -> pd.DataFrame:
     of_user, ranks = of_user[order], ranks[order]
     found = np.bincount(of_user, minlength=len(users))
     nth = np.arange(1, len(ranks) + 1) - (np.cumsum(found) - found)[of_user]
-    discounts = 1 / np.log2(np.arange(1, k + 1) + 1)
+    discounts = scoring.discounts(k)
     findable = np.minimum(wanted, k)
     # Sums over sorted ranks: the same to the last bit in every run.
     gained, precisions = (np.bincount(of_user, part, len(users)) for part in (discounts[ranks - 1], nth / ranks))

@@ -23,6 +23,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from spark_app import failpoints
 from spark_app.settings import Settings
+from spark_app.vectors import lists
 
 LATEST, HELD, MANIFEST, METRICS = "LATEST", "HELD", "manifest.json", "metrics.json"
 USERS, PRODUCTS, POPULAR = "users", "products", "popular"
@@ -100,9 +101,8 @@ def write_factors(generation: Generation, name: str, ids: NDArray[np.int32], vec
     schema = pa.schema({FACTOR_KEYS[name]: pa.int32(), "vector": pa.list_(pa.float32())})
     with pq.ParquetWriter(_only_part(generation, name), schema) as writer:
         for start in range(0, len(ids), _FACTORS_AT_ONCE):
-            some = vectors[start : start + _FACTORS_AT_ONCE]
-            lists = pa.FixedSizeListArray.from_arrays(pa.array(some.ravel()), some.shape[1]).cast(schema.types[1])
-            writer.write(pa.table([pa.array(ids[start : start + _FACTORS_AT_ONCE]), lists], schema=schema))
+            some = slice(start, start + _FACTORS_AT_ONCE)
+            writer.write(pa.table([pa.array(ids[some]), lists(vectors[some])], schema=schema))
 
 
 def finish(generation: Generation, metrics: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ caller allows.
 """
 # mypy: allow-untyped-defs, no-check-untyped-defs
 
+import math
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from spark_app.arrays import (
+    Doubles,
     Floats,
     Habits,
     Indices,
@@ -45,6 +47,11 @@ class TopN(NamedTuple):
 def one_blas_thread() -> AbstractContextManager[Any]:
     """Matrix products on one thread while it lasts, in the whole process. Entering takes about a millisecond."""
     return threadpool_limits(limits=1, user_api="blas")
+
+
+def discounts(k: int) -> Doubles:
+    """(k,): what a product is worth at ranks 1 to k, 1 / log2(rank + 1) (Jarvelin and Kekalainen 2002)."""
+    return np.array([1 / math.log2(rank + 1) for rank in range(1, k + 1)])
 
 
 def top_n(

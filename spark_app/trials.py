@@ -4,7 +4,6 @@ The same equations, likeness and selection as the models, in numpy, on a sample 
 what is published. Rows are users and columns products, by place.
 """
 
-import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -126,7 +125,6 @@ class Trials:
         scores = np.ascontiguousarray((own @ self._likeness[key]).toarray(), np.float32)
         return _Base(scores, scores.std(axis=1, dtype=np.float64))
 
-
     def _alternated(self, strengths: sp.csr_matrix, settings: Settings) -> tuple[Floats, Floats]:
         """The factors; those of a fit that was tried with fewer iterations before are gone on from: it is the same."""
         als, iterations = settings.als.model_copy(update={"iterations": 0}), settings.als.iterations
@@ -145,7 +143,7 @@ def ndcg(lists: NDArray[np.int32], relevant: NDArray[np.bool_], wanted: NDArray[
     The last column of `relevant` (users, products + 1) is that of no product.
     """
     k = lists.shape[1]
-    discounts = np.array([1 / math.log2(rank + 1) for rank in range(1, k + 1)])
+    discounts = scoring.discounts(k)
     found = np.take_along_axis(relevant, lists.astype(np.int64) % relevant.shape[1], axis=1)
     return found @ discounts / np.cumsum(discounts)[np.minimum(wanted, k) - 1]
 

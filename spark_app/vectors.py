@@ -18,6 +18,11 @@ def matrix(lists: pa.ListArray | pa.ChunkedArray) -> Floats:
     return np.ascontiguousarray(values.reshape(len(whole), length), np.float32)
 
 
+def lists(rows: Floats) -> pa.ListArray:
+    """The lists of `matrix`, from (rows, length) float32."""
+    return pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), rows.shape[1]).cast(pa.list_(pa.float32()))
+
+
 def offsets(lists: pa.ListArray) -> NDArray[np.int64]:
     """Where each list begins in the flattened values, from 0, also of a slice; null is an empty list."""
     lengths = lists.value_lengths().fill_null(0).to_numpy()

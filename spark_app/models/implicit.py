@@ -16,7 +16,7 @@ from pyspark.sql import DataFrame
 from spark_app import equations, scoring
 from spark_app.arrays import Floats
 from spark_app.equations import Equations
-from spark_app.vectors import Places
+from spark_app.vectors import Places, lists
 
 
 class NoLibraryError(RuntimeError):
@@ -80,5 +80,4 @@ def _library() -> Any:
 
 
 def _table(name: str, ids: NDArray[np.int32], vectors: Floats) -> pa.Table:
-    lists = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
-    return pa.table({name: pa.array(ids), "vector": lists.cast(pa.list_(pa.float32()))})
+    return pa.table({name: pa.array(ids), "vector": lists(vectors)})
