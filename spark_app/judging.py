@@ -131,8 +131,8 @@ def _judge_lists(
 ) -> dict[str, Metrics]:
     """Metrics of our lists, of popularity's and of the published settings', for the same users."""
     excluded = learned.excluded.select("user", "product")
-    relevant = evaluation.relevant(before, held_out, shop.occurring(settings.weights), excluded).transform(hold)
-    relevant = near_.settled(relevant, near=ids.small)
+    relevant = evaluation.relevant(before, held_out, shop.occurring(settings.weights), excluded)
+    relevant = near_.kept(relevant, near=ids.small)
     users = relevant.select("user").distinct().join(ids.users, "user")
     made = {
         OURS: training.lists(learned, users, ids, n=JUDGED_AT, explain=False),
@@ -161,7 +161,7 @@ def _judge_predictions(
     if learned.predictor is None:
         return Rmse(None, None, learned.reason or NO_PREDICTION), {}, None
     positive = evaluation.positive_pairs(before, held_out, shop.occurring(settings.weights))
-    pairs = near_.settled(training.with_ids(positive, ids).transform(hold), near=ids.small)
+    pairs = near_.kept(training.with_ids(positive, ids), near=ids.small)
     known = _known(learned.predictor, ids)
     of_hold_out = held_out.filter("product IS NOT NULL").select("user", "product")
     met = learned.pairs.select("user", "product").unionByName(of_hold_out)
@@ -177,7 +177,7 @@ def _known(model: Model, ids: Index) -> Index:
     """The users and products that a model knows."""
     users = ids.users.join(model.users.select("userId"), "userId")
     products = ids.products.join(model.products.select("productId"), "productId")
-    return Index(near_.settled(users, near=ids.small), near_.settled(products, near=ids.small), ids.small)
+    return Index(near_.kept(users, near=ids.small), near_.kept(products, near=ids.small), ids.small)
 
 
 def _judge_ratings(

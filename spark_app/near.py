@@ -12,6 +12,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
+from spark_app.held import hold
+
 # Scores, users times products, up to which a shop is small.
 SMALL = 60_000_000
 
@@ -39,11 +41,24 @@ def settled(table: DataFrame, *, near: bool) -> DataFrame:
     return table.sparkSession.createDataFrame(table.toArrow(), table.schema) if near else table
 
 
+def kept(table: DataFrame, *, near: bool) -> DataFrame:
+    """The table, for several uses: worked out now when `near`, else held after its first."""
+    return settled(table, near=True) if near else hold(table)
+
+
+def empty(schema: str | StructType) -> pa.Table:
+    """No rows, of this schema."""
+    return to_arrow_schema(_columns(schema)).empty_table()
+
+
 def mapped(rows: DataFrame, work: Work, schema: str | StructType, *, near: bool) -> DataFrame:
     """The rows that the work makes of batches of `rows`, with this schema; done here, and at once, when `near`."""
     if not near:
         return rows.mapInArrow(work, schema)
-    columns = StructType.fromDDL(schema) if isinstance(schema, str) else schema
     found = list(work(iter(rows.toArrow().combine_chunks().to_batches())))
-    table = pa.Table.from_batches(found) if found else to_arrow_schema(columns).empty_table()
-    return rows.sparkSession.createDataFrame(table, columns)
+    table = pa.Table.from_batches(found) if found else empty(schema)
+    return rows.sparkSession.createDataFrame(table, _columns(schema))
+
+
+def _columns(schema: str | StructType) -> StructType:
+    return StructType.fromDDL(schema) if isinstance(schema, str) else schema

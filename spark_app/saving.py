@@ -6,13 +6,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import SparkSession
 
-from spark_app import gate, generations, graph, recommendations, schemas, training
+from spark_app import gate, generations, graph, near, recommendations, schemas, training
 from spark_app.generations import Generation
 from spark_app.models import Model, popular
 from spark_app.training import Index, Learned, Shop
 
 _TOUCHED = pa.schema({"productId": pa.int32(), "hidden": pa.bool_(), "boost": pa.float64(), "rule": pa.string()})
-_SIMILAR = pa.schema({"productId": pa.int32(), "other": pa.int32(), "likeness": pa.float32()})
 
 
 def model(generation: Generation, learned: Learned, ids: Index, shop: Shop) -> None:
@@ -98,4 +97,4 @@ def _catalogue(products: pa.Table, learned: Learned) -> pa.Table:
 
 def _similar(model: Model | None) -> pa.Table:
     """Which products are like which, as schemas.SIMILAR."""
-    return _SIMILAR.empty_table() if model is None or model.similar is None else model.similar.toArrow()
+    return near.empty(schemas.SIMILAR) if model is None or model.similar is None else model.similar.toArrow()
