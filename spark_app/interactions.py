@@ -65,14 +65,15 @@ def strength_of(
     pairs: DataFrame, weights: Mapping[str, float], *, strength: str, half_life_days: float | None = None
 ) -> Column:
     """The strength of pairs that are `netted`, and `dated` where there is a half-life."""
-    known = {kind: weight for kind, weight in _scaled(weights).items() if _net(kind) in pairs.columns}
+    there = set(pairs.columns)
+    known = {kind: weight for kind, weight in _scaled(weights).items() if _net(kind) in there}
     total, in_favour = F.lit(0.0), F.lit(0.0)
     for kind, weight in known.items():
         part = _size(kind, strength) * weight * _decay(kind, half_life_days)
         total, in_favour = total + part, in_favour + F.greatest(part, F.lit(0.0))
     # Relative to what speaks for it: 0.3 - 0.1 - 0.2 is nothing left, and a strength that has decayed is small.
     kept = total > in_favour * 1e-12
-    if _net(rules.DISLIKE) in pairs.columns:
+    if _net(rules.DISLIKE) in there:
         kept &= ~_counts(rules.DISLIKE)
     return F.when(kept, total)
 
