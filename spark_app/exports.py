@@ -24,7 +24,7 @@ from spark_app import failpoints, rules
 METRICS = "metrics.json"
 LINE_END = "\r\n"
 # Bytes of a table that one task sorts.
-_SMALL = 4_000_000
+SMALL = 4_000_000
 # A comma, a quote, a line end, white space at either end; an empty text, so that it differs from null.
 QUOTED = r'[",\r\n]|^\s|\s\z|^\z'
 # As many decimals as there are, and no exponent; 340 is what Java allows.
@@ -136,7 +136,7 @@ def _in_order(table: DataFrame, order: Sequence[str]) -> DataFrame:
 
 def _is_small(table: DataFrame) -> bool:
     """Whether one task is to sort it, by what Spark knows of its bytes: for several it reads the table twice."""
-    return table._jdf.queryExecution().optimizedPlan().stats().sizeInBytes() <= _SMALL
+    return table._jdf.queryExecution().optimizedPlan().stats().sizeInBytes() <= SMALL
 
 
 def _text(field: T.StructField) -> Column:
