@@ -4,27 +4,32 @@ A vertex is "u:<user>" or "p:<product>", so that ids cannot collide; an edge lea
 user's list. GraphX, below GraphFrames, works on long ids: each vertex gets its place in the order of ids, so that the
 smallest place is the smallest id, and the same lists give the same graph however they are partitioned.
 A small graph is held in one partition: nothing is shuffled then, and a round of GraphX costs as little as it can.
+Of a large one PageRank and components are worked out by adjacency.py; beyond one machine's memory by GraphX again.
 """
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 from graphframes import GraphFrame
 from pyspark import inheritable_thread_target
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from spark_app import schemas
+from spark_app import adjacency, schemas
 
 RESET = 0.15
 PAIRED = 20  # products of a list that are paired with each other, best first: pairs grow with the square of it
 VOTES = 3  # of a product's nearest neighbour
 EDGES_IN_A_PARTITION = 200_000
+# More edges have no room in the memory that GraphX gets of a heap of 4 GB; and so many fit where the program runs.
+IN_GRAPHX, ON_DRIVER = 2_000_000, 100_000_000
 
 
 class GraphError(ValueError):
@@ -72,13 +77,18 @@ def build(
         places = keep(_spread(vertices.select(F.col("place").alias("id")), partitions, "id"))
         shelf = keep(_spread(links.select(F.col("dst").alias("id")).distinct(), partitions, "id"))
         graph = GraphFrame(places, links)
-        # GraphX finds the components in a second; GraphFrames' own algorithm, for graphs above memory, takes eight.
-        ranks, components, labels = _side_by_side(
-            spark,
-            lambda: _pagerank(places, links, pagerank_rounds),
-            lambda: graph.connectedComponents(algorithm="graphx"),
-            lambda: _labels(shelf, _votes(links, edges_per_product).coalesce(partitions), community_rounds),
-        )
+        by_products = partial(_labels, shelf, _votes(links, edges_per_product).coalesce(partitions), community_rounds)
+        if IN_GRAPHX < count <= ON_DRIVER:
+            ranks, components = _on_driver(links, vertices, pagerank_rounds)
+            labels = by_products()
+        else:
+            # GraphX finds the components in a second; GraphFrames' own algorithm, for graphs above memory, takes eight.
+            ranks, components, labels = _side_by_side(
+                spark,
+                lambda: _pagerank(places, links, pagerank_rounds),
+                lambda: graph.connectedComponents(algorithm="graphx"),
+                by_products,
+            )
         components = _numbered(components.coalesce(partitions), "component")
         communities = _communities(_numbered(labels.coalesce(partitions), "label"), links)
         measures = _side_to_side(graph.degrees, ranks, components, communities, partitions=partitions)
@@ -128,6 +138,18 @@ def _links(edges: DataFrame, vertices: DataFrame) -> DataFrame:
     products = vertices.select(F.col("id").alias("dst"), F.col("place").alias("product"))
     placed = edges.join(users, "src").join(products, "dst")
     return placed.select(F.col("user").alias("src"), F.col("product").alias("dst"), "score", "rank")
+
+
+def _on_driver(links: DataFrame, vertices: DataFrame, rounds: int) -> tuple[DataFrame, DataFrame]:
+    """(id, pagerank) and (id, component) as GraphX has them, worked out where the program runs."""
+    spark, count = links.sparkSession, vertices.count()
+    ends = links.select(F.col("src").cast("int"), F.col("dst").cast("int")).toArrow()
+    edges = adjacency.both_ways(ends["src"].to_numpy(), ends["dst"].to_numpy(), count)
+    ranks = np.round(adjacency.pagerank(edges, reset=RESET, rounds=rounds), 12)
+    found = {"pagerank": ranks, "component": adjacency.components(edges)}
+    ids = pa.array(np.arange(count))
+    tables = [spark.createDataFrame(pa.table({"id": ids, name: values})) for name, values in found.items()]
+    return tables[0], tables[1]
 
 
 def _pagerank(places: DataFrame, links: DataFrame, rounds: int) -> DataFrame:

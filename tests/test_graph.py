@@ -255,3 +255,14 @@ def test_an_edge_to_nowhere_is_refused_by_name(spark):
     edges = spark.createDataFrame([("u:ann", "p:lamp"), ("u:ann", "p:gone")], "src STRING, dst STRING")
     with pytest.raises(GraphError, match="1 ends of edges are not among the vertices, for example 'p:gone'"):
         graph.validate(vertices, edges)
+
+
+def test_a_large_graph_is_measured_as_a_small_one(spark, monkeypatch):
+    lists = planted(3, 12, 40)
+    small = build(spark, lists)
+    monkeypatch.setattr(graph, "IN_GRAPHX", 0)
+    large = build(spark, lists)
+    measures = ["id", "degree", "community", "component"]
+    assert_df_equality(small.vertices.select(measures), large.vertices.select(measures), ignore_row_order=True)
+    ranks = [{row.id: row.pagerank for row in built.vertices.collect()} for built in (small, large)]
+    assert ranks[1] == pytest.approx(ranks[0], abs=1e-10)
