@@ -12,7 +12,8 @@ SRC, DST, VERTICES = np.int32([0, 0, 1, 2, 2, 3]), np.int32([4, 5, 5, 4, 5, 6]),
 
 def test_ranks_after_many_rounds_are_those_of_networkx():
     ranks = adjacency.pagerank(adjacency.both_ways(SRC, DST, VERTICES), reset=0.15, rounds=200)
-    expected = networkx.pagerank(networkx.Graph(zip(SRC.tolist(), DST.tolist(), strict=True)), alpha=0.85, tol=1e-12, max_iter=1000)
+    same = networkx.Graph(zip(SRC.tolist(), DST.tolist(), strict=True))
+    expected = networkx.pagerank(same, alpha=0.85, tol=1e-12, max_iter=1000)
     assert ranks.tolist() == pytest.approx([expected[place] for place in range(VERTICES)], abs=1e-9)
 
 
