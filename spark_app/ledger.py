@@ -82,6 +82,15 @@ def next_positions(settings: Settings, source: str) -> dict[str, int]:
     return dict(zip(mine["partition"].to_pylist(), mine["to_max"].to_pylist(), strict=True))
 
 
+def taken_since(settings: Settings, version: int) -> pa.Table:
+    """Where the records are that were taken after a version of the event table, and at which version they were.
+
+    source, partition, from, to, events_version; records that left quarantine since are not among them.
+    """
+    rows = _read(settings, ["source", "partition", "from", "to", "events_version", "read"])
+    return rows.filter((pc.field("read") > 0) & (pc.field("events_version") > version)).drop_columns("read")
+
+
 def batches(settings: Settings, since: datetime) -> list[Batch]:
     """Micro-batches that were taken since then, the newest first; a removal is none."""
     rows = _read(settings, ["taken_at", "source", "read", "accepted", "duplicates", "rejected"])

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+import pyarrow as pa
+
 from spark_app import ledger, tables
 from spark_app.ledger import NEW, Counts
 from spark_app.tables import BatchId
@@ -41,6 +43,19 @@ def test_a_file_without_records_is_taken_too(settings):
     facts = {"bytes": 3, "modified_at": EVER, "sha256": "ab"}
     assert ledger.account(settings, [], {"inbox/blank.csv": facts}, None) == Counts(0, 0, 0, {})
     assert ledger.taken_files(settings) == {"inbox/blank.csv": (3, EVER, "ab")}
+
+
+def test_where_records_are_that_were_taken_after_a_version(settings):
+    for version in range(2):
+        tables.append(settings, tables.EVENTS, pa.table({"event_id": ["a"]}), None)
+        ledger.account(settings, [part(3, first=3 * version), part(1, "1", reason="bad_user")], {}, None)
+    ledger.account(settings, [], {"inbox/blank.csv": {"bytes": 3, "modified_at": EVER, "sha256": "ab"}}, None)
+    released = {"source": "kafka:sales", "partition": "1", "reason": "bad_user", "state": NEW, "records": 1}
+    ledger.correct(settings, [released], BatchId("replay", 0))
+    found = [(row["partition"], row["from"], row["to"]) for row in ledger.taken_since(settings, 0).to_pylist()]
+    assert found == [("0", 3, 6), ("1", 0, 1)]
+    assert len(ledger.taken_since(settings, -1)) == 4
+    assert len(ledger.taken_since(settings, 1)) == 0
 
 
 def test_the_newest_batches_come_first_and_whole(settings):
