@@ -11,11 +11,20 @@ from typing import Literal
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from spark_app import rules
+from spark_app import rules, schemas
 from spark_app.ages import decay
-
-RATE = "rate"
-PURCHASE = "purchase"
+from spark_app.strengths import (
+    NET,
+    NET_DIGITS,
+    NEWEST,
+    NOTHING_LEFT,
+    RATE,
+    RATED,
+    RATING,
+    RATING_DIGITS,
+    counting,
+    scaled,
+)
 
 
 def from_events(
@@ -33,11 +42,33 @@ def from_events(
     newest event in days / half-life), where there is a half-life. Ages count back from `newest`, by default the newest
     event of the table. `kinds` are the event types that occur, where that is known: the others are not looked for.
     """
+    return with_nets(
+        events, weights, strength=strength, half_life_days=half_life_days, newest=newest, kinds=kinds
+    ).select(*schemas.names(schemas.INTERACTION))
+
+
+def with_nets(
+    events: DataFrame,
+    weights: Mapping[str, float],
+    *,
+    strength: Literal["binary", "log"] = "binary",
+    half_life_days: float | None = None,
+    newest: datetime | None = None,
+    kinds: Collection[str] | None = None,
+) -> DataFrame:
+    """The same, and beside it what was netted (`net_columns`): from that and later events a strength can be made anew."""
     pairs = netted(events, weights, kinds=kinds)
     if half_life_days:
         pairs = dated(pairs, events, newest)
     left = strength_of(pairs, weights, strength=strength, half_life_days=half_life_days)
-    return pairs.select("user", "product", left.alias("strength"), "event_count", "last_event_at")
+    return pairs.select(
+        "user", "product", left.alias("strength"), "event_count", "last_event_at", *net_columns(pairs.columns)
+    )
+
+
+def net_columns(names: Collection[str]) -> list[str]:
+    """Those of the names that hold what was netted: by event type, and of ratings their mean and their number."""
+    return [name for name in names if name.startswith((NET, NEWEST)) or name in (RATING, RATED)]
 
 
 def netted(events: DataFrame, weights: Mapping[str, float], *, kinds: Collection[str] | None = None) -> DataFrame:
@@ -45,10 +76,10 @@ def netted(events: DataFrame, weights: Mapping[str, float], *, kinds: Collection
 
     The same rows serve other weights above 0, other half-lives, and both ways to count.
     """
-    looked_for = [kind for kind in (*_counting(weights), rules.DISLIKE) if kinds is None or kind in kinds]
+    looked_for = [kind for kind in (*counting(weights), rules.DISLIKE) if kinds is None or kind in kinds]
     is_rated = RATE in looked_for
     nets = [part for kind in looked_for for part in _parts(kind)]
-    ratings = [F.avg("rating").alias("rating")] if is_rated else []
+    ratings = [F.avg("rating").alias(RATING), F.count("rating").alias(RATED)] if is_rated else []
     met = [F.count("*").alias("event_count"), F.max("occurred_at").alias("last_event_at")]
     pairs = events.filter(F.col("product").isNotNull()).groupBy("user", "product").agg(*nets, *ratings, *met)
     return pairs.join(_mean_ratings(events), "user", "left") if is_rated else pairs
@@ -66,13 +97,12 @@ def strength_of(
 ) -> Column:
     """The strength of pairs that are `netted`, and `dated` where there is a half-life."""
     there = set(pairs.columns)
-    known = {kind: weight for kind, weight in _scaled(weights).items() if _net(kind) in there}
+    known = {kind: weight for kind, weight in scaled(weights).items() if _net(kind) in there}
     total, in_favour = F.lit(0.0), F.lit(0.0)
     for kind, weight in known.items():
         part = _size(kind, strength) * weight * _decay(kind, half_life_days)
         total, in_favour = total + part, in_favour + F.greatest(part, F.lit(0.0))
-    # Relative to what speaks for it: 0.3 - 0.1 - 0.2 is nothing left, and a strength that has decayed is small.
-    kept = total > in_favour * 1e-12
+    kept = total > in_favour * NOTHING_LEFT
     if _net(rules.DISLIKE) in there:
         kept &= ~_counts(rules.DISLIKE)
     return F.when(kept, total)
@@ -104,8 +134,8 @@ def product_details(events: DataFrame) -> DataFrame:
 
     Of what was said at one time, the last in order stands.
     """
-    fields = {name: F.col(f"product_data.{name}") for name in ("name", "category", "brand")}
-    fields["price"] = F.coalesce(F.col("product_data.price"), F.col("price"))
+    fields = {name: F.col(f"product_data.{name}") for name in ("name", "category", "brand", "price", "in_stock")}
+    fields["price"] = F.coalesce(fields["price"], F.col("price"))
     columns = [value.alias(name) for name, value in fields.items()]
     said = events.filter(F.col("product").isNotNull()).select("product", *columns, "occurred_at")
     # First by hashing, to what was said at all: max_by sorts, and there are far more events than that.
@@ -115,24 +145,11 @@ def product_details(events: DataFrame) -> DataFrame:
     return said.groupBy("product").agg(*newest)
 
 
-def _counting(weights: Mapping[str, float]) -> dict[str, float]:
-    """Weights of the types that count."""
-    return {kind: weight for kind, weight in weights.items() if weight and kind not in (rules.POST, rules.DISLIKE)}
-
-
-def _scaled(weights: Mapping[str, float]) -> dict[str, float]:
-    """Weights of the types that count, such that a lone purchase has strength 1."""
-    counting = _counting(weights)
-    purchase = counting.get(PURCHASE, 0.0)
-    unit = purchase if purchase > 0 else max(counting.values(), default=0.0)
-    return {kind: weight / unit for kind, weight in counting.items()} if unit > 0 else {}
-
-
 def _parts(kind: str) -> tuple[Column, Column]:
     """What is left of an event type, and when it was last met."""
     is_it = F.col("event_type") == kind
     # Rounded: 0.1 + 0.2 - 0.3 is nothing left, and the order of a sum must not show. F.round goes through text.
-    net = _rounded(F.sum(F.when(is_it, F.col("quantity"))), 6)
+    net = _rounded(F.sum(F.when(is_it, F.col("quantity"))), NET_DIGITS)
     return net.alias(_net(kind)), F.max(F.when(is_it, F.col("occurred_at"))).alias(_newest(kind))
 
 
@@ -147,11 +164,11 @@ def _mean_ratings(events: DataFrame) -> DataFrame:
 
 def _net(kind: str) -> str:
     """A name that Spark, which ignores case and minds dots, can tell from every other type's."""
-    return f"net_{kind.encode().hex()}"
+    return f"{NET}{kind.encode().hex()}"
 
 
 def _newest(kind: str) -> str:
-    return f"newest_{kind.encode().hex()}"
+    return f"{NEWEST}{kind.encode().hex()}"
 
 
 def _counts(kind: str) -> Column:
@@ -159,7 +176,7 @@ def _counts(kind: str) -> Column:
     positive = F.coalesce(F.col(_net(kind)) > 0, F.lit(False))
     if kind != RATE:
         return positive
-    return positive & F.coalesce(_rounded(F.col("rating") - F.col("mean_rating"), 9) >= 0, F.lit(False))
+    return positive & F.coalesce(_rounded(F.col("rating") - F.col("mean_rating"), RATING_DIGITS) >= 0, F.lit(False))
 
 
 def _size(kind: str, strength: str) -> Column:

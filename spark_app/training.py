@@ -67,7 +67,7 @@ def index(events: DataFrame, known: Index | None) -> Index:
 
 def learn(events: DataFrame, ids: Index, shop: Shop, settings: Settings) -> Learned:
     """Fit the settings' model, and popularity, on these events."""
-    pairs = interactions.from_events(
+    pairs = interactions.with_nets(
         events,
         settings.weights,
         strength=settings.strength,
@@ -135,7 +135,10 @@ def kept_interactions(learned: Learned, ids: Index) -> DataFrame:
     for name in ("weight", "again"):
         own = own if name in own.columns else own.withColumn(name, zero)
     found = rows.join(own.withColumn("trained", F.lit(True)), key, "left").fillna(False, ["trained"])
-    return found.select(*schemas.names(schemas.KEPT_INTERACTION))
+    if not ids.small:
+        # In this order they are mapped without being held; few are sorted where that is done.
+        found = found.repartitionByRange("userId").sortWithinPartitions(*key)
+    return found.select(*schemas.names(schemas.KEPT_INTERACTION), *interactions.net_columns(rows.columns))
 
 
 def with_ids(rows: DataFrame, ids: Index) -> DataFrame:

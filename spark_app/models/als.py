@@ -61,6 +61,7 @@ def fit_explicit(ratings: DataFrame, settings: Explicit, seed: int) -> Model:
         settings.factors,
         system,
         rows,
+        mean=found.mean,
     )
 
 
@@ -85,6 +86,7 @@ def biases_alone(found: Biases) -> Model:
         RATINGS,
         found.users.select("userId", _floats(F.lit(1.0), found.mean + F.col("user_bias")).alias("vector")),
         found.products.select("productId", _floats(F.col("product_bias"), F.lit(1.0)).alias("vector")),
+        mean=found.mean,
     )
 
 
