@@ -16,9 +16,10 @@ from pyspark.sql import functions as F
 
 from spark_app import near as near_
 from spark_app import scoring, vectors
-from spark_app.arrays import Floats, Similar
+from spark_app import spreads as spreads_
 from spark_app.held import hold
 from spark_app.models import Model
+from spark_app.spreads import Scored
 
 SOURCE = "blend"
 
@@ -40,12 +41,10 @@ class Additions(NamedTuple):
 
 
 class _Products(NamedTuple):
-    """What executors need of a model to know the spread of its users' scores."""
+    """What executors need of a model to know the spread of its users' scores: products, and their engine ids."""
 
     ids: NDArray[np.int32]
-    vectors: Floats
-    covariance: NDArray[np.float64]
-    similar: Similar | None
+    scored: Scored
 
 
 def fit(base: Model, added: Additions, *, near: bool = False) -> Model:
@@ -149,18 +148,8 @@ def _spreads(model: Model, *, near: bool) -> DataFrame:
 
 
 def _spread(batch: pa.RecordBatch, known: _Products) -> NDArray[np.float64]:
-    own = vectors.matrix(batch.column("vector"))
-    if "weights" not in batch.schema.names:
-        return vectors.spread(own, known.covariance)
-    height = max(scoring.TILE_SCORES // max(len(known.ids), 1), 1)
-    parts = [batch.slice(start, height) for start in range(0, len(batch), height)]
-    return np.concatenate([_scores(part, known).std(axis=1, dtype=np.float64) for part in parts])
-
-
-def _scores(batch: pa.RecordBatch, known: _Products) -> Floats:
-    """(users, products): all of the score."""
-    sums = scoring.added(vectors.habits(batch, known.ids), known.similar, len(known.ids))
-    return sums + vectors.matrix(batch.column("vector")) @ known.vectors.T
+    habits = vectors.habits(batch, known.ids) if "weights" in batch.schema.names else None
+    return spreads_.of(vectors.matrix(batch.column("vector")), known.scored, habits)
 
 
 def _products(model: Model) -> _Products:
@@ -168,4 +157,4 @@ def _products(model: Model) -> _Products:
     ids = table["productId"].to_numpy().astype(np.int32)
     similar = vectors.similar(model.similar.toArrow(), ids) if model.similar is not None else None
     own = vectors.matrix(table["vector"])
-    return _Products(ids, own, vectors.covariance(own), similar)
+    return _Products(ids, Scored(own, vectors.covariance(own), similar))
