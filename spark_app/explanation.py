@@ -7,16 +7,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spark_app import equations, scoring
+from spark_app import equations, scoring, vectors
 from spark_app.arrays import Doubles, Floats, Habits, Indices, Similar
 from spark_app.equations import Equations
+
+# Vectors that are made exact at once.
+_AT_ONCE = 1 << 15
 
 
 class Known(NamedTuple):
     """What a model knows of one user and of all products, by place in the order of the shop's ids; as in models.Model.
 
     `own` are the places of the user's own products, with their strengths, weights and again. `trained` marks products
-    that were learnt from, `boosts` (products,) is what the shop's rules add to the last number of each vector.
+    that were learnt from, `boosts` (products,) is what the shop's rules add to the last number of each vector. `gram` is
+    Y'Y of the factors that were learnt, worked out where it is not given.
     """
 
     user: Floats
@@ -30,6 +34,7 @@ class Known(NamedTuple):
     again: Floats
     similar: Similar | None
     boosts: Doubles
+    gram: Doubles | None = None
 
 
 class Parts(NamedTuple):
@@ -45,7 +50,11 @@ class Parts(NamedTuple):
 
 def scores(known: Known) -> Floats:
     """The user's score of every product, (products,), as lists have it, before anything is left out of them."""
-    return (known.products.astype(np.float64) @ known.user.astype(np.float64) + _added(known)).astype(np.float32)
+    user, sums = known.user.astype(np.float64), _added(known)
+    for start in range(0, len(sums), _AT_ONCE):
+        some = slice(start, start + _AT_ONCE)
+        sums[some] += known.products[some].astype(np.float64) @ user
+    return sums.astype(np.float32)
 
 
 def parts(known: Known, target: int) -> Parts:
@@ -67,19 +76,27 @@ def rank(all_scores: Floats, target: int, listable: np.ndarray) -> int:
 def _added(known: Known) -> Doubles:
     if not len(known.own):
         return np.zeros(len(known.products))
-    return scoring.added(_habits(known), known.similar, len(known.products))[0].astype(np.float64)
+    return scoring.added(_habits(known, known.own), known.similar, len(known.products))[0].astype(np.float64)
 
 
 def _contributions(known: Known, target: int) -> Doubles:
     if known.equations is None or not len(known.own):
         return np.zeros(len(known.own))
-    factors = np.ascontiguousarray(known.products[:, : known.factors])
-    gram = equations.gram(factors[known.trained]) if known.equations.implicit else None
+    # Of all products only these have a part in it: their rows alone are read.
+    some = np.unique(np.append(known.own, target)).astype(np.int32)
+    own = np.searchsorted(some, known.own).astype(np.int32)
     return equations.contributions(
-        factors, known.own, known.strengths, [target], known.equations,
-        gram=gram, habits=_habits(known), similar=known.similar,
+        np.ascontiguousarray(known.products[some, : known.factors]), own, known.strengths,
+        [np.searchsorted(some, target)], known.equations, gram=_gram(known), habits=_habits(known, own),
+        similar=vectors.among(known.similar, some, own),
     )[0]  # fmt: skip
 
 
-def _habits(known: Known) -> Habits:
-    return Habits(np.array([0, len(known.own)]), known.own, known.weights, known.again)
+def _gram(known: Known) -> Doubles | None:
+    if known.gram is not None or known.equations is None or not known.equations.implicit:
+        return known.gram
+    return equations.gram(known.products[known.trained, : known.factors])
+
+
+def _habits(known: Known, own: Indices) -> Habits:
+    return Habits(np.array([0, len(own)]), own, known.weights, known.again)

@@ -96,6 +96,22 @@ def similar(rows: pa.Table, ids: NDArray[np.int32]) -> Similar:
     return Similar(starts, others[order], values[order].astype(np.float32))
 
 
+def among(similar: Similar | None, some: NDArray[np.int32], own: NDArray[np.int32]) -> Similar | None:
+    """Who of `some` (places, in order) is like whom of them: rows over places in `some`, filled for `own` of them."""
+    if similar is None:
+        return None
+    starts, others, values = np.zeros(len(some) + 1, np.int64), [np.empty(0, np.int32)], [np.empty(0, np.float32)]
+    for row in own.tolist():
+        part = slice(similar.indptr[some[row]], similar.indptr[some[row] + 1])
+        at = np.searchsorted(some, similar.indices[part])
+        found = at < len(some)
+        found[found] = some[at[found]] == similar.indices[part][found]
+        starts[row + 1] = found.sum()
+        others.append(at[found].astype(np.int32))
+        values.append(similar.values[part][found])
+    return Similar(np.cumsum(starts), np.concatenate(others), np.concatenate(values))
+
+
 def habits(batch: pa.RecordBatch, ids: NDArray[np.int32]) -> Habits:
     """The lists `own`, `weights` and `again` of a batch of users, over the places of `ids`."""
     own = batch.column("own")
