@@ -12,18 +12,20 @@ import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from pyspark.sql import DataFrame, SparkSession
 
 from spark_app import failpoints
 from spark_app.settings import Settings
 from spark_app.vectors import lists
+
+if TYPE_CHECKING:  # serving reads generations too, and has no Spark
+    from pyspark.sql import DataFrame, SparkSession
 
 LATEST, HELD, MANIFEST, METRICS = "LATEST", "HELD", "manifest.json", "metrics.json"
 USERS, PRODUCTS, POPULAR = "users", "products", "popular"
@@ -83,7 +85,7 @@ def new(settings: Settings, now: datetime | None = None) -> Generation:
     return Generation(name, folder)
 
 
-def write_table(generation: Generation, name: str, table: DataFrame) -> None:
+def write_table(generation: Generation, name: str, table: "DataFrame") -> None:
     """One table of the generation, as a folder of Parquet files."""
     table.write.mode("overwrite").parquet(str((generation.folder / name).absolute()))
 
@@ -212,7 +214,7 @@ def remove_unfinished(settings: Settings) -> list[str]:
     return [path.name for path in left]
 
 
-def read(spark: SparkSession, generation: Generation, name: str) -> DataFrame:
+def read(spark: "SparkSession", generation: Generation, name: str) -> "DataFrame":
     """A table of a generation."""
     return spark.read.parquet(str((generation.folder / name).absolute()))
 

@@ -2,14 +2,17 @@
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from pyspark.sql import SparkSession
 
 from spark_app import gate, generations, graph, near, recommendations, schemas, training
 from spark_app.generations import Generation
 from spark_app.models import Model, popular
 from spark_app.training import Index, Learned, Shop
+from spark_app.vectors import places
 
 _TOUCHED = pa.schema({"productId": pa.int32(), "hidden": pa.bool_(), "boost": pa.float64(), "rule": pa.string()})
 
@@ -23,7 +26,7 @@ def model(generation: Generation, learned: Learned, ids: Index, shop: Shop) -> N
     named = products.join(shop.details.toArrow(), "product").sort_by("productId")
     for name, rows in (
         (generations.USERS, ids.users.toArrow().sort_by("userId")),
-        (generations.PRODUCTS, named.select(["product", "productId", "name", "category", "brand", "price"])),
+        (generations.PRODUCTS, named.select(["product", "productId", "name", "category", "brand", "price", "in_stock"])),
         (generations.POPULAR, _popular(learned, ids)),
         (generations.CATALOGUE, _catalogue(products, learned)),
         (generations.SIMILAR, _similar(learned.model)),
@@ -37,7 +40,15 @@ def model(generation: Generation, learned: Learned, ids: Index, shop: Shop) -> N
         (generations.PRODUCT_FACTORS, learned.model.all_products()),
     ):
         key = generations.FACTOR_KEYS[name]
-        generations.write_factors(generation, name, *recommendations.collected(vectors.select(key, "vector"), key))
+        found, matrix = recommendations.collected(vectors.select(key, "vector"), key)
+        # Products in the order of the shop's ids, in which ties are broken.
+        order = _order(products, found) if name == generations.PRODUCT_FACTORS else slice(None)
+        generations.write_factors(generation, name, found[order], matrix[order])
+
+
+def _order(products: pa.Table, ids: NDArray[np.int32]) -> NDArray[np.int64]:
+    """The places of engine ids in the order of the shop's."""
+    return np.argsort(places(products.sort_by("product")["productId"].to_numpy(), ids))
 
 
 def described(learned: Learned) -> dict[str, Any]:
@@ -48,6 +59,8 @@ def described(learned: Learned) -> dict[str, Any]:
         "factors": found.factors if found else 0,
         "explained": bool(found and found.equations),
         "fallback": learned.fallback.source,
+        "boosted": bool(found) and _is_boosted(learned),
+        "mean": found.mean if found else 0.0,
     }
 
 
@@ -69,6 +82,11 @@ def overlap(spark: SparkSession, generation: Generation, published: Generation |
         return None
     name = generations.RECOMMENDATIONS
     return gate.overlap(generations.read(spark, generation, name), generations.read(spark, published, name))
+
+
+def _is_boosted(learned: Learned) -> bool:
+    """Whether a number of each vector is for the shop's rules."""
+    return learned.touched is not None and not learned.touched.filter("boost != 0").isEmpty()
 
 
 def _popular(learned: Learned, ids: Index) -> pa.Table:
