@@ -19,8 +19,8 @@ class Known(NamedTuple):
     """What a model knows of one user and of all products, by place in the order of the shop's ids; as in models.Model.
 
     `own` are the places of the user's own products, with their strengths, weights and again. `trained` marks products
-    that were learnt from, `boosts` (products,) is what the shop's rules add to the last number of each vector. `gram` is
-    Y'Y of the factors that were learnt, worked out where it is not given.
+    that were learnt from, `boosts` (products,) is what the shop's rules add to the last number of each vector. `gram`
+    is Y'Y of the factors that were learnt, worked out where it is not given.
     """
 
     user: Floats

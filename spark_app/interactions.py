@@ -56,7 +56,7 @@ def with_nets(
     newest: datetime | None = None,
     kinds: Collection[str] | None = None,
 ) -> DataFrame:
-    """The same, and beside it what was netted (`net_columns`): from that and later events a strength can be made anew."""
+    """The same, and beside it what was netted (`net_columns`), to which later events can be added."""
     pairs = netted(events, weights, kinds=kinds)
     if half_life_days:
         pairs = dated(pairs, events, newest)

@@ -76,8 +76,8 @@ class Made(NamedTuple):
 class _Stock(NamedTuple):
     """What everything is made from; `cut` is where the hold-out begins, None where nothing can be held out.
 
-    `accepted` is how many events there are, and `newest` the time of the last, in microseconds; of the pairs that met `size` knows the
-    number within some per cent.
+    `accepted` is how many events there are, and `newest` the time of the last, in microseconds; of the
+    pairs that met `size` knows the number within some per cent.
     """
 
     events: DataFrame

@@ -1,7 +1,7 @@
 """A generation's tables as arrays to be mapped: what serving looks up by a user or a product, found by its place.
 
 Made once, from the tables, when a generation is written; nothing of it is read into memory to be used. Products stand
-in the order of their ids, those that the model knows at the places of their vectors; users stand in the order of theirs.
+in the order of their ids, those that the model knows at the places of their vectors; users stand in theirs.
 """
 
 import shutil
@@ -94,7 +94,7 @@ def make(generation: Generation) -> None:
     _write(aside / "products.arrow", products)
     _make_met(generation, aside)
     _make_lists(generation, products, aside)
-    _make_similar(generation, products, aside)
+    _make_similar(generation, aside)
     _make_moments(generation, products, aside)
     (aside / f"format-{FORMAT}").touch()
     shutil.rmtree(_home(generation), ignore_errors=True)
@@ -185,11 +185,13 @@ def _plain(column: pa.Array) -> np.ndarray:
         return column.cast(pa.timestamp("us", column.type.tz)).cast(pa.int64()).fill_null(_NULL_TIME).to_numpy()
     if pa.types.is_floating(column.type):
         return column.fill_null(np.nan).to_numpy()
-    return column.fill_null(0).to_numpy() if not pa.types.is_boolean(column.type) else np.asarray(column.fill_null(False))
+    if pa.types.is_boolean(column.type):
+        return np.asarray(column.fill_null(False))
+    return column.fill_null(0).to_numpy()
 
 
 def _make_lists(generation: Generation, products: pa.Table, home: Path) -> None:
-    """A row for each userId: rows of products in the order of `products`, -1 behind the end, with scores and reasons."""
+    """A row for each userId: rows of `products`, -1 behind the end, with scores and reasons."""
     source = generations.opened(generation, generations.RECOMMENDATIONS)
     ids = pc.max(generations.scan(generation, generations.USERS, columns=["userId"])["userId"]).as_py()
     length = _length(source)
@@ -232,13 +234,13 @@ def _row_of(products: pa.Table) -> np.ndarray:
     return vectors.places(products["productId"].to_numpy(), np.arange((pc.max(products["productId"]).as_py() or 0) + 1))
 
 
-def _make_similar(generation: Generation, products: pa.Table, home: Path) -> None:
+def _make_similar(generation: Generation, home: Path) -> None:
     """Who is like whom, over places."""
     path = generation.folder / f"{generations.PRODUCT_FACTORS}_ids.npy"
     ids = np.load(path) if path.exists() else np.empty(0, np.int32)
     rows = generations.scan(generation, generations.SIMILAR)
     found = vectors.similar(rows, ids)
-    for name, values in zip(("starts", "places", "values"), found, strict=True):
+    for name, values in (("starts", found.indptr), ("places", found.indices), ("values", found.values)):
         np.save(home / f"similar_{name}.npy", values)
 
 

@@ -14,6 +14,7 @@ from spark_app.models import Model, popular
 from spark_app.training import Index, Learned, Shop
 from spark_app.vectors import places
 
+_NAMED = ["product", "productId", "name", "category", "brand", "price", "in_stock"]
 _TOUCHED = pa.schema({"productId": pa.int32(), "hidden": pa.bool_(), "boost": pa.float64(), "rule": pa.string()})
 
 
@@ -26,7 +27,7 @@ def model(generation: Generation, learned: Learned, ids: Index, shop: Shop) -> N
     named = products.join(shop.details.toArrow(), "product").sort_by("productId")
     for name, rows in (
         (generations.USERS, ids.users.toArrow().sort_by("userId")),
-        (generations.PRODUCTS, named.select(["product", "productId", "name", "category", "brand", "price", "in_stock"])),
+        (generations.PRODUCTS, named.select(_NAMED)),
         (generations.POPULAR, _popular(learned, ids)),
         (generations.CATALOGUE, _catalogue(products, learned)),
         (generations.SIMILAR, _similar(learned.model)),

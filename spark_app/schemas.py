@@ -47,8 +47,8 @@ EDGE = "src STRING, dst STRING, score FLOAT, rank INT"
 
 # What explains the lists: one row per user and product that met, `strength` null where no interest is left. `trained`
 # says whether the model learnt from the pair, and `fitted` what it was given; `weight` and `again` are what the product
-# adds by likeness and to itself; `excluded` says whether it may not be listed to the user. Behind these stand columns of
-# what was netted (strengths.NET, NEWEST, RATING, RATED), for the event types that occur.
+# adds by likeness and to itself; `excluded` says whether it may not be listed to the user. Behind these stand columns
+# of what was netted (strengths.NET, NEWEST, RATING, RATED), for the event types that occur.
 KEPT_INTERACTION = (
     "userId INT, productId INT, strength FLOAT, fitted FLOAT, weight FLOAT, again FLOAT, event_count BIGINT, "
     "last_event_at TIMESTAMP, trained BOOLEAN, excluded BOOLEAN"

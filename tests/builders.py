@@ -3,10 +3,15 @@
 from datetime import UTC, datetime, timedelta
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from spark_app import schemas
+from spark_app import decisive, generations, interactions, maps, saving, schemas, training
+from spark_app.generations import Generation
+from spark_app.settings import Settings
+from spark_app.shop_rules import Rules
 
+NO_RULES = Rules()
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -53,3 +58,26 @@ def index(spark: SparkSession, name: str, size: int) -> DataFrame:
     """(user, userId) or (product, productId): names in the order of the ids."""
     rows = [(f"{name[0]}{number:04d}", number) for number in range(size)]
     return spark.createDataFrame(rows, f"{name} STRING, {name}Id INT")
+
+
+def generation(settings: Settings, seen: DataFrame, *, rules: Rules = NO_RULES, version: int = 0) -> Generation:
+    """A published generation of these events with its lists, learnt by settings in which nothing is open; no graph."""
+    kinds = frozenset(row["event_type"] for row in seen.select("event_type").distinct().collect())
+    ids = training.index(seen, None)._replace(small=True)
+    shop = training.Shop(interactions.product_details(seen), rules, kinds)
+    learned = training.learn(seen, ids, shop, settings)
+    made = generations.new(settings)
+    saving.model(made, learned, ids, shop)
+    lists = training.lists(learned, ids.users, ids, n=settings.top_n, explain=True)
+    generations.write_table(made, generations.RECOMMENDATIONS, lists)
+    maps.make(made)
+    newest = seen.agg(F.unix_micros(F.max("occurred_at"))).first()[0]
+    manifest = {
+        "created_at": START.isoformat(), "events_version": version, "settings": decisive.recorded(settings),
+        "rules": rules.as_dict(), "model": saving.described(learned), "newest_event_at": newest,
+        "counts": {"users": ids.users.count(), "products": ids.products.count(), "interactions": learned.liked.count()},
+    }  # fmt: skip
+    metrics = {"engine": settings.engine, "algorithm": settings.algorithm, "metrics": {}, "reason": ""}
+    generations.finish(made, metrics, manifest)
+    generations.publish(settings, made)
+    return made

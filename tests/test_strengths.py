@@ -53,7 +53,7 @@ def test_a_rating_counts_from_the_users_mean_up():
 
 
 def test_the_event_type_is_told_by_the_column():
-    name = f"{strengths.NET}{'add to cart'.encode().hex()}"
+    name = f"{strengths.NET}{b'add to cart'.hex()}"
     assert strengths.kind_of(name) == "add to cart"
 
 

@@ -22,8 +22,8 @@ class Model(NamedTuple):
     product that the model does not know has no row. `strengths` (userId, productId, strength) are the user's own
     products, for which the first `factors` numbers of the user's vector solve `equations`; None where a score has no
     such explanation. Where they have columns `weight` and `again`, a row adds weight x likeness to each product that
-    `similar` (productId, other, likeness) says is like it, and `again` to the product itself. `mean` is what a rating is
-    before anything is known of its user or product.
+    `similar` (productId, other, likeness) says is like it, and `again` to the product itself. `mean` is what a rating
+    is before anything is known of its user or product.
     """
 
     source: str

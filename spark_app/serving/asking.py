@@ -1,0 +1,123 @@
+"""What routes share: a generation and a place to go on from, a person by id, and lists as they are answered."""
+
+import time
+from typing import Any
+
+import orjson
+from fastapi import Request, Response
+
+from spark_app.serving import cursor, people
+from spark_app.serving.answers import Session
+from spark_app.serving.fresh import Details, Event
+from spark_app.serving.lists import Listed
+from spark_app.serving.model import Served
+from spark_app.serving.people import Person
+from spark_app.serving.problems import Problem
+from spark_app.serving.shown import Shown
+from spark_app.serving.state import State
+
+MICROS = 1_000_000
+NOTHING_NEW = Details()
+
+
+def state_of(request: Request) -> State:
+    """All that the process serves from."""
+    state: State = request.app.state.millstream
+    return state
+
+
+def begun(state: State, text: str | None) -> tuple[Shown, int]:
+    """(generation, how many were shown): the published one from its start, or where a cursor goes on.
+
+    Raises Problem 503 while there is none, 400 for a bad cursor, 410 for one of a generation that has gone.
+    """
+    if text is None:
+        return state.shown(), 0
+    asked = cursor.read(text)
+    if (held := state.held(asked.generation)) is None:
+        raise Problem(410, "Cursor has expired", f"generation {asked.generation} is not served any more: begin anew")
+    return held, asked.offset
+
+
+def following(served: Served, offset: int, more: bool) -> str | None:
+    """The cursor behind what was shown."""
+    return cursor.written(served.id, offset) if more else None
+
+
+def person(state: State, served: Served, user: str) -> tuple[Person, int]:
+    """A user with what happened since the generation, and the engine's id; -1 for one that it never met."""
+    later, user_id = state.fresh.of(user), served.user_id(user)
+    return people.known(served, user_id, later), user_id
+
+
+def known_user(state: State, served: Served, user: str) -> Person:
+    """A user that the generation or an event since has met; Problem 404 for any other."""
+    found, user_id = person(state, served, user)
+    if user_id < 0 and not state.fresh.of(user):
+        raise Problem(404, "Unknown user", f"no event of {user!r} was ever taken in", user=user)
+    return found
+
+
+def row_of(served: Served, product: str) -> int:
+    """The row of a product; Problem 404 for one that the generation never met."""
+    row = served.products.find(product)
+    if row < 0:
+        raise Problem(404, "Unknown product", f"product {product!r} is not in generation {served.id}", product=product)
+    return row
+
+
+def listed(
+    state: State, served: Served, user: str | None, found: Listed, *, offset: int, folded: int
+) -> dict[str, Any]:
+    """A list as it is answered."""
+    rows, names = found.rows.tolist(), served.products
+    items = [
+        described(state, served, row)
+        | {"rank": offset + place + 1, "score": score, "because": [names[one] for one in because if one >= 0]}
+        for place, (row, score, because) in enumerate(
+            zip(rows, found.scores.tolist(), found.because.tolist(), strict=True)
+        )
+    ]
+    return {
+        "generation": served.id,
+        "next_cursor": following(served, offset + len(rows), found.more),
+        "user": user,
+        "source": found.source,
+        "trained_at": served.trained_at,
+        "age_seconds": age(state, served),
+        "folded_in": folded,
+        "removed": found.removed,
+        "recommendations": items,
+    }
+
+
+def described(state: State, served: Served, row: int) -> dict[str, Any]:
+    """What is known of a product, the newest events included."""
+    known = served.product(row)
+    newer = state.fresh.details(known["product"])
+    if newer == NOTHING_NEW:
+        return dict(known)
+    return known | {name: value for name, value in newer._asdict().items() if value is not None}
+
+
+def age(state: State, served: Served) -> float:
+    """Seconds since the newest event that answers take into account."""
+    newest = max(served.newest_event_at, state.fresh.newest_at)
+    return round(max(time.time() - newest / MICROS, 0.0), 3)
+
+
+def somebody(state: State, served: Served, session: Session) -> Person:
+    """A user, or nobody who is known, with what happens just now; it is kept nowhere."""
+    now, user = int(time.time() * MICROS), session.user or ""
+    happened = [
+        Event("", user, one.product, one.event_type, one.quantity, one.rating, now, None, None, None, None, None)
+        for one in session.events
+    ]
+    if session.user is None:
+        return people.known(served, -1, happened)
+    return people.known(served, served.user_id(user), [*state.fresh.of(user), *happened])
+
+
+def answer(content: Any) -> Response:
+    """JSON, without a detour through the types that describe it."""
+    return Response(orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY), media_type="application/json")

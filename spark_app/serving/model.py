@@ -1,0 +1,212 @@
+"""A generation as it is served: mapped arrays, found by the shop's own ids. Nothing changes in it once it is opened."""
+
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spark_app import choice, maps, terms, vectors
+from spark_app.arrays import Floats, Indices, Similar
+from spark_app.decisive import restored
+from spark_app.equations import Equations
+from spark_app.folding import Mould, Recipe
+from spark_app.generations import Generation
+from spark_app.maps import Maps, Sorted
+from spark_app.settings import Settings
+from spark_app.strengths import Terms
+
+_DETAILS = ("name", "category", "brand", "price", "in_stock")
+_REMEMBERED = 200_000
+
+
+class NotServableError(RuntimeError):
+    """A generation that cannot be served; the message says why, and what to do."""
+
+
+class Codes(NamedTuple):
+    """A column of words as numbers: (rows,) codes, -1 where nothing is said, and the word of each."""
+
+    codes: Indices
+    words: dict[str, int]
+
+    def are(self, word: str) -> np.ndarray:
+        """(rows,): whether a row says this word."""
+        return self.codes == self.words.get(word, len(self.words))
+
+
+class Served:
+    """One generation, opened: users and products by row, in the order of the shop's ids."""
+
+    def __init__(self, generation: Generation, settings: Settings) -> None:
+        if not maps.is_there(generation):
+            raise NotServableError(f"generation {generation.id} was made before it could be served; train again")
+        self.generation, self.id = generation, generation.id
+        self.manifest: dict[str, Any] = generation.manifest
+        self.maps: Maps = maps.opened(generation)
+        self.settings = choice.plain(restored(settings, self.manifest["settings"]))
+        self.users, self.products = Sorted(self.maps.users["user"]), Sorted(self.maps.products["product"])
+        self.user_ids = self.maps.users["userId"].to_numpy()
+        self.product_ids = self.maps.products["productId"].to_numpy()
+        self.row_of_user = vectors.places(self.user_ids, _ids(self.user_ids))
+        self.row_of_product = vectors.places(self.product_ids, _ids(self.product_ids))
+        self.place_of_row = self.maps.products["place"].to_numpy()
+        self.row_of_place = np.flatnonzero(self.place_of_row >= 0).astype(np.int32)
+        self.product = lru_cache(_REMEMBERED)(self._product)
+
+    @property
+    def version(self) -> int:
+        """Of the event table, up to and with which it was trained."""
+        return int(self.manifest["events_version"])
+
+    @property
+    def source(self) -> str | None:
+        """What the lists of users that the model knows are made by; None where there is no model."""
+        return self.manifest["model"]["source"]
+
+    @property
+    def fallback(self) -> str:
+        """What makes the lists of all others."""
+        return str(self.manifest["model"]["fallback"])
+
+    @property
+    def trained_at(self) -> str:
+        """When it was finished, ISO-8601 in UTC."""
+        return str(self.manifest["created_at"])
+
+    @property
+    def newest_event_at(self) -> int:
+        """Microseconds since 1970, of the newest event that it was trained on."""
+        return int(self.manifest.get("newest_event_at") or 0)
+
+    def user_id(self, user: str) -> int:
+        """The engine's id of a user, -1 for one that it never met."""
+        row = self.users.find(user)
+        return int(self.user_ids[row]) if row >= 0 else -1
+
+    def user(self, user_id: int) -> str:
+        """The shop's id of a user."""
+        return self.users[int(self.row_of_user[user_id])]
+
+    def vector(self, user_id: int) -> Floats | None:
+        """(length,) of a user that the model knows."""
+        ids, found = self.maps.user_ids, self.maps.user_vectors
+        if ids is None or found is None:
+            return None
+        place = int(np.searchsorted(ids, user_id))
+        return np.asarray(found[place]) if place < len(ids) and ids[place] == user_id else None
+
+    def _product(self, row: int) -> dict[str, Any]:
+        """What is known of a product, as answers have it."""
+        table = self.maps.products
+        return {"product": self.products[row]} | {name: table[name][row].as_py() for name in _DETAILS}
+
+    @cached_property
+    def categories(self) -> Codes:
+        """Of each product."""
+        return _codes(self.maps.products["category"])
+
+    @cached_property
+    def brands(self) -> Codes:
+        """Of each product."""
+        return _codes(self.maps.products["brand"])
+
+    @cached_property
+    def prices(self) -> np.ndarray:
+        """(products,), NaN where there is none."""
+        return pc.fill_null(self.maps.products["price"].cast(pa.float64()), np.nan).to_numpy()
+
+    @cached_property
+    def in_stock(self) -> np.ndarray:
+        """(products,): whether it is known to be in stock, or not known to be out of it."""
+        return np.asarray(pc.fill_null(self.maps.products["in_stock"], True))
+
+    @cached_property
+    def hidden(self) -> np.ndarray:
+        """(products,): whether a rule of the shop keeps it out of all lists."""
+        return np.asarray(self.maps.products["hidden"])
+
+    @cached_property
+    def boosts(self) -> np.ndarray:
+        """(products,): what the shop's rules add, in standard deviations of a user's scores."""
+        return self.maps.products["boost"].to_numpy()
+
+    @cached_property
+    def hidden_rows(self) -> Indices:
+        """Those rows."""
+        return np.flatnonzero(self.hidden).astype(np.int32)
+
+    @cached_property
+    def popular(self) -> Indices:
+        """Rows of the fallback, the most popular first."""
+        score = pc.fill_null(self.maps.products["popularity"].cast(pa.float64()), -np.inf).to_numpy()
+        return np.argsort(-score, kind="stable")[: int(np.isfinite(score).sum())].astype(np.int32)
+
+    @cached_property
+    def popularity(self) -> np.ndarray:
+        """(products,): the score of the fallback, 0 where it has none."""
+        return pc.fill_null(self.maps.products["popularity"].cast(pa.float64()), 0.0).to_numpy()
+
+    @cached_property
+    def users_of(self) -> np.ndarray:
+        """(products,): how many distinct users have shown interest."""
+        return pc.fill_null(self.maps.products["users"].cast(pa.int64()), 0).to_numpy()
+
+    @cached_property
+    def similar(self) -> Similar | None:
+        """Which products are like which, over places; None where the model does not say."""
+        return Similar(*self.maps.similar) if len(self.maps.similar[1]) else None
+
+    @cached_property
+    def terms(self) -> Terms:
+        """How events become strengths."""
+        then = self.settings
+        return Terms(then.weights, then.strength, then.half_life_days, self.newest_event_at)
+
+    @cached_property
+    def mould(self) -> Mould | None:
+        """What users are folded into; None where there is no model."""
+        if self.maps.product_vectors is None or self.maps.gram is None or self.maps.covariance is None:
+            return None
+        factors = int(self.manifest["model"]["factors"])
+        trained = np.asarray(self.maps.products["trained"])[self.row_of_place]
+        return Mould(
+            _recipe(self.settings, self.manifest["model"]), self.maps.product_vectors, trained, factors,
+            _equations(self.settings, self.manifest["model"]), np.asarray(self.maps.gram)[:factors, :factors],
+            np.asarray(self.maps.covariance), self.similar,
+        )  # fmt: skip
+
+
+def _ids(known: Indices) -> Indices:
+    """All ids from 0 up to the largest."""
+    return np.arange(int(known.max(initial=-1)) + 1, dtype=np.int32)
+
+
+def _codes(column: pa.ChunkedArray) -> Codes:
+    words = column.combine_chunks()
+    known = {word: code for code, word in enumerate(words.dictionary.to_pylist())}
+    return Codes(words.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32), known)
+
+
+def _recipe(then: Settings, model: dict[str, Any]) -> Recipe:
+    blend, is_blend = then.blend, then.algorithm == "blend"
+    base = (blend.base or "als") if is_blend else then.algorithm
+    alike = (blend.neighbours_weight or 0.0) if is_blend and base == "als" else 0.0
+    return Recipe(
+        "popular" if base in ("popular", "recent") else base,
+        # Without any weight nothing is added, and there is no number for it.
+        is_blend and bool(alike or blend.popularity_weight or blend.repeat_weight),
+        alike,
+        blend.popularity_weight or 0.0,
+        blend.repeat_weight or 0.0,
+        bool(model.get("boosted")),
+        float(model.get("mean") or 0.0),
+        then.explicit.shrinkage,
+    )
+
+
+def _equations(then: Settings, model: dict[str, Any]) -> Equations | None:
+    if not model["factors"] and then.algorithm != "ratings":
+        return None
+    return terms.explicit(then.explicit) if then.algorithm == "ratings" else terms.implicit(then.als)

@@ -1,0 +1,28 @@
+"""The user-product graph, as it is around one user."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from spark_app.serving.problems import Problem
+
+from spark_app.serving import asking, ego
+from spark_app.serving.answers import Ego
+
+router = APIRouter(tags=["graph"])
+
+
+@router.get("/graph/{user:path}", response_model=Ego)
+def graph(
+    request: Request,
+    user: str,
+    users: Annotated[int, Query(ge=0, le=500, description="others that are shown at the most")] = 30,
+) -> Response:
+    """A user, what is recommended to them, and others to whom that is recommended too."""
+    served = asking.state_of(request).shown().served
+    found = ego.around(served.generation, user, users)
+    if found is None:
+        raise Problem(404, "Unknown user", f"{user!r} has no list in generation {served.id}", user=user)
+    return asking.answer({
+        "generation": served.id, "user": user, "vertices": found.vertices, "edges": found.edges,
+        "users_shown": found.shown, "users_of_these_products": found.others,
+    })  # fmt: skip

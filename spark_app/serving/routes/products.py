@@ -1,0 +1,100 @@
+"""Products: what there are, what is known of each, what is like it, and who should get it."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from spark_app.serving.problems import Problem
+from spark_app.serving.state import State
+
+from spark_app.serving import alike, asking, lists
+from spark_app.serving.answers import Buyers, ProductDetail, Products, SimilarProducts
+from spark_app.serving.lists import Filters
+from spark_app.serving.model import Served
+from spark_app.serving.routes.recommendations import Cursor, Limit, Price, Word
+
+router = APIRouter(tags=["products"])
+
+
+@router.get("/products", response_model=Products)
+def products(
+    request: Request,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+    category: Word = None,
+    brand: Word = None,
+    min_price: Price = None,
+    max_price: Price = None,
+    in_stock: bool | None = None,
+) -> Response:
+    """Every product that the generation has met, hidden ones too."""
+    state = asking.state_of(request)
+    shown, offset = asking.begun(state, cursor)
+    served = shown.served
+    rows = lists.those(served, Filters(category, brand, min_price, max_price, in_stock))
+    part = rows[offset : offset + limit].tolist()
+    return asking.answer({
+        "generation": served.id,
+        "next_cursor": asking.following(served, offset + len(part), len(rows) > offset + limit),
+        "products": [asking.described(state, served, row) for row in part],
+    })  # fmt: skip
+
+
+@router.get("/products/similar", response_model=SimilarProducts)
+def similar_to_several(
+    request: Request,
+    product: Annotated[list[str], Query(min_length=1, max_length=100, description="one or several")],
+    to: Annotated[list[str] | None, Query(max_length=1000, description="these alone, in this order")] = None,
+    limit: Limit = 10,
+) -> Response:
+    """What is most like several products, the mean; or how much some others are like them."""
+    return _similar(asking.state_of(request), product, limit, to)
+
+
+@router.get("/products/representative", response_model=SimilarProducts)
+def representative(request: Request, limit: Limit = 10) -> Response:
+    """For each factor of the model the product that lies most along it."""
+    state = asking.state_of(request)
+    served = state.shown().served
+    found = _scored(state, served, alike.representatives(served, limit))
+    return asking.answer({"generation": served.id, "products": found})
+
+
+@router.get("/products/{product:path}/similar", response_model=SimilarProducts)
+def similar(request: Request, product: str, limit: Limit = 10) -> Response:
+    """What is most like a product."""
+    return _similar(asking.state_of(request), [product], limit, None)
+
+
+@router.get("/products/{product:path}/users", response_model=Buyers)
+def buyers(request: Request, product: str, limit: Limit = 10) -> Response:
+    """Who should get a product most of all."""
+    served = asking.state_of(request).shown().served
+    found = alike.buyers(served, asking.row_of(served, product), limit)
+    users = [{"user": user, "score": score} for user, score in found]
+    return asking.answer({"generation": served.id, "product": product, "users": users})
+
+
+@router.get("/products/{product:path}", response_model=ProductDetail)
+def detail(request: Request, product: str) -> Response:
+    """All that is known of a product."""
+    state = asking.state_of(request)
+    served = state.shown().served
+    row = asking.row_of(served, product)
+    return asking.answer(asking.described(state, served, row) | {
+        "generation": served.id, "users": int(served.users_of[row]), "hidden": bool(served.hidden[row]),
+        "rule": served.maps.products["rule"][row].as_py(), "recommended": bool(served.place_of_row[row] >= 0),
+    })  # fmt: skip
+
+
+def _similar(state: State, names: list[str], limit: int, to: list[str] | None) -> Response:
+    served = state.shown().served
+    rows = [asking.row_of(served, name) for name in names]
+    candidates = [asking.row_of(served, name) for name in to] if to is not None else None
+    found = alike.products(served, rows, limit, candidates)
+    if not found and served.mould is None:
+        raise Problem(409, "No model", f"generation {served.id} has no model: its lists are {served.fallback}'s")
+    return asking.answer({"generation": served.id, "products": _scored(state, served, found)})
+
+
+def _scored(state: State, served: Served, found: list[tuple[int, float]]) -> list[dict[str, Any]]:
+    return [asking.described(state, served, row) | {"score": score} for row, score in found]
