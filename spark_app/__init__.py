@@ -8,6 +8,7 @@ The flow, a line a module, in order:
     terms  trials  rating_trials  choice    settings as equations, tried on the driver, and what is learnt from that
     explanation                         a score taken apart
     layouts  records                    known CSV layouts by their header; files cut into records
+    variants  checks                    a JSON record -> an event or a reason, by the same rules and without Spark
     event_ids  tables  ledger  locks  checkpoints   ids that were met; the Delta tables, the ledger, who works on them
     shop_rules                          the shop's own file of what to hide, boost or bury, read and checked
     connection  topic                   how a broker is connected to; what it says of a topic, without Spark

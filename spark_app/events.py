@@ -193,7 +193,7 @@ def _event_columns() -> list[Column]:
 
 def _described(texts: Column, ddl: str) -> Column:
     """A struct of texts as the typed one of the event table; null when it says nothing."""
-    fields = [field.split(": ") for field in ddl.removeprefix("STRUCT<").removesuffix(">").split(", ")]
+    fields = schemas.fields(ddl)
     typed = [texts[name].try_cast(kind.lower()).alias(name) for name, kind in fields]
     said = F.coalesce(*[texts[name] for name, _ in fields]).isNotNull()
     return F.when(said, F.struct(*typed))
@@ -227,8 +227,7 @@ def _time(text: Column) -> Column:
     """Epoch seconds, or milliseconds where so large, or ISO-8601; null for anything else."""
     number = F.when(text.rlike(rules.NUMBER), text.try_cast("double"))
     seconds = F.when(F.abs(number) >= rules.MILLISECONDS_FROM, number / 1000).otherwise(number)
-    # Beyond the year 9999 Python cannot hold what Spark can.
-    epoch = F.when(F.abs(seconds) < 253_402_300_800, F.timestamp_micros(F.rint(seconds * 1_000_000).cast("bigint")))
+    epoch = F.when(F.abs(seconds) < rules.MAX_SECONDS, F.timestamp_micros(F.rint(seconds * 1_000_000).cast("bigint")))
     iso = F.when(
         text.rlike(rules.ISO_8601),
         F.coalesce(text.try_cast("timestamp"), _normal_form(text).try_cast("timestamp")),
@@ -237,10 +236,11 @@ def _time(text: Column) -> Column:
 
 
 def _normal_form(text: Column) -> Column:
-    """ISO-8601 as Spark's cast takes it: Z for UTC, a point in fractions, no blank before a zone, a colon in it."""
-    zulu = F.regexp_replace(F.trim(text), "\\s?(UTC|z)$", "Z")
+    """ISO-8601 as Spark's cast takes it: Z for UTC, a point in fractions, and before a zone seconds and no blank."""
+    zulu = F.regexp_replace(F.trim(text, F.lit(" \t\r\n")), "\\s?(UTC|z)$", "Z")
     pointed = F.regexp_replace(zulu, ",", ".")
-    joined = F.regexp_replace(pointed, "(:\\d{2}(?:\\.\\d+)?)\\s([+-]\\d{2})", "$1$2")
+    timed = F.regexp_replace(pointed, "([T ]\\d{2}:\\d{2})(\\s?[Z+-].*)$", "$1:00$2")
+    joined = F.regexp_replace(timed, "(:\\d{2}(?:\\.\\d+)?)\\s([+-]\\d{2})", "$1$2")
     return F.regexp_replace(joined, "([+-]\\d{2})(\\d{2})$", "$1:$2")
 
 

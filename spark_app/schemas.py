@@ -77,3 +77,9 @@ def names(ddl: str) -> list[str]:
             found.append(ddl[start:place].split()[0].strip("`"))
             start = place + 1
     return found
+
+
+def fields(struct: str) -> list[tuple[str, str]]:
+    """(name, type) of each field of a struct that holds no other, from its DDL text."""
+    inside = struct.removeprefix("STRUCT<").removesuffix(">")
+    return [(name, kind) for name, kind in (field.split(": ") for field in inside.split(", "))]

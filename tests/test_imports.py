@@ -13,7 +13,7 @@ GROUND_FLOOR = {
     "adjacency",
     "terms", "trials", "rating_trials", "choice", "explanation", "shop_rules", "layouts", "records", "java",
     "failpoints", "progress", "connection", "topic", "event_ids", "tables", "ledger", "locks", "checkpoints",
-    "logged_model", "preflight",
+    "logged_model", "preflight", "variants", "checks",
 }  # fmt: skip
 # What a model is, for those that use one; `models/__init__.py` holds nothing else.
 INTERFACES = {"models", "held", "near", "ages"}
