@@ -60,8 +60,10 @@ def index(spark: SparkSession, name: str, size: int) -> DataFrame:
     return spark.createDataFrame(rows, f"{name} STRING, {name}Id INT")
 
 
-def generation(settings: Settings, seen: DataFrame, *, rules: Rules = NO_RULES, version: int = 0) -> Generation:
-    """A published generation of these events with its lists, learnt by settings in which nothing is open; no graph."""
+def generation(
+    settings: Settings, seen: DataFrame, *, rules: Rules = NO_RULES, version: int = 0, graph: bool = False
+) -> Generation:
+    """A published generation of these events with its lists, learnt by settings in which nothing is open."""
     kinds = frozenset(row["event_type"] for row in seen.select("event_type").distinct().collect())
     ids = training.index(seen, None)._replace(small=True)
     shop = training.Shop(interactions.product_details(seen), rules, kinds)
@@ -71,6 +73,8 @@ def generation(settings: Settings, seen: DataFrame, *, rules: Rules = NO_RULES, 
     lists = training.lists(learned, ids.users, ids, n=settings.top_n, explain=True)
     generations.write_table(made, generations.RECOMMENDATIONS, lists)
     maps.make(made)
+    if graph:
+        saving.graph_of_lists(seen.sparkSession, made)
     newest = seen.agg(F.unix_micros(F.max("occurred_at"))).first()[0]
     manifest = {
         "created_at": START.isoformat(), "events_version": version, "settings": decisive.recorded(settings),

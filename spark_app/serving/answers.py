@@ -234,6 +234,42 @@ class Generations(BaseModel):
     generations: list[Generation]
 
 
+class Following(BaseModel):
+    """How far the event table is followed."""
+
+    version: int = Field(description="of the event table, the last that was read")
+    lag_seconds: float | None = Field(description="since it was last looked at and all was well")
+    fault: str = Field(description="why it cannot be followed; empty when all is well")
+
+
+class Beyond(BaseModel):
+    """Events beyond the generation."""
+
+    events: int
+    users: int
+    waiting: int = Field(description="posted, and not in the event table yet")
+    dropped: int = Field(description="let go for want of room")
+
+
+class Stats(Answer):
+    """What is served, in numbers."""
+
+    trained_at: datetime
+    age_seconds: float
+    users: int
+    products: int
+    interactions: int
+    source: str | None
+    fallback: str
+    factors: int
+    factors_bytes: int
+    swaps: int = Field(description="generations that were shown since the start")
+    fault: str = Field(description="why the published generation cannot be shown; empty when it is")
+    ranking: dict[str, Any] = Field(description="exact, or an index with its measured recall")
+    tail: Following
+    fresh: Beyond
+
+
 class Reloaded(Answer):
     """What is served after it was looked again."""
 

@@ -71,6 +71,12 @@ class Served:
         return str(self.manifest["model"]["fallback"])
 
     @property
+    def factors_bytes(self) -> int:
+        """Of both sides, as they are mapped."""
+        sides = (self.maps.user_vectors, self.maps.product_vectors)
+        return sum(side.nbytes for side in sides if side is not None)
+
+    @property
     def trained_at(self) -> str:
         """When it was finished, ISO-8601 in UTC."""
         return str(self.manifest["created_at"])

@@ -1,8 +1,8 @@
-"""The generation that is shown, opened, with what ranks its products; and those before it, for who still pages there."""
+"""The generation that is shown, opened, with what ranks its products; and those before it, for who pages there still."""
 
 import threading
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -22,6 +22,11 @@ class Shown(NamedTuple):
 
     served: Served
     batcher: Batcher | None
+
+    @property
+    def ranking(self) -> dict[str, Any]:
+        """How products are ranked."""
+        return {"kind": "exact" if self.batcher is not None else "fallback"}
 
     async def best(self, ask: Ask) -> tuple[Indices, Floats]:
         """(places, scores) of the best."""

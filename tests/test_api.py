@@ -1,0 +1,229 @@
+"""The API as a client sees it: a trained shop, its lists, and what was posted a moment ago."""
+
+import time
+
+import pytest
+from builders import events, generation
+from conftest import settings_for
+from fastapi.testclient import TestClient
+from pyspark.sql import functions as F
+
+from spark_app import choice
+from spark_app.serving import app
+
+USERS, PRODUCTS = 50, 24
+# Even users like even products, odd ones odd; a few of their kind are left for the lists.
+BOUGHT = [
+    (f"U{user:05d}", f"P{product:04d}")
+    for user in range(USERS)
+    for product in range(PRODUCTS)
+    if product % 2 == user % 2 and (product + 3 * user) % 5
+]
+
+
+def shop(spark, home):
+    """Settings of a trained shop with a graph, published."""
+    settings = choice.plain(settings_for(home, als={"factors": 4, "iterations": 5}))
+    number = F.substring("product", 2, 4).cast("int")
+    said = F.struct(
+        F.lit(None).cast("string").alias("id"),
+        F.concat(F.lit("Product "), number).alias("name"),
+        F.when(number < 12, "low").otherwise("high").alias("category"),
+        F.lit("Lux").alias("brand"),
+        number.cast("double").alias("price"),
+        (number != 20).alias("in_stock"),
+    )
+    generation(settings, events(spark, *BOUGHT).withColumn("product_data", said), version=-1, graph=True)
+    return settings
+
+
+@pytest.fixture(scope="module")
+def settings(spark, tmp_path_factory):
+    return shop(spark, tmp_path_factory.mktemp("api"))
+
+
+@pytest.fixture
+def client(settings):
+    with TestClient(app.create(settings), base_url="http://127.0.0.1") as client:
+        yield client
+
+
+def products(answer) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [one["product"] for one in answer.json()["recommendations"]]
+
+
+def bought(user: str) -> set[str]:
+    return {product for one, product in BOUGHT if one == user}
+
+
+def test_a_list_has_what_the_user_has_not_met_and_says_where_it_comes_from(client):
+    answer = client.get("/recommendations/U00001?limit=3")
+    found = answer.json()
+    assert len(products(answer)) == 3 and not set(products(answer)) & bought("U00001")
+    assert found["source"] == "als" and found["removed"]["seen"] == len(bought("U00001"))
+    assert found["folded_in"] == 0 and found["age_seconds"] > 0 and found["generation"]
+    first = found["recommendations"][0]
+    assert first["rank"] == 1 and first["name"].startswith("Product ") and set(first["because"]) <= bought("U00001")
+
+
+def test_pages_go_on_without_a_gap(client):
+    whole = products(client.get("/recommendations/U00002?limit=24"))
+    first = client.get("/recommendations/U00002?limit=4")
+    second = client.get("/recommendations/U00002", params={"limit": 4, "cursor": first.json()["next_cursor"]})
+    assert products(first) + products(second) == whole[:8]
+    assert second.json()["recommendations"][0]["rank"] == 5
+
+
+@pytest.mark.parametrize("cursor", ["nonsense", "", "WzEsMl0", "x" * 400])
+def test_a_cursor_that_was_not_given_is_refused(client, cursor):
+    assert client.get("/recommendations/U00002", params={"cursor": cursor}).status_code == 400
+
+
+def test_a_cursor_of_a_generation_that_is_gone_is_told_to_begin_anew(client):
+    from spark_app.serving import cursor
+
+    answer = client.get("/recommendations/U00002", params={"cursor": cursor.written("20200101T000000Z-0000", 4)})
+    assert answer.status_code == 410 and "begin anew" in answer.json()["detail"]
+
+
+def test_a_narrow_filter_gives_the_best_of_what_is_left(client):
+    every = products(client.get("/recommendations/U00003?limit=24"))
+    some = client.get("/recommendations/U00003?category=high&max_price=15&limit=24")
+    assert products(some) == [name for name in every if 12 <= int(name[1:]) <= 15]
+    assert some.json()["removed"]["category"] > 0
+    assert "P0020" not in products(client.get("/recommendations/U00002?in_stock=true&limit=24"))
+
+
+def test_an_unknown_user_gets_the_fallback(client):
+    answer = client.get("/recommendations/nobody")
+    assert answer.json()["source"] == "popular" and len(products(answer)) == 10
+
+
+def test_lists_of_several_users_come_in_their_order(client):
+    answer = client.post("/recommendations", json={"user_ids": ["U00004", "nobody", "U00005"], "limit": 2}).json()
+    assert [one["user"] for one in answer["lists"]] == ["U00004", "nobody", "U00005"]
+    assert answer["lists"][0]["recommendations"] == client.get(
+        "/recommendations/U00004?limit=2"
+    ).json()["recommendations"]
+
+
+def test_a_session_needs_no_user(client):
+    told = {"events": [{"product": "P0002"}, {"product": "P0004"}, {"product": "P0006", "event_type": "view"}]}
+    answer = client.post("/recommendations/session", json=told | {"limit": 4})
+    assert {int(name[1:]) % 2 for name in products(answer)} == {0} and answer.json()["user"] is None
+    assert answer.json()["folded_in"] == 3 and not {"P0002", "P0004", "P0006"} & set(products(answer))
+
+
+def test_a_group_is_shown_nothing_that_one_of_them_has_met(client):
+    answer = client.post("/recommendations/group", json={"user_ids": ["U00006", "U00008"]})
+    assert not set(products(answer)) & (bought("U00006") | bought("U00008"))
+
+
+def test_what_was_posted_counts_in_the_next_request(client):
+    before = products(client.get("/recommendations/U00010?limit=3"))
+    posted = client.post("/events", json={"user": "U00010", "product": before[0], "event_id": f"now-{before[0]}"})
+    assert posted.status_code == 202 and posted.json()["events"][0]["status"] == "accepted"
+    answer = client.get("/recommendations/U00010?limit=3")
+    assert before[0] not in products(answer) and answer.json()["folded_in"] == 1
+    assert answer.json()["age_seconds"] < 60
+    history = client.get("/users/U00010/history").json()["products"]
+    assert history[0]["product"] == before[0] and history[0]["events"] == 1
+
+
+def test_the_same_event_counts_once(client):
+    told = {"user": "U00012", "product": "P0003", "event_id": "once"}
+    first, second = (client.post("/events", json=told).json()["events"][0]["status"] for _ in range(2))
+    assert (first, second) == ("accepted", "duplicate")
+    assert client.get("/recommendations/U00012").json()["folded_in"] == 1
+
+
+def test_each_event_is_answered_with_its_fault(client):
+    told = [{"user": "ann", "product": "P0001"}, {"product": "P0001"}, {"user": "ann", "product": "P0001", "rating": "x"}]
+    answer = client.post("/events", json=told)
+    assert [one.get("reason") for one in answer.json()["events"]] == [None, "missing_user", "bad_rating"]
+
+
+def test_a_new_user_is_known_from_the_first_event_on(client):
+    client.post("/events", json={"user": "fresh one", "product": "P0002", "event_id": "fresh"})
+    answer = client.get("/recommendations/fresh one")
+    assert answer.json()["source"] == "als" and {int(name[1:]) % 2 for name in products(answer)[:4]} == {0}
+
+
+def test_users_and_products_are_listed_page_by_page(client):
+    first = client.get("/users?limit=20").json()
+    second = client.get("/users", params={"limit": 100, "cursor": first["next_cursor"]}).json()
+    assert first["users"] + second["users"] == [f"U{user:05d}" for user in range(USERS)]
+    assert second["next_cursor"] is None
+    some = client.get("/products?category=high&limit=5").json()
+    assert [one["product"] for one in some["products"]] == [f"P{number:04d}" for number in range(12, 17)]
+
+
+def test_a_product_has_its_details_and_an_unknown_one_is_a_404(client):
+    found = client.get("/products/P0003").json()
+    assert (found["name"], found["category"], found["price"], found["recommended"]) == ("Product 3", "low", 3.0, True)
+    answer = client.get("/products/none")
+    assert answer.status_code == 404 and answer.headers["content-type"] == "application/problem+json"
+
+
+def test_what_is_alike_is_of_one_kind(client):
+    like = client.get("/products/P0002/similar?limit=3").json()["products"]
+    assert {int(one["product"][1:]) % 2 for one in like} == {0}
+    users = client.get("/users/U00003/similar?limit=3").json()["users"]
+    assert {int(one["user"][1:]) % 2 for one in users} == {1}
+    buyers = client.get("/products/P0004/users?limit=3").json()["users"]
+    assert not {one["user"] for one in buyers} & {user for user, product in BOUGHT if product == "P0004"}
+
+
+def test_an_explanation_adds_up_to_the_score_of_the_list(client):
+    first = client.get("/recommendations/U00007").json()["recommendations"][0]
+    why = client.get(f"/explain/U00007/{first['product']}").json()
+    assert why["rank"] == 1 and why["removed_by"] == "" and why["score"] == pytest.approx(first["score"], abs=1e-5)
+    assert sum(part["amount"] for part in why["parts"]) == pytest.approx(why["score"], abs=1e-5)
+    estimate = client.get(f"/estimate/U00007/{first['product']}").json()
+    assert estimate["estimate"] == pytest.approx(first["score"], abs=1e-5)
+
+
+def test_what_is_popular_is_counted_by_users(client):
+    found = client.get("/popular?limit=24").json()["products"]
+    counts = [one["users"] for one in found]
+    assert counts == sorted(counts, reverse=True) and counts[0] == sum(
+        product == found[0]["product"] for _, product in BOUGHT
+    )
+
+
+def test_the_graph_around_a_user_hangs_together(client):
+    found = client.get("/graph/U00009?users=3").json()
+    ids = {vertex["id"] for vertex in found["vertices"]}
+    assert "u:U00009" in ids and {edge["src"] for edge in found["edges"]} | {edge["dst"] for edge in found["edges"]} == ids
+    assert found["users_shown"] == 3 < found["users_of_these_products"]
+
+
+def test_generations_and_numbers_are_told(client):
+    found = client.get("/generations").json()
+    assert found["generations"][0]["id"] == found["generation"] and found["generations"][0]["published"]
+    numbers = client.get("/stats").json()
+    assert numbers["users"] == USERS and numbers["products"] == PRODUCTS and numbers["tail"]["fault"] == ""
+    assert client.post("/reload").json()["changed"] is False
+
+
+def test_another_generation_is_swapped_in_and_old_pages_go_on(spark, tmp_path):
+    settings = shop(spark, tmp_path)
+    with TestClient(app.create(settings), base_url="http://127.0.0.1") as client:
+        first = client.get("/recommendations/U00002?limit=4").json()
+        later = generation(settings, events(spark, *BOUGHT, ("U99999", "P0001")), version=-1)
+        deadline = time.monotonic() + 10
+        while client.get("/recommendations/U00002").json()["generation"] != later.id:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        again = client.get("/recommendations/U00002", params={"limit": 4, "cursor": first["next_cursor"]}).json()
+        assert again["generation"] == first["generation"] != later.id
+        assert again["recommendations"][0]["rank"] == 5
+
+
+def test_before_the_first_generation_everything_but_health_says_so(tmp_path):
+    with TestClient(app.create(settings_for(tmp_path)), base_url="http://127.0.0.1") as client:
+        for path in ("/recommendations/ann", "/users", "/popular", "/graph/ann", "/health/ready"):
+            assert client.get(path).status_code == 503
+        assert client.get("/health/live").status_code == 200
+        assert client.post("/events", json={"user": "ann", "product": "lamp"}).status_code == 202
