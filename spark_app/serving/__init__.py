@@ -1,1 +1,1 @@
-"""Serving: answers from the published generation and from what came since, in a process without Spark."""
+"""The API: a published generation and the newest events, answered by HTTP, without Spark in the process."""
