@@ -102,15 +102,15 @@ def make(generation: Generation) -> None:
 
 
 def opened(generation: Generation) -> Maps:
-    """The arrays, mapped; FileNotFoundError where they were not made."""
+    """The arrays, mapped; raises FileNotFoundError where they were not made."""
     home = _home(generation)
     factors = {name: _mapped(generation.folder / f"{name}.npy") for name in generations.FACTOR_KEYS}
     return Maps(
         _read(home / "users.arrow"),
         _read(home / "products.arrow"),
-        Rows(np.load(home / "met_starts.npy", mmap_mode="r"), np.load(home / "met.npy", mmap_mode="r")),
-        np.load(home / "lists.npy", mmap_mode="r"),
-        tuple(np.load(home / f"similar_{name}.npy", mmap_mode="r") for name in ("starts", "places", "values")),
+        Rows(_mapped(home / "met_starts.npy"), _mapped(home / "met.npy")),
+        _mapped(home / "lists.npy"),
+        tuple(_mapped(home / f"similar_{name}.npy") for name in ("starts", "places", "values")),
         _mapped(home / "gram.npy"),
         _mapped(home / "covariance.npy"),
         _mapped(generation.folder / f"{generations.USER_FACTORS}_ids.npy"),
@@ -124,7 +124,8 @@ def _home(generation: Generation) -> Path:
 
 
 def _mapped(path: Path) -> Any:
-    return np.load(path, mmap_mode="r") if path.exists() else None
+    # A plain view: the class for mapped arrays does more at each access.
+    return np.load(path, mmap_mode="r").view(np.ndarray) if path.exists() else None
 
 
 def _write(path: Path, table: pa.Table) -> None:

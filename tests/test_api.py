@@ -139,7 +139,8 @@ def test_the_same_event_counts_once(client):
 
 
 def test_each_event_is_answered_with_its_fault(client):
-    told = [{"user": "ann", "product": "P0001"}, {"product": "P0001"}, {"user": "ann", "product": "P0001", "rating": "x"}]
+    good = {"user": "ann", "product": "P0001"}
+    told = [good, {"product": "P0001"}, good | {"rating": "x"}]
     answer = client.post("/events", json=told)
     assert [one.get("reason") for one in answer.json()["events"]] == [None, "missing_user", "bad_rating"]
 
@@ -195,7 +196,8 @@ def test_what_is_popular_is_counted_by_users(client):
 def test_the_graph_around_a_user_hangs_together(client):
     found = client.get("/graph/U00009?users=3").json()
     ids = {vertex["id"] for vertex in found["vertices"]}
-    assert "u:U00009" in ids and {edge["src"] for edge in found["edges"]} | {edge["dst"] for edge in found["edges"]} == ids
+    ends = {edge[end] for edge in found["edges"] for end in ("src", "dst")}
+    assert "u:U00009" in ids and ends == ids
     assert found["users_shown"] == 3 < found["users_of_these_products"]
 
 
@@ -227,3 +229,10 @@ def test_before_the_first_generation_everything_but_health_says_so(tmp_path):
             assert client.get(path).status_code == 503
         assert client.get("/health/live").status_code == 200
         assert client.post("/events", json={"user": "ann", "product": "lamp"}).status_code == 202
+
+
+def test_metrics_tell_how_it_stands_and_hold_no_id(client):
+    client.get("/recommendations/U00001")
+    text = client.get("/metrics").text
+    assert "millstream_ready 1.0" in text and "millstream_newest_event_age_seconds" in text
+    assert 'route="/recommendations/{user}"' in text and "U00001" not in text

@@ -10,7 +10,7 @@ from conftest import settings_for
 
 from spark_app import choice, decisive
 from spark_app.serving import lists, people
-from spark_app.serving.batching import Batcher
+from spark_app.serving.exact import Exact
 from spark_app.serving.fresh import Event
 from spark_app.serving.model import Served
 from spark_app.shop_rules import Rule, Rules
@@ -102,10 +102,10 @@ def test_who_was_trained_on_comes_out_as_trained(served, name, ruled):
 @ways
 def test_a_list_made_now_is_the_published_one(served, name, ruled):
     found = served(name, ruled)
-    batcher = Batcher(found.mould.products, found.similar)
+    ranked = Exact(found.mould.products, found.similar)
     for user_id, one in everyone(found):
         ask, removed = lists.asked(found, one, one.user, lists.Filters(), 6)
-        places, scores = batcher.best_now([ask])[0]
+        places, scores = ranked.best_now([ask])[0]
         kept = places[places >= 0][:5]
         published = lists.published(found, user_id, 0, 5)
         if published is None:
@@ -187,4 +187,4 @@ def test_a_session_is_listed_what_its_events_ask_for(served):
 def lists_of(found: Served, one: people.Person) -> list[int]:
     """Places of the five best."""
     ask, _ = lists.asked(found, one, one.user, lists.Filters(), 5)
-    return Batcher(found.mould.products, found.similar).best_now([ask])[0][0].tolist()
+    return Exact(found.mould.products, found.similar).best_now([ask])[0][0].tolist()

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from spark_app import choice, maps
 from spark_app.serving import alike, histories, lists, people, reasons
 from spark_app.serving.batching import Batcher
+from spark_app.serving.exact import Exact
 from spark_app.serving.lists import Filters
 from spark_app.serving.model import NotServableError, Served
 from spark_app.shop_rules import Rule, Rules
@@ -45,7 +46,7 @@ def served(spark, tmp_path_factory):
 
 def listed(served: Served, user: str, filters: Filters = PLAIN, offset: int = 0, limit: int = 10):
     one = people.known(served, served.user_id(user))
-    batcher = Batcher(served.mould.products, served.similar)
+    batcher = Batcher(Exact(served.mould.products, served.similar))
     try:
         return asyncio.run(lists.made(served, one, filters, batcher.best, offset, limit))
     finally:

@@ -4,11 +4,11 @@ import time
 from typing import Any
 
 import orjson
-from fastapi import Request, Response
+from fastapi import Response
 
-from spark_app.serving import cursor, people
+from spark_app.serving import cursor, people, rendering
 from spark_app.serving.answers import Session
-from spark_app.serving.fresh import Details, Event
+from spark_app.serving.fresh import Event
 from spark_app.serving.lists import Listed
 from spark_app.serving.model import Served
 from spark_app.serving.people import Person
@@ -17,13 +17,6 @@ from spark_app.serving.shown import Shown
 from spark_app.serving.state import State
 
 MICROS = 1_000_000
-NOTHING_NEW = Details()
-
-
-def state_of(request: Request) -> State:
-    """All that the process serves from."""
-    state: State = request.app.state.millstream
-    return state
 
 
 def begun(state: State, text: str | None) -> tuple[Shown, int]:
@@ -66,38 +59,15 @@ def row_of(served: Served, product: str) -> int:
     return row
 
 
-def listed(
-    state: State, served: Served, user: str | None, found: Listed, *, offset: int, folded: int
-) -> dict[str, Any]:
+def listed(state: State, served: Served, user: str | None, found: Listed, *, offset: int, folded: int) -> bytes:
     """A list as it is answered."""
-    rows, names = found.rows.tolist(), served.products
-    items = [
-        described(state, served, row)
-        | {"rank": offset + place + 1, "score": score, "because": [names[one] for one in because if one >= 0]}
-        for place, (row, score, because) in enumerate(
-            zip(rows, found.scores.tolist(), found.because.tolist(), strict=True)
-        )
-    ]
-    return {
-        "generation": served.id,
-        "next_cursor": following(served, offset + len(rows), found.more),
-        "user": user,
-        "source": found.source,
-        "trained_at": served.trained_at,
-        "age_seconds": age(state, served),
-        "folded_in": folded,
-        "removed": found.removed,
-        "recommendations": items,
-    }
+    how_old = age(state, served)
+    return rendering.listed(served, state.fresh, user, found, offset=offset, folded=folded, age=how_old)
 
 
 def described(state: State, served: Served, row: int) -> dict[str, Any]:
     """What is known of a product, the newest events included."""
-    known = served.product(row)
-    newer = state.fresh.details(known["product"])
-    if newer == NOTHING_NEW:
-        return dict(known)
-    return known | {name: value for name, value in newer._asdict().items() if value is not None}
+    return rendering.described(served, state.fresh, row)
 
 
 def age(state: State, served: Served) -> float:
@@ -120,4 +90,5 @@ def somebody(state: State, served: Served, session: Session) -> Person:
 
 def answer(content: Any) -> Response:
     """JSON, without a detour through the types that describe it."""
-    return Response(orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY), media_type="application/json")
+    whole = content if isinstance(content, bytes) else orjson.dumps(content)
+    return Response(whole, media_type="application/json")

@@ -29,7 +29,7 @@ def around(generation: Generation, user: str, most: int) -> Ego | None:
     best = others.sort_by([("dst_count", "descending"), ("rank_min", "ascending"), ("src", "ascending")])["src"][:most]
     edges = pa.concat_tables([mine, theirs.filter(pc.is_in(theirs["src"], best))])
     edges = edges.sort_by([("src", "ascending"), ("rank", "ascending")])
-    ids = pa.concat_arrays([*edges["src"].unique().chunks, *edges["dst"].unique().chunks]) if edges.num_rows else None
+    ids = pa.array({*edges["src"].to_pylist(), *edges["dst"].to_pylist()}, pa.string())
     vertices = generations.scan(generation, generations.VERTICES, filter=pc.field("id").isin(ids)).sort_by("id")
     return Ego(vertices.to_pylist(), edges.to_pylist(), len(best), others.num_rows)
 

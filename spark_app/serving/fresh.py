@@ -118,6 +118,16 @@ class Fresh:
         """The user's events in order of (occurred_at, event_id)."""
         return self._views.by_user.get(user, ())
 
+    @property
+    def newest_at(self) -> int:
+        """The time of the newest event that came since the generation, in microseconds; 0 before the first."""
+        return self._views.newest
+
+    @property
+    def describes(self) -> bool:
+        """Whether any event here says something of a product."""
+        return bool(self._views.said)
+
     def users(self) -> list[str]:
         """Who has events here."""
         return list(self._views.by_user)
@@ -180,6 +190,7 @@ class _Views:
         # Product -> user -> number of events.
         self.met: dict[str, dict[str, int]] = {}
         self.said: dict[str, _Said] = {}
+        self.newest = 0
 
     def change(self, gone: Collection[Event], new: Collection[Event]) -> None:
         """Some events go and others come, for a user at once; what those that go have said of products stays."""
@@ -193,6 +204,7 @@ class _Views:
         for event in gone:
             self._part(event)
         for event in new:
+            self.newest = max(self.newest, event.occurred_at)
             self._meet(event)
 
     def _meet(self, event: Event) -> None:

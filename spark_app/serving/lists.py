@@ -55,17 +55,14 @@ def published(served: Served, user_id: int, offset: int, limit: int) -> Listed |
     """Out of the published lists; None where the asked part reaches beyond them."""
     if not 0 <= user_id < len(served.maps.lists):
         return None
-    row = served.maps.lists[user_id]
-    length = int((row["rows"] >= 0).sum())
-    if not length or (offset + limit > length == len(row["rows"])):
+    rows, scores, because, source = served.maps.lists[user_id].item()
+    length = int(np.count_nonzero(rows >= 0))
+    if not length or (offset + limit > length == len(rows)):
         return None
-    part = slice(offset, offset + limit)
+    part = slice(offset, min(offset + limit, length))
     table = served.maps.met.of(user_id)
     _, removed = _shut_out(served, served.row_of_product[table["productId"][table["excluded"]]])
-    return Listed(
-        row["rows"][:length][part], row["scores"][:length][part], row["because"][:length][part],
-        row["source"].decode(), length > offset + limit, removed,
-    )  # fmt: skip
+    return Listed(rows[part], scores[part], because[part], source.decode(), length > offset + limit, removed)
 
 
 async def made(served: Served, person: Person, filters: Filters, best: Best, offset: int, limit: int) -> Listed:
@@ -151,8 +148,10 @@ def asked(served: Served, person: Person, user: User, filters: Filters, wanted: 
 
 def _shut_out(served: Served, seen: Indices) -> tuple[Indices, dict[str, int]]:
     """Rows that are out where no product is filtered by what it is, and how many each reason took."""
-    hidden = np.setdiff1d(served.hidden_rows, seen)
-    return np.concatenate([seen, hidden]).astype(np.int32), {"seen": len(seen), "hidden": len(hidden)}
+    hidden = served.hidden_rows
+    if len(hidden):
+        hidden = np.setdiff1d(hidden, seen, assume_unique=True)
+    return np.concatenate([seen, hidden]), {"seen": len(seen), "hidden": len(hidden)}
 
 
 def _allowed(served: Served, person: Person, filters: Filters) -> tuple[np.ndarray, dict[str, int]]:

@@ -4,6 +4,7 @@ from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -36,6 +37,13 @@ class Codes(NamedTuple):
         return self.codes == self.words.get(word, len(self.words))
 
 
+class Face(NamedTuple):
+    """A product as JSON: its id, and all that is known of it as the inside of an object."""
+
+    name: bytes
+    details: bytes
+
+
 class Served:
     """One generation, opened: users and products by row, in the order of the shop's ids."""
 
@@ -53,7 +61,9 @@ class Served:
         self.row_of_product = vectors.places(self.product_ids, _ids(self.product_ids))
         self.place_of_row = self.maps.products["place"].to_numpy()
         self.row_of_place = np.flatnonzero(self.place_of_row >= 0).astype(np.int32)
-        self.product = lru_cache(_REMEMBERED)(self._product)
+        # What is asked for again and again, of so many users and products.
+        self.face = lru_cache(_REMEMBERED)(self._face)
+        self.user_id = lru_cache(_REMEMBERED)(self._user_id)
 
     @property
     def version(self) -> int:
@@ -86,7 +96,7 @@ class Served:
         """Microseconds since 1970, of the newest event that it was trained on."""
         return int(self.manifest.get("newest_event_at") or 0)
 
-    def user_id(self, user: str) -> int:
+    def _user_id(self, user: str) -> int:
         """The engine's id of a user, -1 for one that it never met."""
         row = self.users.find(user)
         return int(self.user_ids[row]) if row >= 0 else -1
@@ -103,7 +113,12 @@ class Served:
         place = int(np.searchsorted(ids, user_id))
         return np.asarray(found[place]) if place < len(ids) and ids[place] == user_id else None
 
-    def _product(self, row: int) -> dict[str, Any]:
+    def _face(self, row: int) -> Face:
+        """A product as JSON."""
+        said = orjson.dumps(self.product(row))
+        return Face(orjson.dumps(self.products[row]), said[1:-1])
+
+    def product(self, row: int) -> dict[str, Any]:
         """What is known of a product, as answers have it."""
         table = self.maps.products
         return {"product": self.products[row]} | {name: table[name][row].as_py() for name in _DETAILS}

@@ -1,5 +1,9 @@
-"""The generation that is shown, opened, with what ranks its products; and those before it, for who pages there still."""
+"""The generation that is shown, opened, with what ranks its products; and those before it, for who still pages there.
 
+A large catalogue is ranked by an index as soon as that is built and measured, and exactly until then.
+"""
+
+import os
 import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -10,11 +14,15 @@ from spark_app import generations, maps
 from spark_app.arrays import Floats, Indices
 from spark_app.generations import Generation, NoGenerationError
 from spark_app.serving.batching import Ask, Batcher
+from spark_app.serving.exact import Exact
+from spark_app.serving.index import Index
 from spark_app.serving.model import NotServableError, Served
 from spark_app.serving.pointer import Pointer
 from spark_app.settings import Settings
 
 KEPT = 3
+# Users among whom those are drawn who measure an index.
+_ASKED = 100_000
 
 
 class Shown(NamedTuple):
@@ -26,7 +34,10 @@ class Shown(NamedTuple):
     @property
     def ranking(self) -> dict[str, Any]:
         """How products are ranked."""
-        return {"kind": "exact" if self.batcher is not None else "fallback"}
+        if self.batcher is None:
+            return {"kind": "fallback"}
+        chooser = self.batcher.chooser
+        return {"kind": "index"} | chooser.measured._asdict() if isinstance(chooser, Index) else {"kind": "exact"}
 
     async def best(self, ask: Ask) -> tuple[Indices, Floats]:
         """(places, scores) of the best."""
@@ -77,11 +88,17 @@ class Shelf:
             maps.make(generation)
         served = Served(generation, self._settings)
         mould = served.mould
-        shown = Shown(served, Batcher(mould.products, served.similar) if mould is not None else None)
+        shown = Shown(served, Batcher(Exact(mould.products, served.similar)) if mould is not None else None)
         self._held[served.id] = shown
-        self._swapped(served)
+        if mould is not None and len(mould.products) >= self._settings.serve.index_from:
+            threading.Thread(target=_index, args=(shown,), name="index", daemon=True).start()
+        first, self.swaps = self.current is None, self.swaps + 1
+        # Beside the old one events are let go only when it is not shown any more.
+        if first:
+            self._swapped(served)
         self.current = shown
-        self.swaps += 1
+        if not first:
+            self._swapped(served)
         for name in [*self._held][:-KEPT]:
             old = self._held.pop(name)
             if old.batcher is not None:
@@ -93,3 +110,19 @@ class Shelf:
         if fault and fault != self.fault:
             structlog.get_logger().error("generation cannot be served", error=fault)
         self.fault = fault
+
+
+def _index(shown: Shown) -> None:
+    """Rank by an index once it is there and measured; until then, and where it cannot be had, exactly."""
+    batcher, served = shown.batcher, shown.served
+    if batcher is None or not isinstance(batcher.chooser, Exact):
+        return
+    log = structlog.get_logger().bind(generation=served.id)
+    try:
+        index = Index.opened(served.generation.folder / "index.usearch", batcher.chooser, threads=os.cpu_count() or 1)
+        users = served.maps.user_vectors
+        measured = index.measure(users[:_ASKED]) if users is not None else index.measured
+        batcher.chooser = index
+        log.info("index", **measured._asdict())
+    except Exception as error:  # noqa: BLE001 - what is exact goes on serving
+        log.error("no index", error=f"{type(error).__name__}: {error}")

@@ -2,18 +2,20 @@
 
 from fastapi import APIRouter, Request, Response
 
-from spark_app.serving import asking, lists, reasons
+from spark_app.serving import asking, lists, problems, reasons
+from spark_app.serving import state as state_
 from spark_app.serving.answers import Estimate, Explanation, Session
 from spark_app.serving.model import Served
 from spark_app.serving.people import Person
 
 router = APIRouter(tags=["explanations"])
+MISSING = problems.documented(404)
 
 
-@router.get("/explain/{user:path}/{product}", response_model=Explanation)
+@router.get("/explain/{user:path}/{product}", response_model=Explanation, responses=MISSING)
 def explain(request: Request, user: str, product: str) -> Response:
     """Why a product stands where it does for a user; the parts add up to its score."""
-    state = asking.state_of(request)
+    state = state_.of(request)
     served = state.shown().served
     row, one = asking.row_of(served, product), asking.known_user(state, served, user)
     found = reasons.of(served, one, row)
@@ -22,19 +24,19 @@ def explain(request: Request, user: str, product: str) -> Response:
     return asking.answer(beside | found._asdict())
 
 
-@router.get("/estimate/{user:path}/{product}", response_model=Estimate)
+@router.get("/estimate/{user:path}/{product}", response_model=Estimate, responses=MISSING)
 def estimate(request: Request, user: str, product: str) -> Response:
     """How a user would like a product."""
-    state = asking.state_of(request)
+    state = state_.of(request)
     served = state.shown().served
     row, (one, _) = asking.row_of(served, product), asking.person(state, served, user)
     return _estimate(served, user, product, one, row)
 
 
-@router.post("/estimate/session/{product}", response_model=Estimate)
+@router.post("/estimate/session/{product}", response_model=Estimate, responses=MISSING)
 def estimate_of_session(request: Request, product: str, asked: Session) -> Response:
     """How somebody would like a product, by what they do just now on top of what is known of the user."""
-    state = asking.state_of(request)
+    state = state_.of(request)
     served = state.shown().served
     return _estimate(
         served, asked.user, product, asking.somebody(state, served, asked), asking.row_of(served, product)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from spark_app import generations
 from spark_app.generations import Generation
 from spark_app.serving import asking
+from spark_app.serving import state as state_
 from spark_app.serving.answers import Generations, Reloaded
 
 router = APIRouter(tags=["generations"])
@@ -15,7 +16,7 @@ router = APIRouter(tags=["generations"])
 @router.get("/generations", response_model=Generations)
 def listed(request: Request) -> Response:
     """All whole generations, the newest first."""
-    settings = asking.state_of(request).settings
+    settings = state_.of(request).settings
     published = generations.published(settings)
     found = [_described(one, published) for one in reversed(generations.listed(settings))]
     return asking.answer({"generation": published and published.id, "generations": found})
@@ -24,7 +25,7 @@ def listed(request: Request) -> Response:
 @router.post("/reload", response_model=Reloaded, tags=["admin"])
 def reload(request: Request) -> Response:
     """Look now whether another generation is published, and serve that."""
-    state = asking.state_of(request)
+    state = state_.of(request)
     changed = state.look()
     return asking.answer({"generation": state.shown().served.id, "changed": changed})
 

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from spark_app.serving import asking, lists
+from spark_app.serving import asking, lists, problems
+from spark_app.serving import state as state_
 from spark_app.serving.answers import PopularProducts
 from spark_app.serving.lists import Filters
 from spark_app.serving.routes.recommendations import Cursor, Limit, Price, Word
@@ -12,7 +13,7 @@ from spark_app.serving.routes.recommendations import Cursor, Limit, Price, Word
 router = APIRouter(tags=["products"])
 
 
-@router.get("/popular", response_model=PopularProducts)
+@router.get("/popular", response_model=PopularProducts, responses=problems.documented(410))
 def popular(
     request: Request,
     limit: Limit = 10,
@@ -24,7 +25,7 @@ def popular(
     in_stock: Annotated[bool | None, Query(description="what is, or is not, out of stock")] = None,
 ) -> Response:
     """The most popular products, hidden ones left out."""
-    state = asking.state_of(request)
+    state = state_.of(request)
     shown, offset = asking.begun(state, cursor)
     served = shown.served
     found = lists.popular(served, Filters(category, brand, min_price, max_price, in_stock), offset, limit)

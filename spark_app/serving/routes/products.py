@@ -3,19 +3,21 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from spark_app.serving.problems import Problem
-from spark_app.serving.state import State
 
-from spark_app.serving import alike, asking, lists
+from spark_app.serving import alike, asking, lists, problems
+from spark_app.serving import state as state_
 from spark_app.serving.answers import Buyers, ProductDetail, Products, SimilarProducts
 from spark_app.serving.lists import Filters
 from spark_app.serving.model import Served
+from spark_app.serving.problems import Problem
 from spark_app.serving.routes.recommendations import Cursor, Limit, Price, Word
+from spark_app.serving.state import State
 
 router = APIRouter(tags=["products"])
+UNLIKE = problems.documented(404, 409)
 
 
-@router.get("/products", response_model=Products)
+@router.get("/products", response_model=Products, responses=problems.documented(410))
 def products(
     request: Request,
     limit: Limit = 100,
@@ -27,7 +29,7 @@ def products(
     in_stock: bool | None = None,
 ) -> Response:
     """Every product that the generation has met, hidden ones too."""
-    state = asking.state_of(request)
+    state = state_.of(request)
     shown, offset = asking.begun(state, cursor)
     served = shown.served
     rows = lists.those(served, Filters(category, brand, min_price, max_price, in_stock))
@@ -39,7 +41,7 @@ def products(
     })  # fmt: skip
 
 
-@router.get("/products/similar", response_model=SimilarProducts)
+@router.get("/products/similar", response_model=SimilarProducts, responses=UNLIKE)
 def similar_to_several(
     request: Request,
     product: Annotated[list[str], Query(min_length=1, max_length=100, description="one or several")],
@@ -47,37 +49,37 @@ def similar_to_several(
     limit: Limit = 10,
 ) -> Response:
     """What is most like several products, the mean; or how much some others are like them."""
-    return _similar(asking.state_of(request), product, limit, to)
+    return _similar(state_.of(request), product, limit, to)
 
 
 @router.get("/products/representative", response_model=SimilarProducts)
 def representative(request: Request, limit: Limit = 10) -> Response:
     """For each factor of the model the product that lies most along it."""
-    state = asking.state_of(request)
+    state = state_.of(request)
     served = state.shown().served
     found = _scored(state, served, alike.representatives(served, limit))
     return asking.answer({"generation": served.id, "products": found})
 
 
-@router.get("/products/{product:path}/similar", response_model=SimilarProducts)
+@router.get("/products/{product:path}/similar", response_model=SimilarProducts, responses=UNLIKE)
 def similar(request: Request, product: str, limit: Limit = 10) -> Response:
     """What is most like a product."""
-    return _similar(asking.state_of(request), [product], limit, None)
+    return _similar(state_.of(request), [product], limit, None)
 
 
-@router.get("/products/{product:path}/users", response_model=Buyers)
+@router.get("/products/{product:path}/users", response_model=Buyers, responses=problems.documented(404))
 def buyers(request: Request, product: str, limit: Limit = 10) -> Response:
     """Who should get a product most of all."""
-    served = asking.state_of(request).shown().served
+    served = state_.of(request).shown().served
     found = alike.buyers(served, asking.row_of(served, product), limit)
     users = [{"user": user, "score": score} for user, score in found]
     return asking.answer({"generation": served.id, "product": product, "users": users})
 
 
-@router.get("/products/{product:path}", response_model=ProductDetail)
+@router.get("/products/{product:path}", response_model=ProductDetail, responses=problems.documented(404))
 def detail(request: Request, product: str) -> Response:
     """All that is known of a product."""
-    state = asking.state_of(request)
+    state = state_.of(request)
     served = state.shown().served
     row = asking.row_of(served, product)
     return asking.answer(asking.described(state, served, row) | {

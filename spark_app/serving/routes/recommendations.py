@@ -1,15 +1,17 @@
 """Lists: of a user, of several, of a session without a user, of a group."""
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated
 
+import orjson
 from fastapi import APIRouter, Query, Request, Response
-from spark_app.serving.state import State
 
-from spark_app.serving import asking, lists, people
+from spark_app.serving import asking, lists, people, problems
+from spark_app.serving import state as state_
 from spark_app.serving.answers import Lists, Recommendations, Session, Several
 from spark_app.serving.lists import Filters
 from spark_app.serving.shown import Shown
+from spark_app.serving.state import State
 
 router = APIRouter(tags=["recommendations"])
 
@@ -19,7 +21,7 @@ Word = Annotated[str | None, Query(max_length=256, description="this one alone")
 Price = Annotated[float | None, Query(allow_inf_nan=False, description="products without a price are left out")]
 
 
-@router.get("/recommendations/{user:path}", response_model=Recommendations)
+@router.get("/recommendations/{user:path}", response_model=Recommendations, responses=problems.documented(410))
 async def recommendations(
     request: Request,
     user: str,
@@ -33,7 +35,7 @@ async def recommendations(
     exclude_seen: Annotated[bool | None, Query(description="overrides the shop's policy")] = None,
 ) -> Response:
     """The best products for a user, filters first; the fallback's for a user about whom nothing is known."""
-    state = asking.state_of(request)
+    state = state_.of(request)
     shown, offset = asking.begun(state, cursor)
     filters = Filters(category, brand, min_price, max_price, in_stock, exclude_seen)
     return asking.answer(await of_user(state, shown, user, filters, offset, limit))
@@ -42,16 +44,17 @@ async def recommendations(
 @router.post("/recommendations", response_model=Lists)
 async def of_several(request: Request, asked: Several) -> Response:
     """The lists of several users."""
-    state = asking.state_of(request)
+    state = state_.of(request)
     shown = state.shown()
     made = [of_user(state, shown, user, Filters(), 0, asked.limit) for user in asked.user_ids]
-    return asking.answer({"generation": shown.served.id, "lists": await asyncio.gather(*made)})
+    lists_ = [orjson.Fragment(one) for one in await asyncio.gather(*made)]
+    return asking.answer({"generation": shown.served.id, "lists": lists_})
 
 
 @router.post("/recommendations/session", response_model=Recommendations)
 async def of_session(request: Request, asked: Session) -> Response:
     """A list by what somebody does just now, on top of what is known of the user, if one is named."""
-    state = asking.state_of(request)
+    state = state_.of(request)
     shown = state.shown()
     one = asking.somebody(state, shown.served, asked)
     found = await lists.made(shown.served, one, Filters(), shown.best, 0, asked.limit)
@@ -61,7 +64,7 @@ async def of_session(request: Request, asked: Session) -> Response:
 @router.post("/recommendations/group", response_model=Recommendations)
 async def of_group(request: Request, asked: Several) -> Response:
     """One list for several users together, without what one of them may not see."""
-    state = asking.state_of(request)
+    state = state_.of(request)
     shown = state.shown()
     members = [asking.person(state, shown.served, user)[0] for user in dict.fromkeys(asked.user_ids)]
     together = people.group(shown.served, members)
@@ -71,7 +74,7 @@ async def of_group(request: Request, asked: Several) -> Response:
 
 async def of_user(
     state: State, shown: Shown, user: str, filters: Filters, offset: int, limit: int
-) -> dict[str, Any]:
+) -> bytes:
     """The published list where it is what was asked for, or one that is made now."""
     served, later = shown.served, state.fresh.of(user)
     user_id = served.user_id(user)

@@ -1,11 +1,11 @@
 """The numbers of what is served: how large, how old, how far behind the event table."""
 
 import math
-from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
 from spark_app.serving import asking
+from spark_app.serving import state as state_
 from spark_app.serving.answers import Stats
 
 router = APIRouter(tags=["health"])
@@ -14,7 +14,7 @@ router = APIRouter(tags=["health"])
 @router.get("/stats", response_model=Stats)
 def stats(request: Request) -> Response:
     """How large what is served is, how old, and how far behind the event table."""
-    state = asking.state_of(request)
+    state = state_.of(request)
     shown = state.shown()
     served = shown.served
     return asking.answer({

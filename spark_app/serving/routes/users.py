@@ -4,14 +4,15 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from spark_app.serving import alike, asking, histories
+from spark_app.serving import alike, asking, histories, problems
+from spark_app.serving import state as state_
 from spark_app.serving.answers import History, SimilarUsers, Users
 from spark_app.serving.routes.recommendations import Cursor, Limit
 
 router = APIRouter(tags=["users"])
 
 
-@router.get("/users", response_model=Users)
+@router.get("/users", response_model=Users, responses=problems.documented(410))
 def users(
     request: Request,
     limit: Limit = 100,
@@ -19,7 +20,7 @@ def users(
     order: Annotated[Literal["id", "events"], Query(description="by id, or the most active first")] = "id",
 ) -> Response:
     """Every user that the generation has met."""
-    shown, offset = asking.begun(asking.state_of(request), cursor)
+    shown, offset = asking.begun(state_.of(request), cursor)
     served = shown.served
     rows = histories.users(served, order)
     part = rows[offset : offset + limit].tolist()
@@ -29,17 +30,17 @@ def users(
     )
 
 
-@router.get("/users/{user:path}/similar", response_model=SimilarUsers)
+@router.get("/users/{user:path}/similar", response_model=SimilarUsers, responses=problems.documented(404))
 def similar(request: Request, user: str, limit: Limit = 10) -> Response:
     """Who is most like a user."""
-    state = asking.state_of(request)
+    state = state_.of(request)
     served = state.shown().served
     one = asking.known_user(state, served, user)
     found = [{"user": name, "score": score} for name, score in alike.users(served, one, served.user_id(user), limit)]
     return asking.answer({"generation": served.id, "user": user, "users": found})
 
 
-@router.get("/users/{user:path}/history", response_model=History)
+@router.get("/users/{user:path}/history", response_model=History, responses=problems.documented(404, 410))
 def history(
     request: Request,
     user: str,
@@ -50,7 +51,7 @@ def history(
     ] = "time",
 ) -> Response:
     """What a user has met, with what happened since the generation."""
-    state = asking.state_of(request)
+    state = state_.of(request)
     shown, offset = asking.begun(state, cursor)
     served = shown.served
     one = asking.known_user(state, served, user)
