@@ -1,4 +1,4 @@
-# One image for the producer, Spark's master and workers, and the app: the command chooses the program.
+# One image for the producer, Spark's master and workers, the app and the API: the command chooses the program.
 FROM python:3.11-slim-bookworm
 
 # libgomp1 is for the engine implicit, OpenBLAS for MLlib. libnss-unknown gives any user id a name: Hadoop refuses to
@@ -11,8 +11,8 @@ RUN mkdir -p /usr/share/man/man1 \
     && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /app
-COPY --chmod=0755 requirements.txt ./
-RUN python -m venv /opt/venv && /opt/venv/bin/pip install --no-cache-dir -r requirements.txt
+COPY --chmod=0755 requirements-serve.txt requirements.txt ./
+RUN python -m venv /opt/venv && /opt/venv/bin/pip install --no-cache-dir -r requirements-serve.txt -r requirements.txt
 ENV PATH="/opt/venv/bin:$PATH" PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 
 # Spark's packages come into the image, so that no container needs a network to start. These six modules are all that

@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run kafka mlflow test test-long chaos lint bench samples reset java
+.PHONY: help run serve kafka mlflow test test-long chaos lint bench samples reset java
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -23,6 +23,11 @@ run: $(VENV)/.pipeline java ## Simulate sales and run on them; INPUT=PATH: on yo
 	:*|files:*) $(PYTHON) -m spark_app run --input "$$INPUT";; \
 	*) echo "error: SOURCE=$$SOURCE INPUT=$$INPUT, expected SOURCE=kafka alone, or INPUT=PATH" >&2; (exit 2);; \
 	esac; code=$$?; [ $$code -eq 3 ] || exit $$code
+
+serve: $(VENV)/.serve ## Answer over HTTP what was published, until Ctrl-C; PORT=8000, and /docs shows what can be asked
+	@data="$$($(PYTHON) -m spark_app settings data_dir)" || exit $$?; \
+	[ -e "$$data/generations/LATEST" ] || [ ! -e "$$data/demo/generations/LATEST" ] || data="$$data/demo"; \
+	MILLSTREAM_DATA_DIR="$$data" exec $(PYTHON) -m spark_app serve $${PORT:+--port "$$PORT"}
 
 kafka: $(VENV)/.pipeline java ## Run a Kafka broker until Ctrl-C, without Docker
 	@$(PYTHON) -m kafka_producer broker run
@@ -75,13 +80,17 @@ $(VENV)/.pipeline: requirements.txt | $(PYTHON)
 	@$(call INSTALL,requirements.txt)
 	@touch $@
 
+$(VENV)/.serve: requirements-serve.txt requirements.txt | $(PYTHON)
+	@$(call INSTALL,requirements-serve.txt)
+	@touch $@ $(VENV)/.pipeline
+
 $(VENV)/.extras: requirements-extras.txt requirements.txt | $(PYTHON)
 	@$(call INSTALL,requirements-extras.txt)
 	@touch $@ $(VENV)/.pipeline
 
-$(VENV)/.dev: requirements-dev.txt requirements-extras.txt requirements.txt | $(PYTHON)
+$(VENV)/.dev: requirements-dev.txt requirements-extras.txt requirements-serve.txt requirements.txt | $(PYTHON)
 	@$(call INSTALL,requirements-dev.txt)
-	@touch $@ $(VENV)/.extras $(VENV)/.pipeline
+	@touch $@ $(VENV)/.extras $(VENV)/.serve $(VENV)/.pipeline
 
 INSTALL = begun=$$(date +%s.%N); \
 	if command -v uv >/dev/null; then uv pip install -q --python $(PYTHON) -r $(1); \

@@ -13,6 +13,7 @@ The flow, a line a module, in order:
     shop_rules                          the shop's own file of what to hide, boost or bury, read and checked
     connection  topic                   how a broker is connected to; what it says of a topic, without Spark
     java  failpoints  progress          a Java that serves; places to die in tests; what the user sees
+    logs  endings                       the log of a run; how a verb ends that cannot go on
     session  held  near  ages   the one place where Spark is configured; what a training holds; work in batches; ages
     sources          a topic or a folder -> raw records
     events           raw records -> events, each accepted or rejected with a reason
@@ -33,5 +34,6 @@ The flow, a line a module, in order:
     pipeline         calls them in this order
     following        wiring of what never ends: micro-batches, and training beside them
     quarantine  retention               what was rejected, judged again; what is too old, removed
-    cli  status  doctor  logs           the command line, how things stand, the look at the machine, the log of a run
+    serving          a published generation and the newest events, answered over HTTP, without Spark
+    cli  status  doctor                 the command line, how things stand, the look at the machine
 """

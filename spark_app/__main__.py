@@ -4,7 +4,10 @@ import sys
 
 if __name__ == "__main__":
     try:
-        from spark_app.cli import main
+        if sys.argv[1:2] == ["serve"]:
+            from spark_app.serving.verb import main
+        else:
+            from spark_app.cli import main
     except KeyboardInterrupt:
         # Nothing was begun yet.
         sys.exit(130)

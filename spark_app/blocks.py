@@ -1,9 +1,10 @@
 """Blocks of settings that belong together; each is a part of settings.Settings."""
 
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, Field, SecretStr
 
 
 class Security(BaseModel):
@@ -121,3 +122,43 @@ class Spark(BaseModel):
         description="Maven coordinate of a jar that carries GraphFrames",
     )
     delta_package: str = Field("io.delta:delta-spark_2.13:4.0.0", description="Maven coordinate of Delta Lake")
+
+
+def parts(text: str) -> list[str]:
+    """What stands between the commas of a setting that may hold several."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _each(pattern: str, expected: str) -> AfterValidator:
+    """Refuses a comma separated setting when one of its parts is not of the form that is expected."""
+
+    def checked(text: str) -> str:
+        if wrong := [part for part in parts(text) if not re.fullmatch(pattern, part)]:
+            raise ValueError(f"{wrong[0]!r} is not {expected}")
+        return text
+
+    return AfterValidator(checked)
+
+
+_Hosts = Annotated[str, _each(r"[\w.-]+|\[[0-9a-fA-F:.]+\]", "a name or address without a port, such as shop.example")]
+_Origins = Annotated[str, _each(r"https?://[^/\s*?#@]+", "an origin, such as https://shop.example")]
+
+
+class Serve(BaseModel):
+    """Where the API listens, who may ask it, and how much."""
+
+    host: str = Field("127.0.0.1", min_length=1, description="address to listen on; beyond loopback a key is needed")
+    port: int = Field(8000, ge=0, le=65_535, description="port to listen on; 0: one that is free")
+    read_key: SecretStr = Field(SecretStr(""), description="X-API-Key that may read; several: comma separated")
+    write_key: SecretStr = Field(SecretStr(""), description="the same for one that may also post events and delete")
+    admin_key: SecretStr = Field(SecretStr(""), description="the same for one that may do all")
+    hosts: _Hosts = Field("", description="names it is called by, beside loopback and the host; comma separated")
+    origins: _Origins = Field("", description="pages of other origins that may ask, such as https://shop.example")
+    max_body_bytes: int = Field(1_000_000, ge=1, description="bytes of one request at the most")
+    max_events: int = Field(1_000, ge=1, description="events in one POST at the most")
+    rate_limit: float | None = Field(
+        None, gt=0, description="requests a second for each key or address; twice as many at once; unset: any number"
+    )
+    index_from: int = Field(500_000, ge=1, description="products from which lists are found with an index (HNSW)")
+    poll_interval: float = Field(0.25, gt=0, description="seconds between two looks at the event table")
+    segment_seconds: float = Field(1.0, gt=0, description="seconds after which posted events reach the inbox")

@@ -15,7 +15,7 @@ from spark_app.cli import app
 ROOT = Path(__file__).parent.parent
 VERBS = (
     "run", "ingest", "train", "evaluate", "recommend", "export", "draw", "graph", "generations", "quarantine",
-    "status", "settings", "doctor", "retention", "tune", "explain",
+    "status", "settings", "doctor", "retention", "tune", "explain", "serve",
 )  # fmt: skip
 
 
@@ -102,6 +102,9 @@ def test_an_empty_data_folder_is_no_error(tmp_path, verb):
         (["generations", "rebuild", "nothing"], {}, 1, "no generation 'nothing'"),
         (["quarantine", "replay", "--reason", "ugly"], {}, 2, "is no reason"),
         (["draw"], {}, 1, "results"),
+        (["serve", "--port", "99999"], {}, 2, "--port"),
+        (["serve", "--host", "0.0.0.0"], {}, 2, "set MILLSTREAM_SERVE__READ_KEY"),
+        (["serve"], {"MILLSTREAM_SERVE__ORIGINS": "shop.example"}, 2, "'shop.example' is not an origin"),
         (["status"], {"MILLSTREAM_FAILPOINT": "nowhere:1", "MILLSTREAM_UNDER_TEST": "true"}, 0, ""),
         (["run"], {"MILLSTREAM_FAILPOINT": "nowhere:1", "MILLSTREAM_UNDER_TEST": "true"}, 2, "nowhere:1"),
     ],

@@ -16,6 +16,7 @@ from typer.main import get_command
 import spark_app.cli
 from kafka_producer import __main__ as kafka_producer
 from spark_app import java, settings
+from spark_app.serving.guard import OPEN_PATHS
 
 ROOT = Path(__file__).parent.parent
 COMPOSE = ROOT / "docker-compose.yml"
@@ -124,7 +125,7 @@ def test_the_checker_finds_what_is_wrong(checker, tmp_path, line, instead, compl
 # The compose file against the code.
 
 
-@pytest.mark.parametrize("service", ["app", "producer"])
+@pytest.mark.parametrize("service", ["app", "api", "producer"])
 def test_the_program_knows_the_command_of_a_service(service):
     parse(SERVICES[service]["entrypoint"], SERVICES[service]["command"])
 
@@ -204,7 +205,30 @@ def test_health_checks_use_programs_of_the_image_and_ports_of_the_service():
         assert program in (("python", "test") if name in OURS else ("/opt/kafka/bin/kafka-topics.sh",))
         if program == "python":
             compile(arguments[1], name, "exec")
-            assert f"localhost:{option(name, '--webui-port')}/" in arguments[1]
+            assert f"localhost:{option(name, '--port' if name == 'api' else '--webui-port')}/" in arguments[1]
+
+
+def test_the_api_is_asked_for_its_health_at_a_route_that_needs_no_key():
+    assert urlsplit(re.search(r"http://\S+?(?=')", str(SERVICES["api"]["healthcheck"]))[0]).path in OPEN_PATHS
+
+
+def test_the_api_reads_what_the_app_writes_and_writes_where_the_app_reads():
+    (tables,) = SERVICES["api"]["volumes"]
+    assert tables in SERVICES["app"]["volumes"] and "read_only" not in tables
+    assert tables["target"] == given("api")["MILLSTREAM_DATA_DIR"] == given("app")["MILLSTREAM_DATA_DIR"]
+    assert given("api")["MILLSTREAM_SOURCE"] == option("app", "--source")
+    assert SERVICES["api"]["user"] == SERVICES["app"]["user"]
+
+
+def test_the_api_is_reached_at_the_port_that_it_listens_on_and_by_the_name_of_its_service():
+    assert SERVICES["api"]["ports"] == [f"127.0.0.1:8000:{option('api', '--port')}"]
+    assert given("api")["MILLSTREAM_SERVE__HOSTS"] == "api"
+    assert option("api", "--host") == "0.0.0.0"
+
+
+def test_keys_come_from_the_callers_own_file_and_no_default_opens_the_api():
+    assert SERVICES["api"]["env_file"] == [{"path": ".env", "required": False}]
+    assert not [name for name in given("api") if name.endswith("_KEY")]
 
 
 def test_addresses_name_a_service_and_a_port_that_it_listens_on():
@@ -212,7 +236,7 @@ def test_addresses_name_a_service_and_a_port_that_it_listens_on():
     assert (master.hostname, str(master.port)) == (option("spark-master", "--host"), option("spark-master", "--port"))
     assert master.hostname in SERVICES and master.geturl() == SERVICES["spark-worker"]["command"][-1]
     kafka = SERVICES["kafka"]["environment"]
-    for service in ("app", "producer"):
+    for service in ("app", "api", "producer"):
         address = given(service)["MILLSTREAM_KAFKA__BOOTSTRAP_SERVERS"]
         assert address.split(":")[0] in SERVICES and f"://{address}," in kafka["KAFKA_ADVERTISED_LISTENERS"]
 
@@ -265,6 +289,7 @@ def test_packages_are_installed_from_the_pinned_list_before_the_code_comes():
     steps = [f"{word} {rest}" for word, rest in instructions()]
     listed = next(number for number, step in enumerate(steps) if step.endswith("requirements.txt ./"))
     installed = next(number for number, step in enumerate(steps) if step.endswith("-r requirements.txt"))
+    assert "requirements-serve.txt" in steps[listed] and "-r requirements-serve.txt" in steps[installed]
     code = next(number for number, step in enumerate(steps) if "spark_app" in step)
     assert listed < installed < code
 

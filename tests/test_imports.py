@@ -1,6 +1,8 @@
 """The direction of imports is a test: a stage knows the ground floor, and no stage knows another."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ GROUND_FLOOR = {
     "adjacency",
     "terms", "trials", "rating_trials", "choice", "explanation", "shop_rules", "layouts", "records", "java",
     "failpoints", "progress", "connection", "topic", "event_ids", "tables", "ledger", "locks", "checkpoints",
-    "logged_model", "preflight", "variants", "checks",
+    "logged_model", "preflight", "variants", "checks", "endings", "logs", "strengths", "folding", "spreads", "maps",
 }  # fmt: skip
 # What a model is, for those that use one; `models/__init__.py` holds nothing else.
 INTERFACES = {"models", "held", "near", "ages"}
@@ -30,6 +32,9 @@ STAGES = {
     "generations",
     "exports",
 }
+# The API answers from what stages have written, without Spark.
+SERVING = APP / "serving"
+SERVING_MAY_READ = {"generations"}
 # A session needs a Java; all that speaks to the user is wiring.
 MODELS = {path.stem for path in (APP / "models").glob("*.py")} - {"__init__"}
 
@@ -74,10 +79,29 @@ def test_the_ground_floor_knows_no_spark_and_nothing_above_it(module):
 def test_every_module_is_a_stage_the_ground_floor_or_wiring():
     wiring = {
         "__init__", "__main__", "ingestion", "following", "status", "inner", "training", "judging", "gate", "making",
-        "saving", "explaining", "tune", "soundness", "pipeline", "quarantine", "retention", "doctor", "logs",
+        "saving", "explaining", "tune", "soundness", "pipeline", "quarantine", "retention", "doctor",
         "tracking",
     }  # fmt: skip
     assert {path.stem for path in APP.glob("*.py")} <= GROUND_FLOOR | INTERFACES | STAGES | wiring
+
+
+@pytest.mark.parametrize("path", sorted(SERVING.rglob("*.py")), ids=lambda path: path.stem)
+def test_serving_imports_the_ground_floor_and_no_stage(path):
+    assert imported(path) <= GROUND_FLOOR | SERVING_MAY_READ | {"serving"}
+
+
+def test_serving_brings_no_spark_along_and_the_start_of_other_verbs_no_web_server():
+    """However far: what a module imports may import what it must not."""
+    everything = ", ".join(f"spark_app.serving.{name}" for name in ("verb", "server", "app"))
+    assert not loaded(everything) & {"pyspark", "py4j"}
+    assert not loaded("spark_app.cli") & {"fastapi", "starlette", "uvicorn", "prometheus_client"}
+
+
+def loaded(modules: str) -> set[str]:
+    """Packages that a new Python has loaded once it has imported these."""
+    code = f"import sys, {modules}; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
 
 
 def test_only_the_settings_read_the_environment():

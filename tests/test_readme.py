@@ -27,7 +27,10 @@ def test_every_make_target_it_names_is_there(page):
     assert all(re.search(rf"^{target}:", makefile, re.M) for target in spoken)
 
 
-@pytest.mark.parametrize("target", ["run", "kafka", "mlflow", "test", "test-long", "lint", "bench", "reset", "help"])
+TARGETS = ["run", "serve", "kafka", "mlflow", "test", "test-long", "lint", "bench", "reset", "help"]
+
+
+@pytest.mark.parametrize("target", TARGETS)
 def test_make_knows_what_each_target_would_do(target):
     planned = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False)
     assert planned.returncode == 0, planned.stderr

@@ -6,12 +6,11 @@
 import sys
 from typing import NoReturn
 
-import structlog
 import typer
 
-from spark_app import logs, progress
+from spark_app import endings, logs, progress
 from spark_app.checkpoints import CheckpointError
-from spark_app.cli import check, generation, interrupt, keep, rejected, show, state, tuning, work
+from spark_app.cli import check, generation, interrupt, keep, rejected, serving, show, state, tuning, work
 from spark_app.explaining import UnknownIdError
 from spark_app.generations import NoGenerationError, UnsoundError
 from spark_app.graph import GraphError
@@ -24,6 +23,7 @@ from spark_app.pipeline import DrawError
 from spark_app.preflight import TooLargeError
 from spark_app.quarantine import QuarantineError
 from spark_app.retention import RetentionError
+from spark_app.serving.verb import NotInstalledError
 from spark_app.session import NoSparkError
 from spark_app.settings import WrongSettingError
 from spark_app.shop_rules import WrongRulesError
@@ -31,11 +31,10 @@ from spark_app.store import MostlyRejectedError
 from spark_app.tables import DamagedError
 from spark_app.topic import TopicError
 
-FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 _IN_WORDS = (
     NoJavaError, NoSparkError, IntakeError, MostlyRejectedError, CheckpointError, UnknownHeaderError, TopicError,
     DamagedError, LockedError, NoGenerationError, UnsoundError, QuarantineError, RetentionError, GraphError, DrawError,
-    UnknownIdError, NoLibraryError, TooLargeError, OSError,
+    UnknownIdError, NoLibraryError, TooLargeError, NotInstalledError, OSError,
 )  # fmt: skip
 
 app = typer.Typer(
@@ -51,6 +50,7 @@ state.add_to(app)
 check.add_to(app)
 keep.add_to(app)
 tuning.add_to(app)
+serving.add_to(app)
 app.add_typer(generation.app, name="generations")
 app.add_typer(rejected.app, name="quarantine")
 
@@ -63,7 +63,7 @@ def main() -> NoReturn:
         app(standalone_mode=True)
     except SystemExit as end:
         # Typer makes this of a KeyboardInterrupt, without a word.
-        if end.code == INTERRUPTED:
+        if end.code == endings.INTERRUPTED:
             _stopped()
         raise
     except Exception as error:  # noqa: BLE001 - the last resort: one line here, the rest in the log
@@ -75,20 +75,12 @@ def _explain(error: Exception) -> NoReturn:
     if interrupt.came():
         _stopped()
     if isinstance(error, (WrongSettingError, WrongRulesError)):
-        _fail(error, WRONG_USAGE)
+        endings.fail(error, endings.WRONG_USAGE)
     if isinstance(error, _IN_WORDS):
-        _fail(error, FAILED)
-    structlog.get_logger().error("failed", exc_info=error)
-    lines = [line for line in str(error).splitlines() if line.strip()] or ["no message"]
-    _fail(RuntimeError(f"{type(error).__name__}: {lines[0][:300]} (see data/logs)"), FAILED)
+        endings.fail(error, endings.FAILED)
+    endings.fail_unexpectedly(error)
 
 
 def _stopped() -> NoReturn:
     progress.warn("stopped; what was taken is kept, and the same command goes on from there")
-    sys.exit(INTERRUPTED)
-
-
-def _fail(error: Exception, code: int) -> NoReturn:
-    progress.errors.print(f"error: {error}", markup=False)
-    structlog.get_logger().info("ended", error=str(error), code=code)
-    sys.exit(code)
+    sys.exit(endings.INTERRUPTED)
