@@ -31,6 +31,7 @@ The flow, a line a module, in order:
     explaining  tracking  logged_model  a generation asked why; logged with MLflow, and loaded from there
     pipeline         calls them in this order
     following        wiring of what never ends: micro-batches, and training beside them
+    serving                             the API, without Spark; what is posted to it on its way to the stream
     quarantine  retention               what was rejected, judged again; what is too old, removed
     cli  status  doctor  logs           the command line, how things stand, the look at the machine, the log of a run
 """
