@@ -33,6 +33,7 @@ The flow, a line a module, in order:
     explaining  tracking  logged_model  a generation asked why; logged with MLflow, and loaded from there
     pipeline         calls them in this order
     following        wiring of what never ends: micro-batches, and training beside them
+    serving                             the API, without Spark; what is posted to it on its way to the stream
     quarantine  retention               what was rejected, judged again; what is too old, removed
     serving          a published generation and the newest events, answered over HTTP, without Spark
     cli  status  doctor                 the command line, how things stand, the look at the machine

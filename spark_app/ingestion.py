@@ -163,7 +163,7 @@ def _taken(settings: Settings) -> dict[str, sources.Taken]:
 
 
 def _partition(path: str, settings: Settings) -> str:
-    return sources.partition_of(Path(path), settings.data_dir)
+    return records.partition_of(Path(path), settings.data_dir)
 
 
 def _look_at(

@@ -5,6 +5,7 @@ stream by, so that memory does not grow with their size.
 """
 
 import gzip
+import io
 from collections import deque
 from collections.abc import Iterator, Mapping
 from enum import Enum, auto
@@ -44,6 +45,12 @@ def listed(path: Path) -> list[Path]:
     return [found for found in inside if not any(part[0] in "._" for part in found.relative_to(path).parts)]
 
 
+def partition_of(path: Path, data_dir: Path) -> str:
+    """What a file is called for ever: its path below the data folder, else its whole path."""
+    absolute, home = path.resolve(), data_dir.resolve()
+    return str(absolute.relative_to(home)) if absolute.is_relative_to(home) else str(absolute)
+
+
 def has_known_suffix(path: str) -> bool:
     """Whether its name says that it holds JSON or CSV."""
     return _plain_name(path).endswith(SUFFIXES)
@@ -53,6 +60,11 @@ def read(path: str, *, has_header: bool) -> Iterator[bytes]:
     """The records of one file, blank lines and the header left out."""
     with _opened(path) as file:
         yield from _records(file, has_header)
+
+
+def lines(content: bytes) -> list[bytes]:
+    """The records of a text as a file of JSON would have them."""
+    return list(_records(io.BytesIO(content), has_header=False))
 
 
 def header_of(path: str) -> str | None:

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from deltalake import DeltaTable
 
-from spark_app import failpoints, generations, ledger, records, sources, store, tables
+from spark_app import failpoints, generations, ledger, records, store, tables
 from spark_app.settings import Settings
 from spark_app.tables import BATCHES, EVENTS, QUARANTINE, DamagedError
 
@@ -256,7 +256,7 @@ def _move_taken(this: _Run) -> None:
 
 
 def _is_taken(path: Path, settings: Settings, taken: Mapping[str, tuple[int, datetime, str]]) -> bool:
-    name = sources.partition_of(path, settings.data_dir)
+    name = records.partition_of(path, settings.data_dir)
     if name not in taken or name != str(path.relative_to(settings.data_dir)):
         return False
     status = path.stat()

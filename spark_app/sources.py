@@ -157,19 +157,13 @@ def local(path: str) -> str:
     return unquote(path.removeprefix("file://")) if path.startswith("file://") else path.removeprefix("file:")
 
 
-def partition_of(path: Path, data_dir: Path) -> str:
-    """What a file is called for ever: its path below the data folder, else its whole path."""
-    absolute, home = path.resolve(), data_dir.resolve()
-    return str(absolute.relative_to(home)) if absolute.is_relative_to(home) else str(absolute)
-
-
 def _file(path: str, data_dir: Path, own: Mapping[str, str], taken: Mapping[str, Taken]) -> File | Refusal | None:
     """The file ready to be read, None when it is empty or was taken before, a refusal when it has changed since."""
     status = Path(path).stat()
     if not status.st_size:
         return None
     modified_at = datetime.fromtimestamp(status.st_mtime, UTC)
-    partition = partition_of(Path(path), data_dir)
+    partition = records.partition_of(Path(path), data_dir)
     before = taken.get(partition)
     if before and before.bytes == status.st_size and before.modified_at == modified_at:
         return None

@@ -1,15 +1,16 @@
 """What a broker says of a topic, without Spark: settings in, offsets out, or an error in words within seconds.
 
-The one file of spark_app that imports a Kafka client.
+Also what is sent to it, a few messages at a time. The one file of spark_app that imports a Kafka client.
 """
 
 import logging
 import socket
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 
-from kafka import KafkaAdminClient, TopicPartition
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka import errors as kafka_errors
 from kafka.admin import OffsetSpec
 
@@ -71,6 +72,59 @@ def connect(kafka: Kafka, timeout: float = TIMEOUT) -> None:
         except (OSError, ValueError):
             continue
     raise BrokerAwayError(f"no broker answers at {kafka.bootstrap_servers}")
+
+
+class Sender:
+    """Writes to a topic, which the broker makes if it may; safe in many threads, of which one at a time has its turn.
+
+    It connects when there is something to send, and anew after an error, so that the broker may come later or go.
+    """
+
+    def __init__(self, kafka: Kafka, timeout: float = TIMEOUT) -> None:
+        self._kafka, self._timeout = kafka, timeout
+        self._turn = threading.Lock()
+        self._producer: KafkaProducer | None = None
+
+    def send(self, messages: Iterable[tuple[bytes, bytes]]) -> None:
+        """(key, value) of each; returns when every replica in sync has them all, those of one key in order.
+
+        A TopicError within about `timeout` seconds, twice that while connecting; some may have been taken all the same.
+        """
+        with self._turn, in_words(self._kafka):
+            try:
+                self._producer = self._producer or self._connected()
+                sent = [self._producer.send(self._kafka.topic, key=key, value=value) for key, value in messages]
+                for one in sent:
+                    one.get(2 * self._timeout)
+            except BaseException:
+                self._part()
+                raise
+
+    def close(self) -> None:
+        """Close the connection; `send` would open it again."""
+        with self._turn:
+            self._part()
+
+    def _connected(self) -> KafkaProducer:
+        milliseconds = round(self._timeout * 1000)
+        return KafkaProducer(
+            **connection.for_python(self._kafka),
+            acks="all",
+            enable_idempotence=True,
+            bootstrap_timeout_ms=milliseconds,
+            max_block_ms=milliseconds,
+            request_timeout_ms=milliseconds,
+            delivery_timeout_ms=milliseconds,
+            reconnect_backoff_max_ms=1000,
+            metrics_enabled=False,
+        )
+
+    def _part(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer:
+            # What it could not deliver has been reported.
+            with suppress(kafka_errors.KafkaError):
+                producer.close(timeout=1)
 
 
 @contextmanager

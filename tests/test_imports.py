@@ -37,6 +37,7 @@ SERVING = APP / "serving"
 SERVING_MAY_READ = {"generations"}
 # A session needs a Java; all that speaks to the user is wiring.
 MODELS = {path.stem for path in (APP / "models").glob("*.py")} - {"__init__"}
+SERVING = sorted((APP / "serving").rglob("*.py"))
 
 
 def imported(path: Path) -> set[str]:
@@ -74,6 +75,18 @@ def test_the_ground_floor_knows_no_spark_and_nothing_above_it(module):
     path = APP / f"{module}.py"
     assert "pyspark" not in packages(path)
     assert imported(path) <= GROUND_FLOOR
+
+
+@pytest.mark.parametrize("path", SERVING, ids=[str(path.relative_to(APP)) for path in SERVING])
+def test_serving_imports_the_ground_floor_and_neither_spark_nor_a_stage(path):
+    assert "pyspark" not in packages(path)
+    assert imported(path) <= GROUND_FLOOR | {"serving"}
+
+
+def test_a_process_that_serves_has_no_spark_in_it():
+    names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in SERVING]
+    said = f"import sys, {', '.join(names)}\nassert 'pyspark' not in sys.modules"
+    subprocess.run([sys.executable, "-c", said], cwd=ROOT, check=True)
 
 
 def test_every_module_is_a_stage_the_ground_floor_or_wiring():

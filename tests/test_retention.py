@@ -17,7 +17,7 @@ from test_ingestion import HEADER, inbox
 from test_ledger import EVER, part
 from typer.testing import CliRunner
 
-from spark_app import failpoints, ingestion, ledger, retention, sources, status, store, tables
+from spark_app import failpoints, ingestion, ledger, records, retention, status, store, tables
 from spark_app.cli import app
 from spark_app.ledger import Counts
 from spark_app.retention import RetentionError
@@ -313,7 +313,7 @@ def test_files_that_were_taken_are_moved_aside_and_others_wait(settings):
     (inbox(settings) / "odd.csv").write_text("odd\n1\n")
     assert "inbox: moved 2 taken files to taken/" in done(settings)
     aside = settings.data_dir / "taken"
-    assert sources.partition_of(aside / "shop" / "b.csv", settings.data_dir) == "taken/shop/b.csv"
+    assert records.partition_of(aside / "shop" / "b.csv", settings.data_dir) == "taken/shop/b.csv"
     assert (aside / "a.csv").read_text() == f"{HEADER}\nann,lamp,1,2026-01-01\n"
     assert sorted(waiting(settings)) == ["changed.csv", "new.csv", "odd.csv"]
 

@@ -1,9 +1,13 @@
 """What a real broker says of a topic: in the open, and behind TLS and a login."""
 
 import subprocess
+import threading
+import time
 from dataclasses import replace
+from threading import Thread
 
 import pytest
+from test_send import held
 
 from kafka_producer import broker as broker_
 from kafka_producer import send
@@ -62,6 +66,92 @@ def as_user(kafka, **login):
 def write(kafka, count):
     with send.opened(kafka) as outbox:
         outbox.send([Message(b"user %d" % number, b"{}") for number in range(count)])
+
+
+@pytest.fixture
+def sender(kafka):
+    own = topic.Sender(kafka)
+    yield own
+    own.close()
+
+
+def places(kafka):
+    """Value of a message -> its partition and its place there."""
+    found = {}
+    for partition, messages in held(kafka).items():
+        found |= {value: (partition, place) for place, (_, value) in enumerate(messages)}
+    return found
+
+
+def test_what_a_sender_has_sent_is_there_by_user_and_in_order(kafka, sender):
+    for first in range(0, 200, 20):
+        numbers = range(first, first + 20)
+        sender.send([(b"user %d" % (number % 5), b"%d" % number) for number in numbers])
+        assert sum(end for _, end in topic.offsets(kafka).values()) == first + 20
+    found = places(kafka)
+    assert len(found) == 200
+    for user in range(5):
+        mine = [found[b"%d" % number] for number in range(user, 200, 5)]
+        assert mine == sorted(mine) and len({partition for partition, _ in mine}) == 1
+
+
+def test_a_sender_has_its_answer_within_milliseconds(sender):
+    sender.send([(b"ann", b"{}")])
+    begun = time.monotonic()
+    for _ in range(20):
+        sender.send([(b"ann", b"{}")])
+    assert time.monotonic() - begun < 2
+
+
+def test_many_threads_may_send(kafka, sender):
+    threads = [Thread(target=sender.send, args=([(b"ann", b"%d" % number)],)) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(places(kafka)) == 20
+
+
+def test_a_message_that_is_too_large_is_named_and_the_next_is_sent(kafka, sender):
+    with pytest.raises(topic.TopicError, match=r"larger|too ?large|TooLarge"):
+        sender.send([(b"ann", b"x" * 2_000_000)])
+    sender.send([(b"ann", b"{}")])
+    assert list(places(kafka)) == [b"{}"]
+
+
+def test_a_sender_waits_for_a_broker_that_is_away_no_longer_than_it_was_told():
+    away = topic.Sender(Kafka(bootstrap_servers="localhost:1"), timeout=0.5)
+    begun = time.monotonic()
+    with pytest.raises(topic.BrokerAwayError, match="no broker answers at localhost:1"):
+        away.send([(b"ann", b"{}")])
+    assert time.monotonic() - begun < 5
+    away.close()
+
+
+@pytest.mark.slow
+def test_a_sender_lives_through_a_broker_that_goes_and_comes_back(own_broker):
+    sender = topic.Sender(own_broker.kafka, timeout=2.0)
+    with pytest.raises(topic.BrokerAwayError):
+        sender.send([(b"ann", b"too early")])
+    process = broker_.start(own_broker)
+    sender.send([(b"ann", b"one")])
+    process.kill()
+    process.wait()
+    begun = time.monotonic()
+    with pytest.raises(topic.BrokerAwayError, match=f"no broker answers at {own_broker.kafka.bootstrap_servers}"):
+        sender.send([(b"ann", b"lost")])
+    assert time.monotonic() - begun < 10
+    broker_.start(own_broker)
+    sender.send([(b"ann", b"two")])
+    sender.close()
+    assert list(places(own_broker.kafka)) == [b"one", b"two"]
+    assert not [thread.name for thread in threading.enumerate() if "producer" in thread.name]
+
+
+def test_a_sender_is_told_that_its_password_is_wrong(secured):
+    with pytest.raises(topic.TopicError, match=r"refuses? the user") as refusal:
+        topic.Sender(as_user(secured, password="canary")).send([(b"ann", b"{}")])
+    assert "canary" not in str(refusal.value)
 
 
 def test_offsets_count_what_each_partition_holds(kafka):
