@@ -290,6 +290,23 @@ class Event(BaseModel):
     event_id: str | int | None = None
 
 
+class PostedEvent(BaseModel):
+    """What became of one event."""
+
+    status: Literal["accepted", "duplicate", "rejected"]
+    event_id: str | None = Field(description="given where it had none; null where it was rejected")
+    reason: str | None = Field(description="why it was rejected, in the words of the quarantine")
+
+
+class Posted(BaseModel):
+    """What became of the events, in the order in which they came."""
+
+    accepted: int
+    duplicates: int = Field(description="their event_id was met before")
+    rejected: int
+    events: list[PostedEvent]
+
+
 class SessionEvent(BaseModel):
     """What somebody did who need not be known."""
 

@@ -18,6 +18,7 @@ from spark_app.serving.keys import Keys
 from spark_app.serving.measures import Measures
 from spark_app.serving.routes import (
     docs,
+    events,
     explanations,
     generations,
     graph,
@@ -36,7 +37,7 @@ Errors are problem details (RFC 9457). When keys are set, each request but those
 # FastAPI's own telemetry would do again what the envelope does.
 _NO_TELEMETRY: Any = dict.fromkeys(("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False)
 # Routes are tried in this order: what is asked most comes first.
-_NOUNS = (recommendations, health, users, products, popular, explanations, graph, generations, stats, docs)
+_NOUNS = (recommendations, events, health, users, products, popular, explanations, graph, generations, stats, docs)
 
 
 def create(settings: Settings) -> FastAPI:

@@ -88,7 +88,7 @@ def somebody(state: State, served: Served, session: Session) -> Person:
     return people.known(served, served.user_id(user), [*state.fresh.of(user), *happened])
 
 
-def answer(content: Any) -> Response:
+def answer(content: Any, status: int = 200) -> Response:
     """JSON, without a detour through the types that describe it."""
     whole = content if isinstance(content, bytes) else orjson.dumps(content)
-    return Response(whole, media_type="application/json")
+    return Response(whole, status, media_type="application/json")

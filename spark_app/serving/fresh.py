@@ -114,6 +114,11 @@ class Fresh:
         with self._turn:
             self._views.change(self._take(name for name in event_ids if name not in self._versions), ())
 
+    def waiting(self) -> set[str]:
+        """Ids of events that were posted and that the event table does not have."""
+        with self._turn:
+            return self._held.keys() - self._versions.keys()
+
     def of(self, user: str) -> tuple[Event, ...]:
         """The user's events in order of (occurred_at, event_id)."""
         return self._views.by_user.get(user, ())

@@ -1,20 +1,27 @@
 """What the routes share: `request.app.state.millstream`."""
 
-from dataclasses import dataclass
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from threading import Event as Signal
 from threading import Thread
 
+import structlog
 from starlette.requests import Request
 
-from spark_app.serving.fresh import Fresh
+from spark_app.serving import inbox
+from spark_app.serving.fresh import Event, Fresh
 from spark_app.serving.measures import Measures
 from spark_app.serving.model import Served
 from spark_app.serving.problems import Problem
+from spark_app.serving.receiving import Receiver, RecentIds
 from spark_app.serving.shown import Shelf, Shown
 from spark_app.serving.tail import Tail
 from spark_app.settings import Settings
 
 _LAST_WAIT = 5.0
+# Seconds between two looks at what was posted and does not come to the event table.
+_PATIENCE = 30.0
 
 
 @dataclass
@@ -26,8 +33,11 @@ class State:
     fresh: Fresh
     tail: Tail
     shelf: Shelf
-    stopping: Signal
+    held_open: ExitStack = field(default_factory=ExitStack)
+    stopping: Signal = field(default_factory=Signal)
     follower: Thread | None = None
+    posts: Receiver | None = None
+    lost: set[str] = field(default_factory=set)
 
     def shown(self) -> Shown:
         """The published generation; Problem 503 before the first."""
@@ -35,6 +45,12 @@ class State:
             detail = self.shelf.fault or "no generation is published yet: `python -m spark_app run` makes one"
             raise Problem(503, "Not ready", detail, headers={"Retry-After": "5"})
         return current
+
+    def receiver(self) -> Receiver:
+        """Where posted events go; Problem 503 while there is nothing that takes them."""
+        if self.posts is None:
+            raise Problem(503, "Not ready", "the API is starting or stopping", headers={"Retry-After": "5"})
+        return self.posts
 
     def held(self, generation: str) -> Shown | None:
         """A generation that was published, and is still open for who pages in it."""
@@ -47,6 +63,9 @@ class State:
     def start(self) -> None:
         """Show what is published, and follow it and the event table."""
         self.look()
+        sink = self.held_open.enter_context(inbox.opened(self.settings, self.settings.serve.segment_seconds))
+        self.posts = Receiver(self.settings, sink, Met(self.fresh), self.settings.serve.max_events)
+        self.fresh.posted(self._pending())
         self.tail.start()
         self.follower = Thread(target=self._follow, name="shelf", daemon=True)
         self.follower.start()
@@ -54,14 +73,48 @@ class State:
     def stop(self) -> None:
         """Follow no more, and let everything go."""
         self.stopping.set()
+        self.posts = None
+        self.held_open.close()
         self.tail.stop()
         if self.follower is not None:
             self.follower.join(_LAST_WAIT)
         self.shelf.close()
 
     def _follow(self) -> None:
+        looked_at = time.monotonic()
         while not self.stopping.wait(self.settings.serve.poll_interval):
             self.look()
+            if time.monotonic() - looked_at > _PATIENCE:
+                looked_at = time.monotonic()
+                self._settle()
+
+    def _settle(self) -> None:
+        """Let go of posted events that the stream has taken as doubles of older ones: they never come to the table."""
+        if self.settings.source != "files" or self.tail.fault:
+            return
+        waiting = self.fresh.waiting()
+        missing = waiting - {event.event_id for event in self._pending()} if waiting else waiting
+        self.fresh.withdraw(missing & self.lost)
+        self.lost = missing
+
+    def _pending(self) -> list[Event]:
+        """Events of the inbox that are not taken yet; none where it cannot be read now."""
+        try:
+            return list(inbox.pending(self.settings)) if self.settings.source == "files" else []
+        except (OSError, ValueError) as error:
+            structlog.get_logger().warning("inbox cannot be read", error=str(error))
+            return []
+
+
+class Met(RecentIds):
+    """Ids that were posted here not long ago, or that events beyond the generation have."""
+
+    def __init__(self, fresh: Fresh) -> None:
+        super().__init__()
+        self._fresh = fresh
+
+    def __contains__(self, event_id: str) -> bool:
+        return super().__contains__(event_id) or self._fresh.knows(event_id)
 
 
 def made(settings: Settings, measures: Measures) -> State:
@@ -72,7 +125,7 @@ def made(settings: Settings, measures: Measures) -> State:
     def swapped(served: Served) -> None:
         tail.catch_up(served.version)
 
-    return State(settings, measures, fresh, tail, Shelf(settings, swapped), Signal())
+    return State(settings, measures, fresh, tail, Shelf(settings, swapped))
 
 
 def of(request: Request) -> State:
