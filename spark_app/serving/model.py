@@ -60,7 +60,7 @@ class Served:
         self.row_of_user = vectors.places(self.user_ids, _ids(self.user_ids))
         self.row_of_product = vectors.places(self.product_ids, _ids(self.product_ids))
         self.place_of_row = self.maps.products["place"].to_numpy()
-        self.row_of_place = np.flatnonzero(self.place_of_row >= 0).astype(np.int32)
+        self.row_of_place = _by_place(self.place_of_row)
         # What is asked for again and again, of so many users and products.
         self.face = lru_cache(_REMEMBERED)(self._face)
         self.user_id = lru_cache(_REMEMBERED)(self._user_id)
@@ -197,6 +197,12 @@ class Served:
             _equations(self.settings, self.manifest["model"]), np.asarray(self.maps.gram)[:factors, :factors],
             np.asarray(self.maps.covariance), self.similar,
         )  # fmt: skip
+
+
+def _by_place(place_of_row: Indices) -> Indices:
+    """The row of each place."""
+    rows = np.flatnonzero(place_of_row >= 0)
+    return rows[np.argsort(place_of_row[rows])].astype(np.int32)
 
 
 def _ids(known: Indices) -> Indices:

@@ -20,9 +20,9 @@ ALWAYS = "always"
 class Person(NamedTuple):
     """Whom a list is for.
 
-    `user` is None where the model knows nothing of them. `met` are rows of products with which they had to do, `barred`
-    those that the shop's policy keeps out, `turned_down` those that they sent back or dislike. `folded` says how many
-    later events count.
+    `user` is None where the model knows nothing of them. `met` are rows of products with which they had to do, and `at`
+    when last, in microseconds; `barred` are those that the shop's policy keeps out, `turned_down` those that they sent
+    back or dislike. `folded` says how many later events count.
     """
 
     user: User | None
@@ -30,6 +30,11 @@ class Person(NamedTuple):
     barred: Indices
     turned_down: Indices
     folded: int = 0
+    at: np.ndarray = np.empty(0, np.int64)
+
+    def last_at(self, row: int) -> int:
+        """When they had to do with a product last, in microseconds since 1970; 0 where never, or with several people."""
+        return int(self.at[self.met == row].max(initial=0)) if len(self.at) == len(self.met) else 0
 
 
 def known(served: Served, user_id: int, later: Sequence[Event] = ()) -> Person:
@@ -38,7 +43,7 @@ def known(served: Served, user_id: int, later: Sequence[Event] = ()) -> Person:
     if any(event.product is not None for event in later):
         return _updated(served, table, later)
     rows = served.row_of_product[table["productId"]]
-    return Person(_as_trained(served, user_id, table), rows, rows[table["excluded"]], rows[_lost(table)])
+    return Person(_as_trained(served, user_id, table), rows, rows[table["excluded"]], rows[_lost(table)], at=table["last_event_at"])
 
 
 def group(served: Served, people: Sequence[Person]) -> Person:
@@ -91,7 +96,9 @@ def _updated(served: Served, table: np.ndarray, later: Sequence[Event]) -> Perso
     barred = before | ({row for row in touched if strong[row] is None} if served.settings.seen == ALWAYS else touched)
     down = [row for row, strength in strong.items() if strength is None]
     user = folded(served, found, strong)
-    return Person(user, _rows(found), _rows(barred), _rows(down), sum(row >= 0 for row in happened))
+    met = _rows(found)
+    at = np.array([found[row].last_at for row in met.tolist()], np.int64)
+    return Person(user, met, _rows(barred), _rows(down), sum(row >= 0 for row in happened), at)
 
 
 def folded(served: Served, pairs: dict[int, Pair], found: dict[int, float | None]) -> User | None:

@@ -1,6 +1,7 @@
 """Why, and why not: a product's score for a person taken apart, and the rule that keeps it out of the list."""
 
-from typing import Any, NamedTuple
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,14 +15,27 @@ FALLBACK = "the user has shown no interest that counts, so the list is the fallb
 NOT_KNOWN = "nobody has shown interest in the product, and nothing of its category or brand is known"
 
 
+class Part(NamedTuple):
+    """What something adds to a score: one of the user's own products, or what stands beside them."""
+
+    amount: float
+    what: str
+    product: str | None = None
+    name: str | None = None
+
+
 class Reasons(NamedTuple):
-    """As explaining.Explanation, but for the names of user and generation."""
+    """Why a product stands where it does; `score` is None, and there are no parts, where nothing is predicted.
+
+    `rank` is its place among what may be listed, as if it might be; `removed_by` says what keeps it out, empty when it
+    is listed.
+    """
 
     score: float | None
     rank: int | None
     listable: int
     removed_by: str
-    parts: list[dict[str, Any]]
+    parts: list[Part]
 
 
 def of(served: Served, person: Person, row: int) -> Reasons:
@@ -47,7 +61,7 @@ def _of_fallback(served: Served, person: Person, row: int, barred: str) -> Reaso
     may[row] = True
     rank = int(np.flatnonzero(served.popular[may[served.popular]] == row)[0]) + 1
     score = float(served.popularity[row])
-    part = {"amount": score, "what": f"popularity: {FALLBACK}", "product": None, "name": None}
+    part = Part(score, f"popularity: {FALLBACK}")
     return Reasons(score, rank, int(may[served.popular].sum()), barred or _too_low(served, rank), [part])
 
 
@@ -63,10 +77,11 @@ def _barred(served: Served, person: Person, row: int) -> str:
     if row not in person.barred:
         return ""
     seen = served.settings.seen
+    when = f"last on {datetime.fromtimestamp(person.last_at(row) / 1e6, UTC):%Y-%m-%d}"
     if seen != "never" and row in person.turned_down:
-        return "the user sent it back or dislikes it"
+        return f"the user sent it back or dislikes it, {when}"
     what = "its cool-down has not passed" if seen == "cooldown" else "what was met is not listed again"
-    return f"the user met it, and {what} ({PREFIX}SEEN={seen})"
+    return f"the user met it, {when}, and {what} ({PREFIX}SEEN={seen})"
 
 
 def _listable(served: Served, person: Person) -> np.ndarray:
@@ -86,20 +101,19 @@ def _known(served: Served, person: Person) -> Known:
     )  # fmt: skip
 
 
-def _parts(served: Served, known: Known, place: int, row: int) -> list[dict[str, Any]]:
+def _parts(served: Served, known: Known, place: int, row: int) -> list[Part]:
     """The parts of a score, the largest first."""
     taken = explanation.parts(known, place)
-    parts = []
-    for own, amount in zip(served.row_of_place[known.own].tolist(), taken.own.tolist(), strict=True):
-        named = served.product(own)
-        parts.append({"amount": amount, "what": "own product", "product": named["product"], "name": named["name"]})
-    for amount, what in (
-        (taken.others, _others(served)),
-        (taken.rules, f"the shop's rules: {served.maps.products['rule'][row].as_py()}"),
-    ):
-        if amount:
-            parts.append({"amount": amount, "what": what, "product": None, "name": None})
-    return sorted(parts, key=lambda part: -abs(part["amount"]))
+    own = [served.product(one) for one in served.row_of_place[known.own].tolist()]
+    parts = [
+        Part(amount, "own product", named["product"], named["name"])
+        for amount, named in zip(taken.own.tolist(), own, strict=True)
+    ]
+    if taken.others:
+        parts.append(Part(taken.others, _others(served)))
+    if taken.rules:
+        parts.append(Part(taken.rules, f"the shop's rules: {served.maps.products['rule'][row].as_py()}"))
+    return sorted(parts, key=lambda part: -abs(part.amount))
 
 
 def _others(served: Served) -> str:

@@ -21,7 +21,7 @@ def explain(request: Request, user: str, product: str) -> Response:
     found = reasons.of(served, one, row)
     name = served.product(row)["name"]
     beside = {"generation": served.id, "user": user, "product": product, "name": name, "folded_in": one.folded}
-    return asking.answer(beside | found._asdict())
+    return asking.answer(beside | found._asdict() | {"parts": [part._asdict() for part in found.parts]})
 
 
 @router.get("/estimate/{user:path}/{product}", response_model=Estimate, responses=MISSING)
