@@ -1,10 +1,11 @@
 """The API under load, each beside its peer in the same run; `wrk` (Debian has it) asks, on the same machine.
 
-    python -m benchmarks.serving [--only lists exact swaps start --seconds 10]
+    python -m benchmarks.serving [--only lists exact swaps follow start --seconds 10]
 
 lists   known users' lists beside a constant answer of the same size from a FastAPI app that does nothing else
 exact   1,000,000 products x 50 factors, each list made anew: 1 client, then 16
 swaps   20 other generations are published while lists are asked for; what failed
+follow  from `POST /events` to the event table, with `ingest --follow` beside it; and to the same user's next list
 start   1,000,000 users x 64: from the start of the process to the first list; memory beside the size of the factors
 """
 
@@ -134,7 +135,48 @@ def start(home: Path, _: int) -> None:
           f"{memory / stats['factors_bytes']:.2f} times the factors")  # fmt: skip
 
 
-SECTIONS: dict[str, Callable[[Path, int], None]] = {"lists": lists, "exact": exact, "swaps": swaps, "start": start}
+def follow(home: Path, _: int) -> None:
+    """From a posted event to the event table, and to the next list."""
+    settings = served.settings(home, 50)
+    served.generation(settings, 1_000, 500)
+    environment = os.environ | {"MILLSTREAM_DATA_DIR": str(settings.data_dir)}
+    following = [sys.executable, "-m", "spark_app", "ingest", "--follow"]
+    with serving(settings) as (address, _), process(following, environment):
+        kept(address, post(address, 0))
+        seconds, lists_ = [], []
+        for number in range(1, 61):
+            begun = post(address, number)
+            asked = f"{address}/recommendations/U{number:07d}"
+            counted = json.loads(urllib.request.urlopen(asked).read())["folded_in"]
+            lists_.append(time.perf_counter() - begun)
+            if counted != 1:
+                raise RuntimeError(f"the event that was just posted does not count: {counted}")
+            seconds.append(kept(address, begun))
+            time.sleep(number % 7 / 10)
+    slow = statistics.quantiles(seconds, n=20)[-1]
+    print(f"follow: {statistics.median(seconds):.2f} s to the event table, p95 {slow:.2f} s; "
+          f"{1000 * statistics.median(lists_):.1f} ms to a list that knows it")  # fmt: skip
+
+
+def post(address: str, number: int) -> float:
+    """An event of one user; gives when it was posted."""
+    begun = time.perf_counter()
+    body = json.dumps({"user": f"U{number:07d}", "product": f"P{number % 500:07d}"}).encode()
+    asked = urllib.request.Request(f"{address}/events", body, {"Content-Type": "application/json"})
+    urllib.request.urlopen(asked).read()
+    return begun
+
+
+def kept(address: str, begun: float) -> float:
+    """Seconds until nothing that was posted waits for the event table."""
+    while json.loads(urllib.request.urlopen(f"{address}/stats").read())["fresh"]["waiting"]:
+        time.sleep(0.02)
+    return time.perf_counter() - begun
+
+
+SECTIONS: dict[str, Callable[[Path, int], None]] = {
+    "lists": lists, "exact": exact, "swaps": swaps, "follow": follow, "start": start,
+}  # fmt: skip
 
 
 @contextmanager
