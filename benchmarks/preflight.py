@@ -23,8 +23,11 @@ from spark_app.blocks import Als
 from spark_app.models import als
 from spark_app.preflight import GIGABYTE, Cost, Size
 
-# interactions -> (users, products)
-SHAPES = {50_000: (2_000, 500), 1_000_000: (20_000, 5_000), 3_000_000: (60_000, 10_000), 10_000_000: (138_000, 27_000)}
+# interactions -> (users, products); the pre-flight was fitted to the first four.
+SHAPES = {
+    50_000: (2_000, 500), 1_000_000: (20_000, 5_000), 3_000_000: (60_000, 10_000), 10_000_000: (138_000, 27_000),
+    500_000: (8_000, 12_000), 5_000_000: (40_000, 50_000),
+}  # fmt: skip
 
 
 def main() -> None:

@@ -90,14 +90,17 @@ def memory(size: Size, engine: str, factors: int) -> float:
 
 @lru_cache(maxsize=1)
 def slowness() -> float:
-    """Of this machine: how many times as long as there a little arithmetic takes, at its best of several times."""
+    """Of this machine: how many times as long as there a little arithmetic takes, at its best of several times.
+
+    The time that other work takes away meanwhile does not count, as that of a Java that has only just begun.
+    """
     numbers = np.linspace(0.0, 1.0, 1 << 14)
     best = np.inf
     for _ in range(20):
-        begun = time.perf_counter()
+        begun = time.thread_time()
         for _ in range(20):
             np.exp(numbers)
-        best = min(best, time.perf_counter() - begun)
+        best = min(best, time.thread_time() - begun)
     return float(best / _THERE)
 
 
