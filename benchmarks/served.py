@@ -23,17 +23,17 @@ def settings(home: Path, factors: int) -> Settings:
 
 
 def generation(
-    settings: Settings, users: int, products: int, *, seed: int = 7, listed: bool = True, factors: tuple | None = None
+    settings: Settings, users: int, products: int, *, seed: int = 7, listed: bool = True, factors: tuple[np.ndarray, np.ndarray] | None = None
 ) -> Generation:
     """Publish one; `factors` are those of users and of products, where they are there already."""
     made, draw = generations.new(settings), np.random.default_rng(seed)
     k = settings.als.factors
-    drawn = (draw.normal(size=(count, k), scale=k**-0.5).astype(np.float32) for count in (users, products))
-    sides = factors or tuple(drawn)
+    drawn = [draw.normal(size=(count, k), scale=k**-0.5).astype(np.float32) for count in (users, products)]
+    sides = factors or (drawn[0], drawn[1])
     _ids(made, users, products)
     met = np.sort(draw.integers(0, products, (users, MET), np.int32), axis=1)
     _write_met(made, met)
-    rows = _lists(*sides, users if listed else 0)
+    rows = _lists(sides[0], sides[1], users if listed else 0)
     generations.write_rows(made, generations.RECOMMENDATIONS, rows)
     for name, side in zip((generations.USER_FACTORS, generations.PRODUCT_FACTORS), sides, strict=True):
         generations.write_factors(made, name, np.arange(len(side), dtype=np.int32), side)

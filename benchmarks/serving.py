@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -119,7 +119,7 @@ def start(home: Path, _: int) -> None:
     settings = served.settings(home, 64)
     served.generation(settings, 1_000_000, 20_000, listed=False)
     begun = time.perf_counter()
-    with serving(settings, ready=False) as (address, process):
+    with serving(settings, ready=False) as (address, running):
         while True:
             try:
                 urllib.request.urlopen(f"{address}/recommendations/U0000042").read()
@@ -130,7 +130,7 @@ def start(home: Path, _: int) -> None:
         for user in range(0, 1_000_000, 1000):
             urllib.request.urlopen(f"{address}/recommendations/U{user:07d}").read()
         stats = json.loads(urllib.request.urlopen(f"{address}/stats").read())
-        memory = resident(process.pid)
+        memory = resident(running.pid)
     print(f"start: {took:.2f} s to the first list of 1,000,000 users x 64; {memory / GIGABYTE:.2f} GB held, "
           f"{memory / stats['factors_bytes']:.2f} times the factors")  # fmt: skip
 
@@ -202,7 +202,7 @@ def constant(home: Path, content: Path) -> Iterator[str]:
 
 
 @contextmanager
-def process(command: list[str], environment: object) -> Iterator[subprocess.Popen]:
+def process(command: list[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen]:
     running = subprocess.Popen(command, env=dict(environment), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield running
