@@ -59,10 +59,14 @@ def row_of(served: Served, product: str) -> int:
     return row
 
 
-def listed(state: State, served: Served, user: str | None, found: Listed, *, offset: int, folded: int) -> bytes:
+def listed(
+    state: State, served: Served, user: str | None, found: Listed, *, offset: int, folded: int, items: bytes = b""
+) -> bytes:
     """A list as it is answered."""
     how_old = age(state, served)
-    return rendering.listed(served, state.fresh, user, found, offset=offset, folded=folded, age=how_old)
+    return rendering.listed(
+        served, state.fresh, user, found, offset=offset, folded=folded, age=how_old, items=items
+    )
 
 
 def described(state: State, served: Served, row: int) -> dict[str, Any]:

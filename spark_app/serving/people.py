@@ -20,9 +20,9 @@ ALWAYS = "always"
 class Person(NamedTuple):
     """Whom a list is for.
 
-    `user` is None where the model knows nothing of them. `met` are rows of products with which they had to do, `at` when
-    last, in microseconds; `barred` are those that the shop's policy keeps out, `turned_down` those that they sent back or
-    dislike. `folded` says how many later events count.
+    `user` is None where the model knows nothing of them. `met` are rows of products with which they had to do, and `at`
+    when last, in microseconds; `barred` are those that the shop's policy keeps out, `turned_down` those that were sent
+    back or are disliked. `folded` says how many later events count.
     """
 
     user: User | None
@@ -33,7 +33,7 @@ class Person(NamedTuple):
     at: np.ndarray = np.empty(0, np.int64)
 
     def last_at(self, row: int) -> int:
-        """When they met a product last, in microseconds since 1970; 0 where they did not, and for a group."""
+        """When they met a product last, in microseconds; 0 where they did not, and for a group."""
         return int(self.at[self.met == row].max(initial=0)) if len(self.at) == len(self.met) else 0
 
 

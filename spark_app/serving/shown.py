@@ -6,6 +6,7 @@ A large catalogue is ranked by an index as soon as that is built and measured, a
 import os
 import threading
 from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import structlog
@@ -13,23 +14,28 @@ import structlog
 from spark_app import generations, maps
 from spark_app.arrays import Floats, Indices
 from spark_app.generations import Generation, NoGenerationError
+from spark_app.serving import rendering
 from spark_app.serving.batching import Ask, Batcher
 from spark_app.serving.exact import Exact
 from spark_app.serving.index import Index
 from spark_app.serving.model import NotServableError, Served
 from spark_app.serving.pointer import Pointer
+from spark_app.serving.rendering import Page
 from spark_app.settings import Settings
 
 KEPT = 3
+# Published lists whose JSON is remembered, some 2 kB each.
+PAGES = 16_384
 # Users among whom those are drawn who measure an index.
 _ASKED = 100_000
 
 
 class Shown(NamedTuple):
-    """A generation and what ranks its products; `batcher` is None where it has no model."""
+    """A generation and what ranks its products: `batcher`, None where it has no model; `page` is rendering.page of it."""
 
     served: Served
     batcher: Batcher | None
+    page: Callable[[int, int, int], Page | None]
 
     @property
     def ranking(self) -> dict[str, Any]:
@@ -88,7 +94,8 @@ class Shelf:
             maps.make(generation)
         served = Served(generation, self._settings)
         mould = served.mould
-        shown = Shown(served, Batcher(Exact(mould.products, served.similar)) if mould is not None else None)
+        batcher = Batcher(Exact(mould.products, served.similar)) if mould is not None else None
+        shown = Shown(served, batcher, lru_cache(PAGES)(partial(rendering.page, served)))
         self._held[served.id] = shown
         if mould is not None and len(mould.products) >= self._settings.serve.index_from:
             threading.Thread(target=_index, args=(shown,), name="index", daemon=True).start()

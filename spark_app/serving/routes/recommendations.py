@@ -5,6 +5,8 @@ from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.routing import APIRoute
+from starlette.types import Receive, Scope, Send
 
 from spark_app.serving import asking, lists, people, problems
 from spark_app.serving import state as state_
@@ -15,17 +17,19 @@ from spark_app.serving.state import State
 
 router = APIRouter(tags=["recommendations"])
 
+_LIMIT = 10
+_NO_FILTERS = Filters()
+
 Limit = Annotated[int, Query(ge=1, le=1000, description="how many at the most")]
 Cursor = Annotated[str | None, Query(max_length=500, description="next_cursor of the part before")]
 Word = Annotated[str | None, Query(max_length=256, description="this one alone")]
 Price = Annotated[float | None, Query(allow_inf_nan=False, description="products without a price are left out")]
 
 
-@router.get("/recommendations/{user:path}", response_model=Recommendations, responses=problems.documented(410))
 async def recommendations(
     request: Request,
     user: str,
-    limit: Limit = 10,
+    limit: Limit = _LIMIT,
     cursor: Cursor = None,
     category: Word = None,
     brand: Word = None,
@@ -39,6 +43,25 @@ async def recommendations(
     shown, offset = asking.begun(state, cursor)
     filters = Filters(category, brand, min_price, max_price, in_stock, exclude_seen)
     return asking.answer(await of_user(state, shown, user, filters, offset, limit))
+
+
+class _Plain(APIRoute):
+    """A list without any value in its address is answered at once: nothing is asked for more."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Everything else goes the usual way."""
+        if scope["query_string"] or scope["method"] != "GET":
+            await super().handle(scope, receive, send)
+            return
+        state: State = scope["app"].state.millstream
+        found = await of_user(state, state.shown(), scope["path_params"]["user"], _NO_FILTERS, 0, _LIMIT)
+        await asking.answer(found)(scope, receive, send)
+
+
+router.add_api_route(
+    "/recommendations/{user:path}", recommendations, response_model=Recommendations,
+    responses=problems.documented(410), route_class_override=_Plain,
+)  # fmt: skip
 
 
 @router.post("/recommendations", response_model=Lists)
@@ -78,9 +101,8 @@ async def of_user(
     """The published list where it is what was asked for, or one that is made now."""
     served, later = shown.served, state.fresh.of(user)
     user_id = served.user_id(user)
-    found = lists.published(served, user_id, offset, limit) if filters.are_plain and not later else None
-    folded = 0
-    if found is None:
-        one = people.known(served, user_id, later)
-        found, folded = await lists.made(served, one, filters, shown.best, offset, limit), one.folded
-    return asking.listed(state, served, user, found, offset=offset, folded=folded)
+    if filters.are_plain and not later and (page := shown.page(user_id, offset, limit)) is not None:
+        return asking.listed(state, served, user, page.found, offset=offset, folded=0, items=page.items)
+    one = people.known(served, user_id, later)
+    found = await lists.made(served, one, filters, shown.best, offset, limit)
+    return asking.listed(state, served, user, found, offset=offset, folded=one.folded)
