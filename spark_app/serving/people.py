@@ -43,7 +43,8 @@ def known(served: Served, user_id: int, later: Sequence[Event] = ()) -> Person:
     if any(event.product is not None for event in later):
         return _updated(served, table, later)
     rows = served.row_of_product[table["productId"]]
-    return Person(_as_trained(served, user_id, table), rows, rows[table["excluded"]], rows[_lost(table)], at=table["last_event_at"])
+    user, at = _as_trained(served, user_id, table), table["last_event_at"]
+    return Person(user, rows, rows[table["excluded"]], rows[_lost(table)], at=at)
 
 
 def group(served: Served, people: Sequence[Person]) -> Person:

@@ -31,7 +31,7 @@ _ASKED = 100_000
 
 
 class Shown(NamedTuple):
-    """A generation and what ranks its products: `batcher`, None where it has no model; `page` is rendering.page of it."""
+    """A generation and what ranks its products: `batcher`, None where there is no model; `page` is rendering.page."""
 
     served: Served
     batcher: Batcher | None
