@@ -23,7 +23,8 @@ def settings(home: Path, factors: int) -> Settings:
 
 
 def generation(
-    settings: Settings, users: int, products: int, *, seed: int = 7, listed: bool = True, factors: tuple[np.ndarray, np.ndarray] | None = None
+    settings: Settings, users: int, products: int, *, seed: int = 7, listed: bool = True,
+    factors: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Generation:
     """Publish one; `factors` are those of users and of products, where they are there already."""
     made, draw = generations.new(settings), np.random.default_rng(seed)

@@ -104,11 +104,11 @@ def swaps(home: Path, seconds: int) -> None:
     made = [served.generation(settings, 20_000, 5_000, seed=seed) for seed in range(3)]
     with serving(settings) as (address, _):
         command = wrk(home, address, 16, max(seconds, 15), 20_000, 1)
-        running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        asking = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         for number in range(20):
             time.sleep(0.5)
             generations.publish(settings, made[number % 3])
-        said, _ = running.communicate()
+        said, _ = asking.communicate()
         swapped = json.loads(urllib.request.urlopen(f"{address}/stats").read())["swaps"]
     found = understood(said)
     print(f"swaps: {swapped} under {found.rate:,.0f} requests/s, p99 {found.slow:.1f} ms, {found.failed} failed")

@@ -7,7 +7,7 @@ The flow, a line a module, in order:
                                         alike, PageRank of a large graph
     prepared  candidates                the best of a catalogue for a few users at once; a few products one by one
     terms  trials  rating_trials  choice    settings as equations, tried on the driver, and what is learnt from that
-    explanation                         a score taken apart
+    explanation  strengths  spreads  folding   a score taken apart; a user's strengths and vector without training
     layouts  records                    known CSV layouts by their header; files cut into records
     variants  checks                    a JSON record -> an event or a reason, by the same rules and without Spark
     event_ids  tables  ledger  locks  checkpoints   ids that were met; the Delta tables, the ledger, who works on them
@@ -31,10 +31,10 @@ The flow, a line a module, in order:
     inner  tune      wiring of what is tried before the hold-out
     training  judging  gate             wiring of fitting; of judging; published or refused, and why
     making  saving  soundness           a generation made from one version of the event table, kept, and checked
+    maps  agreement                     a generation as arrays to be mapped; how far folding in agrees with training
     explaining  tracking  logged_model  a generation asked why; logged with MLflow, and loaded from there
     pipeline         calls them in this order
     following        wiring of what never ends: micro-batches, and training beside them
-    serving                             the API, without Spark; what is posted to it on its way to the stream
     quarantine  retention               what was rejected, judged again; what is too old, removed
     serving          a published generation and the newest events, answered over HTTP, without Spark
     cli  status  doctor                 the command line, how things stand, the look at the machine
