@@ -141,7 +141,7 @@ def follow(home: Path, _: int) -> None:
     served.generation(settings, 1_000, 500)
     environment = os.environ | {"MILLSTREAM_DATA_DIR": str(settings.data_dir)}
     following = [sys.executable, "-m", "spark_app", "ingest", "--follow"]
-    with serving(settings) as (address, _), process(following, environment):
+    with serving(settings) as (address, _server), process(following, environment):
         kept(address, post(address, 0))
         seconds, lists_ = [], []
         for number in range(1, 61):

@@ -9,6 +9,7 @@ import pytest
 from served import served
 from test_api import shop
 
+pytestmark = pytest.mark.slow
 PAGE = Path(__file__).parent.parent / "docs" / "coming-from-oryx.md"
 BLOCKS = re.findall(r"```\n(.*?)```", PAGE.read_text(), re.DOTALL)
 LINES = [line for block in BLOCKS for line in block.splitlines()]

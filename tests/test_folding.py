@@ -15,6 +15,7 @@ from spark_app.serving.fresh import Event
 from spark_app.serving.model import Served
 from spark_app.shop_rules import Rule, Rules
 
+pytestmark = pytest.mark.slow
 ALS = {"factors": 4, "iterations": 3}
 BLEND = {"neighbours": "cosine", "neighbours_weight": 0.5, "popularity_weight": 0.4, "repeat_weight": 1.0}
 RULES = Rules((Rule("hide", "product", "p03"), Rule("boost", "product", "p05", 0.5)))

@@ -13,6 +13,7 @@ from schemathesis.specs.openapi.checks import (
 from served import served
 from test_api import shop
 
+pytestmark = pytest.mark.slow
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 EXAMPLES = 30
 
