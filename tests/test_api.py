@@ -236,3 +236,13 @@ def test_metrics_tell_how_it_stands_and_hold_no_id(client):
     text = client.get("/metrics").text
     assert "millstream_ready 1.0" in text and "millstream_newest_event_age_seconds" in text
     assert 'route="/recommendations/{user}"' in text and "U00001" not in text
+
+
+def test_what_went_out_of_stock_a_moment_ago_is_filtered(client):
+    in_stock = "/recommendations/U00014?in_stock=true&limit=24"
+    first = products(client.get(in_stock))[0]
+    seen = {"user": "U00015", "product": first, "event_type": "view"}
+    client.post("/events", json=seen | {"product_data": {"in_stock": False, "price": 99.5}})
+    assert first not in products(client.get(in_stock))
+    assert first in products(client.get("/recommendations/U00014?min_price=99&max_price=100&limit=24"))
+    assert client.get(f"/products/{first}").json()["in_stock"] is False

@@ -1,6 +1,7 @@
 """What routes share: a generation and a place to go on from, a person by id, and lists as they are answered."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -9,7 +10,7 @@ from fastapi import Response
 from spark_app.serving import cursor, people, rendering
 from spark_app.serving.answers import Session
 from spark_app.serving.fresh import Event
-from spark_app.serving.lists import Listed
+from spark_app.serving.lists import Filters, Listed, Newer
 from spark_app.serving.model import Served
 from spark_app.serving.people import Person
 from spark_app.serving.problems import Problem
@@ -30,6 +31,20 @@ def begun(state: State, text: str | None) -> tuple[Shown, int]:
     if (held := state.held(asked.generation)) is None:
         raise Problem(410, "Cursor has expired", f"generation {asked.generation} is not served any more: begin anew")
     return held, asked.offset
+
+
+def filtered(state: State, served: Served, filters: Filters) -> Filters:
+    """The filters, with what events since the generation say of what they look at."""
+    if not state.fresh.describes or (filters.in_stock, filters.min_price, filters.max_price) == (None, None, None):
+        return filters
+    prices, in_stock = (_by_row(served, state.fresh.said(field)) for field in ("price", "in_stock"))
+    return filters._replace(newer=Newer(prices, in_stock))
+
+
+def _by_row(served: Served, said: Mapping[str, Any]) -> dict[int, Any]:
+    """What is said of the products that the generation knows."""
+    found = {served.products.find(product): value for product, value in said.items()}
+    return {row: value for row, value in found.items() if row >= 0}
 
 
 def following(served: Served, offset: int, more: bool) -> str | None:

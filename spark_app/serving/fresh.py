@@ -146,6 +146,11 @@ class Fresh:
         said = self._views.said.get(product, _NOTHING)
         return Details(*(None if field is None else field[1] for field in said))
 
+    def said(self, field: str) -> dict[str, Any]:
+        """Product -> what the newest event says of one field of Details, where any says it."""
+        place = Details._fields.index(field)
+        return {product: found[1] for product, said in list(self._views.said.items()) if (found := said[place])}
+
     def users_of(self, product: str) -> int:
         """How many users have an event with the product here."""
         return len(self._views.met.get(product, ()))

@@ -1,7 +1,7 @@
 """What is listed to a person: filters first, then the best of what is left, with reasons and what each filter took."""
 
-from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,13 @@ REASONS = 3
 Best = Callable[[Ask], Awaitable[tuple[Indices, Floats]]]
 
 
+class Newer(NamedTuple):
+    """What events since the generation say of products, by row: their prices, and whether they are in stock."""
+
+    prices: Mapping[int, float]
+    in_stock: Mapping[int, bool]
+
+
 class Filters(NamedTuple):
     """What may be listed at all; None stands for no such filter."""
 
@@ -25,6 +32,7 @@ class Filters(NamedTuple):
     max_price: float | None = None
     in_stock: bool | None = None
     exclude_seen: bool | None = None
+    newer: Newer | None = None
 
     @property
     def are_plain(self) -> bool:
@@ -181,10 +189,20 @@ def _tests_of_products(served: Served, filters: Filters) -> dict[str, np.ndarray
     if filters.min_price is not None or filters.max_price is not None:
         low = -np.inf if filters.min_price is None else filters.min_price
         high = np.inf if filters.max_price is None else filters.max_price
-        found["price"] = (served.prices >= low) & (served.prices <= high)
+        prices = _with(served.prices, filters.newer and filters.newer.prices)
+        found["price"] = (prices >= low) & (prices <= high)
     if filters.in_stock is not None:
-        found["in_stock"] = served.in_stock == filters.in_stock
+        found["in_stock"] = _with(served.in_stock, filters.newer and filters.newer.in_stock) == filters.in_stock
     return found
+
+
+def _with(values: np.ndarray, newer: Mapping[int, Any] | None) -> np.ndarray:
+    """The values, with newer ones of some rows in their places."""
+    if not newer:
+        return values
+    changed = values.copy()
+    changed[list(newer)] = list(newer.values())
+    return changed
 
 
 def _out(person: Person, exclude_seen: bool | None) -> Indices:

@@ -26,6 +26,8 @@ from spark_app.settings import Settings
 KEPT = 3
 # Published lists whose JSON is remembered, some 2 kB each.
 PAGES = 16_384
+# That rank at once; what is more waits, and is ranked together.
+_THREADS = min(os.cpu_count() or 1, 4)
 # Users among whom those are drawn who measure an index.
 _ASKED = 100_000
 
@@ -94,7 +96,7 @@ class Shelf:
             maps.make(generation)
         served = Served(generation, self._settings)
         mould = served.mould
-        batcher = Batcher(Exact(mould.products, served.similar)) if mould is not None else None
+        batcher = Batcher(Exact(mould.products, served.similar), threads=_THREADS) if mould is not None else None
         shown = Shown(served, batcher, lru_cache(PAGES)(partial(rendering.page, served)))
         self._held[served.id] = shown
         if mould is not None and len(mould.products) >= self._settings.serve.index_from:

@@ -28,7 +28,8 @@ def popular(
     state = state_.of(request)
     shown, offset = asking.begun(state, cursor)
     served = shown.served
-    found = lists.popular(served, Filters(category, brand, min_price, max_price, in_stock), offset, limit)
+    filters = asking.filtered(state, served, Filters(category, brand, min_price, max_price, in_stock))
+    found = lists.popular(served, filters, offset, limit)
     products = [
         asking.described(state, served, row)
         | {"rank": offset + place + 1, "users": int(served.users_of[row]), "score": score}

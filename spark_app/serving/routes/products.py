@@ -32,7 +32,8 @@ def products(
     state = state_.of(request)
     shown, offset = asking.begun(state, cursor)
     served = shown.served
-    rows = lists.those(served, Filters(category, brand, min_price, max_price, in_stock))
+    filters = asking.filtered(state, served, Filters(category, brand, min_price, max_price, in_stock))
+    rows = lists.those(served, filters)
     part = rows[offset : offset + limit].tolist()
     return asking.answer({
         "generation": served.id,

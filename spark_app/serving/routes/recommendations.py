@@ -41,7 +41,8 @@ async def recommendations(
     """The best products for a user, filters first; the fallback's for a user about whom nothing is known."""
     state = state_.of(request)
     shown, offset = asking.begun(state, cursor)
-    filters = Filters(category, brand, min_price, max_price, in_stock, exclude_seen)
+    asked = Filters(category, brand, min_price, max_price, in_stock, exclude_seen)
+    filters = asking.filtered(state, shown.served, asked)
     return asking.answer(await of_user(state, shown, user, filters, offset, limit))
 
 
