@@ -4,7 +4,6 @@ Nobody waits for company: an ask alone is worked out at once, and those that com
 """
 
 import asyncio
-import math
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -44,16 +43,14 @@ class ClosedError(RuntimeError):
 
 
 class Batcher:
-    """Asks of one event loop, answered by a chooser, at most `most` of them together, on so many threads at once."""
+    """Asks of one event loop, answered by a chooser, at most `most` of them together."""
 
-    def __init__(self, chooser: Chooser, *, most: int = 32, threads: int = 1) -> None:
-        self.chooser, self._most, self._threads = chooser, most, threads
+    def __init__(self, chooser: Chooser, *, most: int = 32) -> None:
+        self.chooser, self._most = chooser, most
         self._waiting: deque[tuple[Ask, asyncio.Future[Answer]]] = deque()
-        self._worker = ThreadPoolExecutor(threads, thread_name_prefix="batch")
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="batch")
         self._loop: asyncio.AbstractEventLoop | None = None
-        # Threads that work, and those of them that have not taken their batch yet.
-        self._at_work = self._to_begin = 0
-        self._is_closed = False
+        self._is_at_work = self._is_closed = False
 
     async def best(self, ask: Ask) -> Answer:
         """(places, scores) of the best. What the chooser raises reaches all whose asks were with it."""
@@ -62,8 +59,8 @@ class Batcher:
         self._loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = self._loop.create_future()
         self._waiting.append((ask, answer))
-        if self._at_work < self._threads:
-            self._at_work, self._to_begin = self._at_work + 1, self._to_begin + 1
+        if not self._is_at_work:
+            self._is_at_work = True
             # Not before all that are ready to ask have asked.
             self._loop.call_soon(self._begin, self._loop)
         return await answer
@@ -82,20 +79,18 @@ class Batcher:
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         asks, answers = self._taken()
-        self._to_begin -= 1
+        self._is_at_work = bool(asks)
         if asks:
             work = loop.run_in_executor(self._worker, self.chooser.best_now, asks)
             work.add_done_callback(partial(self._deliver, loop, answers))
         else:
-            self._at_work -= 1
             self._rest()
 
     def _taken(self) -> tuple[list[Ask], list[asyncio.Future[Answer]]]:
-        """The next batch, without those who went away: a fair share, where other threads are about to begin too."""
+        """The next batch, without those who went away."""
         asks: list[Ask] = []
         answers: list[asyncio.Future[Answer]] = []
-        share = math.ceil(len(self._waiting) / self._to_begin)
-        while self._waiting and len(asks) < min(self._most, share):
+        while self._waiting and len(asks) < self._most:
             ask, answer = self._waiting.popleft()
             if not answer.done():
                 asks.append(ask)
@@ -113,10 +108,9 @@ class Batcher:
                 answer.set_exception(error)
             else:
                 answer.set_result(work.result()[place])
-        self._to_begin += 1
         self._begin(loop)
 
     def _rest(self) -> None:
-        """Let the threads go once nothing is to come."""
-        if self._is_closed and not self._at_work:
+        """Let the thread go once nothing is to come."""
+        if self._is_closed and not self._is_at_work:
             self._worker.shutdown(wait=False)
