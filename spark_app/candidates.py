@@ -37,7 +37,7 @@ def best(
     user: Floats, product_factors: Floats, candidates: Indices, *, n: int, excluded: Indices, more: Added = NOTHING,
     so_far: scoring.TopN | None = None,
 ) -> scoring.TopN:  # fmt: skip
-    """The best n of `candidates`, each there once, without `excluded`, which is in order; a list of one user, (1, n).
+    """The best n of `candidates` without `excluded`, both in order and each there once; a list of one user, (1, n).
 
     `so_far` is a list of other products for the same user, and is merged with them, in place.
     """
@@ -77,9 +77,11 @@ def _add(sums, at, own, weights, again, starts, values):
 
 @kernel
 def _choose(user, factors, candidates, excluded, touched, sums, products, best):
+    place = 0
     for product in candidates:
+        while place < len(touched) and touched[place] < product:
+            place += 1
         score = dot(user, factors[product])
-        place = np.searchsorted(touched, product) if len(touched) else 0
         if place < len(touched) and touched[place] == product:
             score += sums[place]
         if not np.float32(score) < best[-1] and not _is_in(product, excluded):

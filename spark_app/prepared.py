@@ -158,7 +158,7 @@ def _merge(scores, first, factors, places, users, margins, limits, n, products, 
 @kernel
 def _complete(limits, lengths, reach, margins):
     """Whether nothing as long as `reach` can come into any list; not where a number is no number."""
+    complete = True
     for user in range(len(lengths)):
-        if not lengths[user] * reach + 2 * margins[user] < limits[user]:
-            return False
-    return True
+        complete &= lengths[user] * reach + 2 * margins[user] < limits[user]
+    return complete

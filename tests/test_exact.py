@@ -31,12 +31,14 @@ def likeness(rng, products, each=3):
 
 def an_ask(rng, products, k, *, with_habits=True):
     """Anything that may be asked."""
-    some = lambda most: rng.permutation(products)[: rng.integers(0, most + 1)].astype(np.int32)  # noqa: E731
-    vector = rng.integers(-2, 3, k).astype(np.float32)
-    allowed = [None, some(products), some(min(products, 5))][rng.integers(0, 3)]
-    ask = Ask(vector, some([0, 5, products][rng.integers(0, 3)] % (products + 1)), int(rng.integers(1, 30)), allowed=allowed)
+
+    def some(most):
+        return rng.permutation(products)[: rng.integers(0, min(most, products) + 1)].astype(np.int32)
+
+    vector, excluded = rng.integers(-2, 3, k).astype(np.float32), some(rng.choice([0, 5, products]))
+    ask = Ask(vector, excluded, int(rng.integers(1, 30)), allowed=[None, some(products), some(5)][rng.integers(0, 3)])
     if with_habits and rng.random() < 0.5:
-        own = some(min(products, 8))
+        own = some(8)
         weights, again = rng.normal(size=(2, len(own))).astype(np.float32)
         ask = ask._replace(own=own, weights=weights, again=again)
     return ask
@@ -86,3 +88,85 @@ def test_scores_of_real_numbers_are_equal_bit_for_bit(long_tail):
     assert as_lists(Exact(vectors).best_now(asks)) == list(
         zip(expected.products.tolist(), expected.scores.tolist(), strict=True)
     )
+
+
+def test_what_is_best_is_known_in_advance():
+    """A checkerboard: even users like even products, the more the longer; equal ones go to the smaller place."""
+    products = np.float32([[1, 0], [0, 1], [2, 0], [0, 2], [2, 0], [0, 2]])
+    even, odd = np.float32([1, 0]), np.float32([0, 1])
+    asks = {
+        "all": Ask(even, NONE, 3),
+        "excluded": Ask(even, np.int32([2]), 2),
+        "allowed": Ask(odd, NONE, 2, allowed=np.int32([5, 1])),
+        "both": Ask(odd, np.int32([3]), 2, allowed=np.int32([1, 3, 5])),
+        "habits": Ask(odd, NONE, 2, np.int32([0]), np.float32([0.0]), np.float32([9.0])),
+        "nothing": Ask(odd, NONE, 2, allowed=NONE),
+    }
+    found = dict(zip(asks, as_lists(Exact(products).best_now([*asks.values()])), strict=True))
+    assert found == {
+        "all": ([2, 4, 0], [2, 2, 1]),
+        "excluded": ([4, 0], [2, 1]),
+        "allowed": ([5, 1], [2, 1]),
+        "both": ([5, 1], [2, 1]),
+        "habits": ([0, 3], [9, 2]),
+        "nothing": ([], []),
+    }
+
+
+def test_a_long_tail_is_not_read_to_its_end():
+    """What lies behind the first tiles is spoilt after it was measured, and nobody notices."""
+    rng = np.random.default_rng(4)
+    vectors = rng.normal(size=(20_000, 8)).astype(np.float32) * np.repeat(np.float32([1, 0.01]), [500, 19_500])[:, None]
+    users = rng.normal(size=(5, 8)).astype(np.float32)
+    catalogue = prepared.of(vectors)
+    spoilt = catalogue.factors.copy()
+    spoilt[4 * prepared.STEP :] = 99
+    found = prepared.best(users, catalogue._replace(factors=spoilt), n=10)
+    assert (found.products == scoring.top_n(users, vectors, n=10).products).all()
+
+
+def test_products_without_usable_factors_are_left_out_of_a_long_tail_too():
+    vectors = np.float32([[0.1], [np.nan], [0.1], [9], [-np.inf], [0.2]])
+    found = Exact(vectors).best_now([Ask(np.float32([1]), NONE, 9), Ask(np.float32([np.nan]), NONE, 9)])
+    assert [places.tolist() for places, _ in found] == [[3, 5, 0, 2], []]
+
+
+def test_a_mapped_catalogue_without_a_long_tail_is_not_copied(tmp_path):
+    np.save(tmp_path / "products.npy", np.random.default_rng(1).normal(size=(500, 20)).astype(np.float32))
+    mapped = np.load(tmp_path / "products.npy", mmap_mode="r")
+    assert np.shares_memory(Exact(mapped).products, mapped)
+    assert np.shares_memory(prepared.of(mapped).factors, mapped)
+
+
+def test_nothing_is_compiled_once_it_is_made():
+    rng = np.random.default_rng(2)
+    vectors, similar = a_catalogue(rng, 3000, 4, long_tail=True), likeness(rng, 3000)
+    exact = Exact(vectors, similar)
+    kernels = prepared._best, candidates._choose, candidates._touched, candidates._add
+    compiled = [len(kernel.signatures) for kernel in kernels]
+    for most in (1, 2, 40):
+        exact.best_now([an_ask(rng, 3000, 4) for _ in range(most)])
+    assert [len(kernel.signatures) for kernel in kernels] == compiled
+
+
+def test_an_empty_catalogue_answers_with_nothing():
+    found = Exact(np.empty((0, 3), np.float32)).best_now([Ask(np.zeros(3, np.float32), NONE, 5)])
+    assert as_lists(found) == [([], [])]
+
+
+ONES = np.ones((3, 2), np.float32)
+REFUSED = {
+    "n must be at least 1, not 0": Ask(ONES[0], NONE, 0),
+    "3 factors of a user, 2 of a product": Ask(np.ones(3, np.float32), NONE, 1),
+    "there is no product 3: expected 0 to 2": Ask(ONES[0], np.int32([3]), 1),
+    "there is no product -1": Ask(ONES[0], NONE, 1, allowed=np.int32([-1])),
+    "there is no product 7": Ask(ONES[0], NONE, 1, np.int32([7]), ONES[0, :1], ONES[0, :1]),
+    "2 values for 1 products": Ask(ONES[0], NONE, 1, np.int32([1]), ONES[0], ONES[0, :1]),
+    "a value is nan": Ask(ONES[0], NONE, 1, np.int32([1]), np.float32([np.nan]), ONES[0, :1]),
+}
+
+
+@pytest.mark.parametrize("message", REFUSED)
+def test_a_wrong_ask_is_refused_in_words(message):
+    with pytest.raises(ValueError, match=message):
+        Exact(ONES).best_now([REFUSED[message]])

@@ -88,7 +88,8 @@ class Batcher:
 
     def _taken(self) -> tuple[list[Ask], list[asyncio.Future[Answer]]]:
         """The next batch, without those who went away."""
-        asks, answers = [], []
+        asks: list[Ask] = []
+        answers: list[asyncio.Future[Answer]] = []
         while self._waiting and len(asks) < self._most:
             ask, answer = self._waiting.popleft()
             if not answer.done():

@@ -13,7 +13,18 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from spark_app import candidates, prepared
-from spark_app.arrays import Floats, Habits, Indices, SeenCSR, Similar, at_least_one, checked, known, nobody_alike, sparse
+from spark_app.arrays import (
+    Floats,
+    Habits,
+    Indices,
+    SeenCSR,
+    Similar,
+    at_least_one,
+    checked,
+    known,
+    nobody_alike,
+    sparse,
+)
 from spark_app.candidates import Added
 from spark_app.scoring import TopN
 from spark_app.serving.batching import Answer, Ask
@@ -69,7 +80,7 @@ class Exact:
         return Wanted(vector, _ordered(ask.excluded, count), min(n, max(count, 1)), self._added(ask), allowed)
 
     def among(self, wanted: Wanted, places: Indices, so_far: TopN | None = None) -> Answer:
-        """The best of a few places, each there once, and of a list of others that is merged with them."""
+        """The best of a few places, in order and each there once, and of a list of others that is merged with them."""
         found = candidates.best(
             wanted.vector, self.products, places, n=wanted.n, excluded=wanted.excluded, more=wanted.more, so_far=so_far
         )
@@ -86,7 +97,8 @@ class Exact:
         if ask.own is None or ask.weights is None or ask.again is None or not len(ask.own):
             return candidates.NOTHING
         habits = Habits(np.array([0, len(ask.own)]), ask.own, ask.weights, ask.again)
-        return candidates.added(*sparse(habits, 1, len(self.products))[1:], self._similar)
+        _, own, weights, again = sparse(habits, 1, len(self.products))
+        return candidates.added(own, weights, again, self._similar)
 
     def _are_few(self, places: Indices) -> bool:
         return len(places) <= max(FEW, len(self.products) // SHARE)
@@ -111,8 +123,9 @@ class Exact:
     def _together(self, group: Sequence[Wanted]) -> list[Answer]:
         """Answers to asks with one filter: over all products, but for what habits touch; that is scored by itself."""
         listable = self._listable(group[0])
-        out = [np.concatenate([one.excluded if self._are_few(one.excluded) else NONE, one.more.places]) for one in group]
-        seen = SeenCSR(np.cumsum([0, *map(len, out)]), np.concatenate(out))
+        out = [[one.excluded if self._are_few(one.excluded) else NONE, one.more.places] for one in group]
+        starts = np.cumsum([0, *(len(excluded) + len(touched) for excluded, touched in out)])
+        seen = SeenCSR(starts, np.concatenate([places for both in out for places in both]))
         with self._blas.limit(limits=1, user_api="blas"):
             lists = prepared.best(
                 np.stack([one.vector for one in group]), self._prepared, seen, n=[one.n for one in group],
