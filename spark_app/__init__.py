@@ -4,6 +4,7 @@ The flow, a line a module, in order:
 
     blocks  settings  decisive  schemas  rules   the ground floor, no Spark: what is set, the tables, what is valid
     arrays  vectors  scoring  equations  likeness   and the numbers: selection, the equations of ALS, who is alike
+    prepared  candidates                the best of a catalogue for a few users at once; a few products one by one
     terms  trials  rating_trials  choice    settings as equations, tried on the driver, and what is learnt from that
     explanation                         a score taken apart
     layouts  records                    known CSV layouts by their header; files cut into records

@@ -13,11 +13,12 @@ import scipy.linalg.cython_blas  # noqa: F401  (what np.dot of a kernel calls: t
 from numpy.typing import ArrayLike, NDArray
 
 from spark_app import scoring
-from spark_app.arrays import Floats, Indices, SeenCSR, at_least_one, checked, csr, dot, insert, kernel
+from spark_app.arrays import Doubles, Floats, Indices, SeenCSR, at_least_one, checked, csr, dot, insert, kernel
 from spark_app.scoring import BLOCK, MINUS_INFINITY, TopN
 
 FEW = 32  # users whose scores are worked out together
 STEP, WIDTH = 1 << 10, 1 << 14  # products in the first tile, and in the largest
+TINY = np.finfo(np.float32).tiny
 _NONE = np.empty(0, np.int32)
 
 
@@ -31,15 +32,15 @@ class Prepared(NamedTuple):
     factors: Floats
     places: Indices
     rows: Indices
-    reach: Floats
-    longest: np.float32
+    reach: Doubles
+    longest: float
 
 
 def of(product_factors: Floats) -> Prepared:
     """Made ready: reads all vectors; copies them where an order by length helps, else holds them as they are."""
     factors = checked(product_factors, np.float32, 2)
-    lengths = scoring.lengths(factors)
-    longest = scoring.longest(lengths)
+    lengths = _lengths(factors)
+    longest = float(lengths.max(where=np.isfinite(lengths), initial=0))
     lengths[~np.isfinite(lengths)] = np.inf
     if not len(lengths) or 2 * np.median(lengths) > longest:
         return Prepared(factors, _NONE, _NONE, np.full_like(lengths[::STEP], np.inf), longest)
@@ -67,7 +68,9 @@ def best(
     wanted = np.broadcast_to(n, len(users)).astype(np.int64)
     at_least_one("n", min(wanted, default=1))
     found, starts, met = scoring.nothing(len(users), max(wanted, default=1)), *_rows(seen, len(users), products)
-    margins, lengths = scoring.margins_of(users, products.longest), scoring.lengths(users)
+    lengths = _lengths(users)
+    # Never 0: of equal scores the smaller place may come later.
+    margins = checked(np.maximum(scoring.margins_of(lengths, products.longest, users.shape[1]), TINY), np.float32, 1)
     buffer = np.empty(WIDTH * min(len(users), FEW), np.float32)
     for start in range(0, len(users), FEW):
         some = slice(start, start + FEW)
@@ -76,6 +79,12 @@ def best(
             margins[some], buffer, starts[start:], met, mask, wanted[some], found.products[some], found.scores[some],
         )  # fmt: skip
     return found
+
+
+def _lengths(factors: Floats) -> Doubles:
+    """(rows,): in float64, in which no square is too large or too small."""
+    parts = (factors[start : start + WIDTH].astype(np.float64) for start in range(0, len(factors), WIDTH))
+    return np.concatenate([np.empty(0), *(np.sqrt(np.einsum("ij,ij->i", part, part)) for part in parts)])
 
 
 def _rows(seen: SeenCSR | None, users: int, products: Prepared) -> tuple[NDArray[np.int64], Indices]:

@@ -69,8 +69,7 @@ def top_n(
     users, products = checked(user_factors, np.float32, 2), checked(product_factors, np.float32, 2)
     if users.shape[1] != products.shape[1]:
         raise ValueError(f"{users.shape[1]} factors a user, {products.shape[1]} a product: expected as many")
-    rows, best = csr(seen, len(users), len(products)), nothing(len(users), n)
-    margins = margins_of(users, longest(lengths(products)))
+    rows, best, margins = csr(seen, len(users), len(products)), nothing(len(users), n), _margins(users, products)
     sides = _sides(habits, similar, len(users), len(products))
     height = max(min(at_least_one("tile", tile), len(users), TILE_SCORES // BLOCK), 1)
     width = max(min(TILE_SCORES // height, len(products)), 1)
@@ -107,21 +106,6 @@ def select(scores: Floats, seen: SeenCSR | None = None, *, n: int) -> TopN:
     return best
 
 
-def lengths(factors: Floats) -> Floats:
-    """(rows,): the length of each vector."""
-    return np.sqrt(np.einsum("ij,ij->i", factors, factors))
-
-
-def longest(of_products: Floats) -> np.float32:
-    """The greatest of these lengths, of those that are finite."""
-    return of_products.max(where=np.isfinite(of_products), initial=0)
-
-
-def margins_of(users: Floats, longest: np.float32) -> Floats:
-    """How far a user's float32 scores can be from the exact ones: k eps |x| |y|, and a little for our own rounding."""
-    return checked((users.shape[1] + 2) * EPSILON * lengths(users) * longest, np.float32, 1)
-
-
 def nothing(users: int, n: int) -> TopN:
     """Lists with nothing in them, to be filled."""
     shape = (users, at_least_one("n", n))
@@ -133,6 +117,20 @@ def _sides(habits: Habits | None, similar: Similar | None, users: int, products:
     if habits is None:
         return ()
     return *sparse(habits, users, products), *sparse(similar or nobody_alike(products), products, products)
+
+
+def _margins(users: Floats, products: Floats) -> Floats:
+    of_users, of_products = (np.einsum("ij,ij->i", factors, factors) for factors in (users, products))
+    longest = of_products.max(where=np.isfinite(of_products), initial=0)
+    return margins_of(np.sqrt(of_users), np.sqrt(longest), users.shape[1])
+
+
+def margins_of(users: Floats | Doubles, longest: float, k: int) -> Floats:
+    """How far float32 scores can be from the exact ones: k eps |x| |y|, and a little for our own rounding.
+
+    Of the lengths of the vectors of users, (users,), and of the longest one of a product.
+    """
+    return checked((k + 2) * EPSILON * users * longest, np.float32, 1)
 
 
 @kernel

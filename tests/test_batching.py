@@ -1,4 +1,4 @@
-"""Asks that come together are answered together, in a thread; who goes away, an error and the end stay with whom they concern."""
+"""Asks that come together are answered together, beside the event loop; whoever goes away or errs harms nobody else."""
 
 import asyncio
 import threading

@@ -113,6 +113,14 @@ def test_what_is_best_is_known_in_advance():
     }
 
 
+def test_equal_scores_go_to_the_smaller_place_in_whatever_order_they_come():
+    """A vector of zeros is 0 with all, and one of a product's kind with all that are its like."""
+    vectors = np.float32([[1, 0], [1, 0], [0, 9], [0, 0], [9, 0], [9, 0], [0, 1]])
+    users = np.float32([[0, 0], [1, 0], [1e-30, 0], [-1, 0]])
+    found = Exact(vectors).best_now([Ask(user, NONE, 4) for user in users])
+    assert [places.tolist() for places, _ in found] == [[0, 1, 2, 3], [4, 5, 0, 1], [4, 5, 0, 1], [2, 3, 6, 0]]
+
+
 def test_a_long_tail_is_not_read_to_its_end():
     """What lies behind the first tiles is spoilt after it was measured, and nobody notices."""
     rng = np.random.default_rng(4)

@@ -10,6 +10,7 @@ APP = ROOT / "spark_app"
 # Free of Spark, read by all.
 GROUND_FLOOR = {
     "blocks", "settings", "decisive", "schemas", "rules", "arrays", "vectors", "scoring", "equations", "likeness",
+    "prepared", "candidates",
     "terms", "trials", "rating_trials", "choice", "explanation", "shop_rules", "layouts", "records", "java",
     "failpoints", "progress", "connection", "topic", "event_ids", "tables", "ledger", "locks", "checkpoints",
     "logged_model", "preflight",

@@ -19,13 +19,14 @@ import structlog
 from usearch.index import Index as Graph
 
 from spark_app.arrays import Floats
-from spark_app.serving.batching import Answer, Ask
+from spark_app.serving.batching import Answer, Ask, Chooser
 from spark_app.serving.exact import NONE, Exact, Wanted
 
 CONNECTIVITY, EXPANSION_ADD, EXPANSION = 32, 256, 512  # of the graph; while it is built; while it is searched
 MORE = 2  # times n are fetched, for the graph keeps rounded vectors
 MOST = 2048  # fetched for one list
 SAMPLE = 200
+SLOW = 0.002  # seconds of an exact list from which an index is worth its while
 
 
 class Measured(NamedTuple):
@@ -36,6 +37,12 @@ class Measured(NamedTuple):
     users: int
     seconds: float
     exact_seconds: float
+
+
+def is_needed(exact: Exact, users: Floats, *, n: int = 10) -> bool:
+    """Whether exact lists take so long that an index helps: not where they stop early, as in a long tail they do."""
+    asks = [Ask(user, NONE, n) for user in users[:: max(len(users) // 20, 1)] if user.any()]
+    return _one_by_one(exact, asks)[0] > SLOW
 
 
 class Index:
@@ -91,17 +98,14 @@ class Index:
 
     def measure(self, users: Floats, *, n: int = 10, seed: int = 7) -> Measured:
         """Search for a sample of users (users, k), both ways; what is found is kept for all who ask."""
-        useful = users[np.random.default_rng(seed).permutation(len(users))[:SAMPLE]]
-        asks = [Ask(user, NONE, n) for user in useful if user.any()]
-        begun = time.perf_counter()
-        found = [self.best_now([ask])[0] for ask in asks]
-        halfway = time.perf_counter()
-        best = [self.exact.best_now([ask])[0] for ask in asks]
-        spent = halfway - begun, time.perf_counter() - halfway
+        sample = users[np.random.default_rng(seed).permutation(len(users))[:SAMPLE]]
+        asks = [Ask(user, NONE, n) for user in sample if user.any()]
+        seconds, found = _one_by_one(self, asks)
+        exact_seconds, best = _one_by_one(self.exact, asks)
         # By score: which of equal ones is found makes no difference.
-        hits = sum(int((scores >= wanted[-1]).sum()) for (_, scores), (_, wanted) in zip(found, best, strict=True))
-        of = max(sum(len(scores) for _, scores in best), 1)
-        self.measured = Measured(hits / of, n, len(asks), *(seconds / max(len(asks), 1) for seconds in spent))
+        hits = sum(int((ours >= theirs.min(initial=np.inf)).sum()) for ours, theirs in zip(found, best, strict=True))
+        wanted = sum(map(len, best))
+        self.measured = Measured(hits / wanted if wanted else 1.0, n, len(asks), seconds, exact_seconds)
         return self.measured
 
     def search(self, users: Floats, n: int) -> list[Answer]:
@@ -130,6 +134,13 @@ class Index:
         with self._turn:  # a graph has one place to search from for each thread that it was told of
             keys = self._graph.search(wanted.vector, count, threads=1).keys
         return self.exact.among(wanted, np.union1d(keys.astype(np.int32), wanted.more.places))
+
+
+def _one_by_one(chooser: Chooser, asks: Sequence[Ask]) -> tuple[float, list[Floats]]:
+    """Seconds of each, and all scores."""
+    begun = time.perf_counter()
+    found = [chooser.best_now([ask])[0][1] for ask in asks]
+    return (time.perf_counter() - begun) / max(len(asks), 1), found
 
 
 def _label(path: Path) -> Path:
