@@ -4,8 +4,8 @@
     python -m benchmarks.ranking index [--products 200000 --users 200000 --interactions 10000000 --factors 50 --n 10]
 
 `exact` has random vectors, among which there is nothing but to look at all of them. `index` has those of the engine
-implicit, trained on simulated interactions with a long tail, and leaves out what each user has met. Ours run on one
-thread, the others on as many as they like; all give the same lists, but for the index, whose recall is shown.
+implicit, trained on simulated interactions with a long tail, and leaves out what each user has met. All run on as many
+threads as they like, the index on one; all give the same lists, but for the index, whose recall is shown.
 """
 
 import argparse

@@ -6,6 +6,7 @@ without the GIL from the first product to the last: one that takes it back for e
 """
 # mypy: allow-untyped-defs, no-check-untyped-defs
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -52,39 +53,53 @@ def of(product_factors: Floats) -> Prepared:
 
 def best(
     user_factors: Floats, products: Prepared, seen: SeenCSR | None = None, *, n: ArrayLike,
-    listable: NDArray[np.bool_] | None = None,
+    listable: NDArray[np.bool_] | None = None, part: range | None = None,
 ) -> TopN:  # fmt: skip
     """Each user's best n products that it has not seen, by score, ties to the smaller product index.
 
     `n` is one number or one for each user, (users,); lists are as long as the largest, with -1 and -inf after their
-    own. `listable` (products,) marks what may be listed to anybody. Raises ValueError as scoring.top_n does.
+    own. `listable` (products,) marks what may be listed to anybody; `part` are the rows to look at, all without it.
+    Raises ValueError as scoring.top_n does.
     """
     users, count = checked(user_factors, np.float32, 2), len(products.factors)
     if users.shape[1] != products.factors.shape[1]:
         raise ValueError(f"{users.shape[1]} factors a user, {products.factors.shape[1]} a product: expected as many")
-    mask = checked(np.empty(0) if listable is None else listable, np.bool_, 1)
-    if listable is not None and len(mask) != count:
-        raise ValueError(f"{len(mask)} products are marked as listable or not, of {count}")
     wanted = np.broadcast_to(n, len(users)).astype(np.int64)
     at_least_one("n", min(wanted, default=1))
     found, starts, met = scoring.nothing(len(users), max(wanted, default=1)), *_rows(seen, len(users), products)
-    lengths = _lengths(users)
+    mask, rows = _mask(listable, count), range(count) if part is None else part
+    lengths, buffer = _lengths(users), np.empty(WIDTH * min(len(users), FEW), np.float32)
     # Never 0: of equal scores the smaller place may come later.
     margins = checked(np.maximum(scoring.margins_of(lengths, products.longest, users.shape[1]), TINY), np.float32, 1)
-    buffer = np.empty(WIDTH * min(len(users), FEW), np.float32)
     for start in range(0, len(users), FEW):
         some = slice(start, start + FEW)
         _best(
-            *products[:2], products.reach, users[some], np.array(users[some].T, order="C"), lengths[some],
-            margins[some], buffer, starts[start:], met, mask, wanted[some], found.products[some], found.scores[some],
+            products.factors, products.places, products.reach, rows.start, rows.stop,
+            users[some], np.array(users[some].T, order="C"), lengths[some], margins[some], buffer,
+            starts[start:], met, mask, wanted[some], found.products[some], found.scores[some],
         )  # fmt: skip
     return found
+
+
+def merged(parts: Sequence[TopN], n: int) -> TopN:
+    """The best n of lists for the same users, of parts that have no product in common."""
+    products, scores = (np.concatenate(one, axis=1) for one in zip(*parts, strict=True))
+    order = np.lexsort((products, -scores))[:, :n]
+    return TopN(np.take_along_axis(products, order, axis=1), np.take_along_axis(scores, order, axis=1))
 
 
 def _lengths(factors: Floats) -> Doubles:
     """(rows,): in float64, in which no square is too large or too small."""
     parts = (factors[start : start + WIDTH].astype(np.float64) for start in range(0, len(factors), WIDTH))
     return np.concatenate([np.empty(0), *(np.sqrt(np.einsum("ij,ij->i", part, part)) for part in parts)])
+
+
+def _mask(listable: NDArray[np.bool_] | None, count: int) -> NDArray[np.bool_]:
+    """(products,), or empty where all may be listed."""
+    mask = checked(np.empty(0) if listable is None else listable, np.bool_, 1)
+    if listable is not None and len(mask) != count:
+        raise ValueError(f"{len(mask)} products are marked as listable or not, of {count}")
+    return mask
 
 
 def _rows(seen: SeenCSR | None, users: int, products: Prepared) -> tuple[NDArray[np.int64], Indices]:
@@ -97,18 +112,20 @@ def _rows(seen: SeenCSR | None, users: int, products: Prepared) -> tuple[NDArray
 
 
 @kernel
-def _best(factors, places, reach, users, columns, lengths, margins, buffer, starts, met, listable, n, products, best):
+def _best(
+    factors, places, reach, first, stop, users, columns, lengths, margins, buffer, starts, met, listable, n,
+    products, best,
+):  # fmt: skip
     """Fill the lists, tile by tile, until no product that is left can be among them."""
-    limits = np.full(BLOCK * len(users), MINUS_INFINITY)
-    first, width = 0, STEP
-    while first < len(factors):
-        last = min(first + width, len(factors))
+    limits, width = np.full(BLOCK * len(users), MINUS_INFINITY), STEP
+    while first < stop:
+        last = min(first + width, stop)
         scores = buffer[: (last - first) * len(users)].reshape(last - first, len(users))
         _multiply(factors[first:last], users, columns, scores)
         _rule_out(scores, first, places, starts, met, listable)
         _merge(scores, first, factors, places, users, margins, limits, n, products, best)
         first, width = last, min(2 * width, WIDTH)
-        if first < len(factors) and _complete(limits, lengths, reach[first // STEP], margins):
+        if first < stop and _complete(limits, lengths, reach[first // STEP], margins):
             return
 
 

@@ -90,6 +90,16 @@ def test_scores_of_real_numbers_are_equal_bit_for_bit(long_tail):
     )
 
 
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_threads_share_a_large_catalogue_and_find_the_same(threads):
+    """Whole numbers: there are ties in every list, and across the parts."""
+    rng = np.random.default_rng(8)
+    vectors = a_catalogue(rng, 400_000, 4, long_tail=False)
+    asks = [an_ask(rng, 400_000, 4, with_habits=False) for _ in range(9)]
+    found = Exact(vectors, threads=threads).best_now(asks)
+    assert as_lists(found) == [plainly(ask, vectors, None) for ask in asks]
+
+
 def test_what_is_best_is_known_in_advance():
     """A checkerboard: even users like even products, the more the longer; equal ones go to the smaller place."""
     products = np.float32([[1, 0], [0, 1], [2, 0], [0, 2], [2, 0], [0, 2]])

@@ -4,8 +4,12 @@ Where a filter leaves few products they are scored one by one, and so is what a 
 same score whichever way it came, that of scoring.top_n.
 """
 
+import itertools
+import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +34,7 @@ from spark_app.scoring import TopN
 from spark_app.serving.batching import Answer, Ask
 
 FEW, SHARE = 1024, 32  # so many products, or one in so many, are looked at one by one
+PART = 1 << 17  # products that are worth a thread
 NONE = np.empty(0, np.int32)
 
 
@@ -44,13 +49,18 @@ class Wanted(NamedTuple):
 
 
 class Exact:
-    """Products (p, k) float32, which may be mapped from a file, and which of them are alike."""
+    """Products (p, k) float32, which may be mapped from a file, and which of them are alike.
 
-    def __init__(self, products: Floats, similar: Similar | None = None) -> None:
+    Where all of a large catalogue has to be looked at, `threads` share it: as many as there are cores.
+    """
+
+    def __init__(self, products: Floats, similar: Similar | None = None, *, threads: int | None = None) -> None:
         self.products = checked(products, np.float32, 2)
         count = len(self.products)
         self._similar = Similar(*sparse(similar or nobody_alike(count), count, count))
         self._prepared = prepared.of(self.products)
+        self._parts = self._shared_out(threads or os.cpu_count() or 1)
+        self._threads = ThreadPoolExecutor(len(self._parts), thread_name_prefix="part")
         self._blas = ThreadpoolController()
         if count:
             self._compile()
@@ -126,15 +136,29 @@ class Exact:
         out = [[one.excluded if self._are_few(one.excluded) else NONE, one.more.places] for one in group]
         starts = np.cumsum([0, *(len(excluded) + len(touched) for excluded, touched in out)])
         seen = SeenCSR(starts, np.concatenate([places for both in out for places in both]))
+        find = partial(
+            prepared.best, np.stack([one.vector for one in group]), self._prepared, seen, n=[one.n for one in group],
+            listable=listable,
+        )  # fmt: skip
         with self._blas.limit(limits=1, user_api="blas"):
-            lists = prepared.best(
-                np.stack([one.vector for one in group]), self._prepared, seen, n=[one.n for one in group],
-                listable=listable,
-            )  # fmt: skip
+            lists = self._find(find, max(one.n for one in group))
         return [
             self.among(one, _left(one.more.places, listable), TopN(products[None, : one.n], scores[None, : one.n]))
             for one, products, scores in zip(group, *lists, strict=True)
         ]
+
+    def _find(self, find: Callable[..., TopN], n: int) -> TopN:
+        """The best n of all parts."""
+        if len(self._parts) == 1:
+            return find()
+        return prepared.merged([*self._threads.map(lambda part: find(part=part), self._parts)], n)
+
+    def _shared_out(self, threads: int) -> list[range]:
+        """Rows for each thread; all for one where they are few, or lists are complete before their end."""
+        count = len(self.products)
+        parts = 1 if len(self._prepared.places) else max(min(threads, count // PART), 1)
+        ends = [count * part // parts for part in range(parts + 1)]
+        return [range(*both) for both in itertools.pairwise(ends)]
 
 
 def _ordered(places: Indices, count: int) -> Indices:

@@ -17,7 +17,7 @@ from spark_app.generations import Generation, NoGenerationError
 from spark_app.serving import rendering
 from spark_app.serving.batching import Ask, Batcher
 from spark_app.serving.exact import Exact
-from spark_app.serving.index import Index
+from spark_app.serving.index import Index, is_needed
 from spark_app.serving.model import NotServableError, Served
 from spark_app.serving.pointer import Pointer
 from spark_app.serving.rendering import Page
@@ -26,8 +26,6 @@ from spark_app.settings import Settings
 KEPT = 3
 # Published lists whose JSON is remembered, some 2 kB each.
 PAGES = 16_384
-# That rank at once; what is more waits, and is ranked together.
-_THREADS = min(os.cpu_count() or 1, 4)
 # Users among whom those are drawn who measure an index.
 _ASKED = 100_000
 
@@ -96,7 +94,7 @@ class Shelf:
             maps.make(generation)
         served = Served(generation, self._settings)
         mould = served.mould
-        batcher = Batcher(Exact(mould.products, served.similar), threads=_THREADS) if mould is not None else None
+        batcher = Batcher(Exact(mould.products, served.similar)) if mould is not None else None
         shown = Shown(served, batcher, lru_cache(PAGES)(partial(rendering.page, served)))
         self._held[served.id] = shown
         if mould is not None and len(mould.products) >= self._settings.serve.index_from:
@@ -126,11 +124,13 @@ def _index(shown: Shown) -> None:
     batcher, served = shown.batcher, shown.served
     if batcher is None or not isinstance(batcher.chooser, Exact):
         return
-    log = structlog.get_logger().bind(generation=served.id)
+    log, users = structlog.get_logger().bind(generation=served.id), served.maps.user_vectors
     try:
+        if users is None or not is_needed(batcher.chooser, users[:_ASKED]):
+            log.info("no index", reason="exact lists take as little")
+            return
         index = Index.opened(served.generation.folder / "index.usearch", batcher.chooser, threads=os.cpu_count() or 1)
-        users = served.maps.user_vectors
-        measured = index.measure(users[:_ASKED]) if users is not None else index.measured
+        measured = index.measure(users[:_ASKED])
         batcher.chooser = index
         log.info("index", **measured._asdict())
     except Exception as error:  # noqa: BLE001 - what is exact goes on serving
