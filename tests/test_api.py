@@ -205,6 +205,7 @@ def test_generations_and_numbers_are_told(client):
     found = client.get("/generations").json()
     assert found["generations"][0]["id"] == found["generation"] and found["generations"][0]["published"]
     numbers = client.get("/stats").json()
+    assert client.get("/health/ready").json() == {"status": "ready", "generation": found["generation"]}
     assert numbers["users"] == USERS and numbers["products"] == PRODUCTS and numbers["tail"]["fault"] == ""
     assert client.post("/reload").json()["changed"] is False
 

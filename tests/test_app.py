@@ -277,14 +277,6 @@ def test_a_client_library_is_served_as_well(app):
     assert (live.json(), wish.json()["product"]) == ({"status": "live"}, "lamp")
 
 
-def test_it_is_ready_once_a_generation_is_loaded(app):
-    class Loaded:
-        generation = "20260101T000000"
-
-    app.state.millstream.model = Loaded()
-    assert ask(app, "/health/ready").json() == {"status": "ready", "generation": "20260101T000000"}
-
-
 def test_routes_find_the_state_by_the_request(app, settings):
     @app.get("/home")
     async def home(request: Request) -> str:

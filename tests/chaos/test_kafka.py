@@ -151,9 +151,12 @@ def test_a_checkpoint_of_another_topic_is_refused_in_words(spark, settings, kafk
 
 
 def test_every_kind_of_bad_record_has_its_reason_and_its_good_neighbours_live(spark, settings, kafka, report):
-    """All cases as messages, an event with an id between any two; what is ahead of the clock depends on the day."""
+    """All cases as messages, an event with an id between any two; what is ahead of the clock depends on the day.
+
+    Cases with ids of their own are left out: some are the same.
+    """
     settings = followed(settings, kafka, max_rejected_share=1.0)
-    cases = [case for case in CASES if "a day ahead" not in case[0]]
+    cases = [case for case in CASES if "a day ahead" not in case[0] and b"event_id" not in case[1]]
     good = [{"user": "ann", "product": "lamp", "event_id": name} for name in numbered(len(cases))]
     with send.opened(kafka) as outbox:
         for (_, value, _), neighbour in zip(cases, good, strict=True):
