@@ -132,7 +132,7 @@ def test_parts_of_an_explanation_add_up_and_the_rank_is_that_of_the_list(served)
     found = listed(served, "u05")
     for place, row in enumerate(found.rows):
         why = reasons.of(served, one, int(row))
-        assert sum(part["amount"] for part in why.parts) == pytest.approx(why.score, abs=1e-5)
+        assert sum(part.amount for part in why.parts) == pytest.approx(why.score, abs=1e-5)
         assert (why.rank, why.removed_by == "") == (place + 1, place < 3)
         assert why.score == pytest.approx(float(found.scores[place]), abs=1e-6)
         assert lists.score(served, one.user, int(served.place_of_row[row])) == pytest.approx(why.score, abs=1e-6)
@@ -143,7 +143,7 @@ def test_parts_of_an_explanation_add_up_and_the_rank_is_that_of_the_list(served)
 
 def test_an_unknown_user_is_told_that_the_list_is_the_fallbacks(served):
     why = reasons.of(served, people.known(served, -1), served.products.find("p00"))
-    assert why.rank and "fallback" in why.parts[0]["what"]
+    assert why.rank and "fallback" in why.parts[0].what
 
 
 def test_products_that_the_same_users_like_are_alike(served):
