@@ -71,8 +71,9 @@ def ask(
 
 
 def guarded(home: Path, **serve: Any) -> FastAPI:
-    """The app with some of its settings, and with routes of the tests' own where the real ones are not made yet."""
+    """The app with some of its settings, and with routes of the tests' own before some of the real ones."""
     app = create(settings_for(home, serve=serve))
+    real, app.router.routes[:] = list(app.router.routes), []
 
     async def echo(request: Request) -> dict:
         return {"size": len(await request.body())}
@@ -81,6 +82,7 @@ def guarded(home: Path, **serve: Any) -> FastAPI:
         app.add_api_route(path, echo, methods=["POST"])
     app.add_api_route("/users/{user:path}", echo, methods=["GET"])
     app.add_api_route("/users/{user:path}", echo, methods=["DELETE"])
+    app.router.routes.extend(real)
     return app
 
 
