@@ -43,7 +43,7 @@ mlflow: $(VENV)/.extras ## Open MLflow's page of the runs logged with MILLSTREAM
 	trap : INT; trap 'kill $$!' TERM; wait $$! || wait $$!
 
 test: $(VENV)/.dev java ## Run the tests
-	@$(PYTHON) -m pytest -q -m "not slow"
+	@$(PYTHON) -m pytest -q -m "not slow and not chaos"
 
 test-long: $(VENV)/.dev java ## Run the tests that take longer: a cluster, a stream that trains
 	@$(PYTHON) -m pytest -q -m "slow and not chaos"

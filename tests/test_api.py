@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from spark_app import choice
 from spark_app.serving import app
 
+pytestmark = pytest.mark.slow
 USERS, PRODUCTS = 50, 24
 # Even users like even products, odd ones odd; a few of their kind are left for the lists.
 BOUGHT = [

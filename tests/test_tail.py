@@ -481,13 +481,6 @@ def done_to_the_table(step, settings, share, base):
     return {"train": newest, "back": int(share * newest)}.get(step, base)
 
 
-def test_a_poll_without_news_takes_less_than_two_milliseconds(settings):
-    for day in range(20):
-        add(settings, day)
-    tail, _ = following(settings)
-    assert min(_seconds(tail.poll) for _ in range(50)) < 0.002
-
-
 def _seconds(done):
     begun = time.perf_counter()
     done()

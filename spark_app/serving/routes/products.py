@@ -7,10 +7,9 @@ from fastapi import APIRouter, Query, Request, Response
 from spark_app.serving import alike, asking, lists, problems
 from spark_app.serving import state as state_
 from spark_app.serving.answers import Buyers, ProductDetail, Products, SimilarProducts
-from spark_app.serving.lists import Filters
 from spark_app.serving.model import Served
 from spark_app.serving.problems import Problem
-from spark_app.serving.routes.recommendations import Cursor, Limit, Price, Word
+from spark_app.serving.queries import Cursor, Limit, OfProducts
 from spark_app.serving.state import State
 
 router = APIRouter(tags=["products"])
@@ -20,20 +19,15 @@ UNLIKE = problems.documented(404, 409)
 @router.get("/products", response_model=Products, responses=problems.documented(410))
 def products(
     request: Request,
+    asked: OfProducts,
     limit: Limit = 100,
     cursor: Cursor = None,
-    category: Word = None,
-    brand: Word = None,
-    min_price: Price = None,
-    max_price: Price = None,
-    in_stock: bool | None = None,
 ) -> Response:
     """Every product that the generation has met, hidden ones too."""
     state = state_.of(request)
     shown, offset = asking.begun(state, cursor)
     served = shown.served
-    filters = asking.filtered(state, served, Filters(category, brand, min_price, max_price, in_stock))
-    rows = lists.those(served, filters)
+    rows = lists.those(served, asking.filtered(state, served, asked))
     part = rows[offset : offset + limit].tolist()
     return asking.answer({
         "generation": served.id,

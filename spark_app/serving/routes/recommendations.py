@@ -12,6 +12,7 @@ from spark_app.serving import asking, lists, people, problems
 from spark_app.serving import state as state_
 from spark_app.serving.answers import Lists, Recommendations, Session, Several
 from spark_app.serving.lists import Filters
+from spark_app.serving.queries import Cursor, Limit, OfProducts
 from spark_app.serving.shown import Shown
 from spark_app.serving.state import State
 
@@ -20,29 +21,19 @@ router = APIRouter(tags=["recommendations"])
 _LIMIT = 10
 _NO_FILTERS = Filters()
 
-Limit = Annotated[int, Query(ge=1, le=1000, description="how many at the most")]
-Cursor = Annotated[str | None, Query(max_length=500, description="next_cursor of the part before")]
-Word = Annotated[str | None, Query(max_length=256, description="this one alone")]
-Price = Annotated[float | None, Query(allow_inf_nan=False, description="products without a price are left out")]
-
 
 async def recommendations(
     request: Request,
     user: str,
+    asked: OfProducts,
     limit: Limit = _LIMIT,
     cursor: Cursor = None,
-    category: Word = None,
-    brand: Word = None,
-    min_price: Price = None,
-    max_price: Price = None,
-    in_stock: Annotated[bool | None, Query(description="what is, or is not, out of stock")] = None,
     exclude_seen: Annotated[bool | None, Query(description="overrides the shop's policy")] = None,
 ) -> Response:
     """The best products for a user, filters first; the fallback's for a user about whom nothing is known."""
     state = state_.of(request)
     shown, offset = asking.begun(state, cursor)
-    asked = Filters(category, brand, min_price, max_price, in_stock, exclude_seen)
-    filters = asking.filtered(state, shown.served, asked)
+    filters = asking.filtered(state, shown.served, asked._replace(exclude_seen=exclude_seen))
     return asking.answer(await of_user(state, shown, user, filters, offset, limit))
 
 

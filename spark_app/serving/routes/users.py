@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from spark_app.serving import alike, asking, histories, problems
 from spark_app.serving import state as state_
 from spark_app.serving.answers import History, SimilarUsers, Users
-from spark_app.serving.routes.recommendations import Cursor, Limit
+from spark_app.serving.queries import Cursor, Limit
 
 router = APIRouter(tags=["users"])
 
