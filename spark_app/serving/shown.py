@@ -26,6 +26,8 @@ from spark_app.settings import Settings
 KEPT = 3
 # Published lists whose JSON is remembered, some 2 kB each.
 PAGES = 16_384
+# An index that finds less of the best is not used; and so many threads build one, for answers go on meanwhile.
+LEAST_RECALL, _THREADS = 0.9, max(1, (os.cpu_count() or 1) // 2)
 # Users among whom those are drawn who measure an index.
 _ASKED = 100_000
 
@@ -129,8 +131,11 @@ def _index(shown: Shown) -> None:
         if users is None or not is_needed(batcher.chooser, users[:_ASKED]):
             log.info("no index", reason="exact lists take as little")
             return
-        index = Index.opened(served.generation.folder / "index.usearch", batcher.chooser, threads=os.cpu_count() or 1)
+        index = Index.opened(served.generation.folder / "index.usearch", batcher.chooser, threads=_THREADS)
         measured = index.measure(users[:_ASKED])
+        if measured.recall < LEAST_RECALL:
+            log.warning("no index", reason="it finds too little", **measured._asdict())
+            return
         batcher.chooser = index
         log.info("index", **measured._asdict())
     except Exception as error:  # noqa: BLE001 - what is exact goes on serving
