@@ -143,7 +143,7 @@ def follow(home: Path, _: int) -> None:
     with serving(settings) as (address, _server), process(following, environment):
         kept(address, post(address, 0))
         seconds, lists_ = [], []
-        for number in range(1, 61):
+        for number in range(1, 31):
             begun = post(address, number)
             asked = f"{address}/recommendations/U{number:07d}"
             counted = json.loads(urllib.request.urlopen(asked).read())["folded_in"]
