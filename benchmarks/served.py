@@ -99,6 +99,6 @@ def _finish(settings: Settings, made: Generation, users: int, products: int) -> 
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"), "events_version": -1, "rules": {},
         "settings": decisive.recorded(settings), "model": model | {"boosted": False},
         "counts": {"users": users, "products": products, "interactions": users * MET},
-        "newest_event_at": 1_700_000_000_000_000,
+        "newest_event_at": 1_700_000_000_000_000, "events": {"accepted": 0},
     }  # fmt: skip
     generations.finish(made, {"engine": "mllib", "algorithm": "als", "metrics": {}}, manifest)
