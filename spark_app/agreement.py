@@ -3,7 +3,10 @@
 It says how far what is served between two trainings can be trusted. No Spark.
 """
 
+from pathlib import Path
+
 import numpy as np
+import pyarrow.parquet as pq
 
 from spark_app import maps, scoring, tables
 from spark_app.arrays import SeenCSR
@@ -15,37 +18,43 @@ from spark_app.settings import Settings
 from spark_app.tables import EVENTS
 
 AT = 10
-# So many users, evenly out of all that had events, say enough.
-SAMPLE = 500
+# So many users, evenly out of all that had events, say enough; and so many events are read, for no more than seconds.
+SAMPLE, MOST = 500, 300_000
 
 
 def of_fold_in(settings: Settings, before: Generation | None, now: Generation, version: int) -> float | None:
     """The share of each new list's first ten that folding in had found: the mean over users with events in between.
 
-    `version` of the event table is what the new generation was trained on. None where there is nothing to compare.
+    `version` of the event table is what the new generation was trained on. None where there is nothing to compare, or
+    more events than are read for it.
     """
     if before is None or not maps.is_there(before):
         return None
     served, trained = Served(before, settings), maps.opened(now)
     if served.mould is None:
         return None
-    later = _later(settings, served, version)
+    parts = _parts(settings, served, version)
+    if sum(pq.read_metadata(part).num_rows for part in parts) > MOST:
+        return None
+    later = _by_user(parts)
     users = sorted(later)[:: max(1, -(-len(later) // SAMPLE))]
     found = [_overlap(served, trained, user, later[user]) for user in users]
     shares = [share for share in found if share is not None]
     return float(np.mean(shares)) if shares else None
 
 
-def _later(settings: Settings, served: Served, version: int) -> dict[str, list[Event]]:
-    """Events between both versions of the table, by user; what cannot be read any more is left out."""
+def _parts(settings: Settings, served: Served, version: int) -> list[Path]:
+    """Files that the event table got between both versions; what is there no more is left out."""
     folder = tables.path(settings, EVENTS)
+    found = (commits.read(folder, number) for number in range(served.version + 1, version + 1))
+    return [part for commit in found if commit for part in commit.parts if part.exists()]
+
+
+def _by_user(parts: list[Path]) -> dict[str, list[Event]]:
     found: dict[str, list[Event]] = {}
-    for number in range(served.version + 1, version + 1):
-        commit = commits.read(folder, number)
-        for part in commit.parts if commit else ():
-            for portion in added.of_part(part) if part.exists() else ():
-                for event in portion.events:
-                    found.setdefault(event.user, []).append(event)
+    for portion in (portion for part in parts for portion in added.of_part(part)):
+        for event in portion.events:
+            found.setdefault(event.user, []).append(event)
     return found
 
 

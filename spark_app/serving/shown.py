@@ -13,7 +13,7 @@ import structlog
 
 from spark_app import generations, maps
 from spark_app.arrays import Floats, Indices
-from spark_app.generations import Generation, NoGenerationError
+from spark_app.generations import Generation
 from spark_app.serving import rendering
 from spark_app.serving.batching import Ask, Batcher
 from spark_app.serving.exact import Exact
@@ -78,8 +78,8 @@ class Shelf:
                 if not name:
                     return False
                 self._put(generations.find(self._settings, name))
-            except (OSError, ValueError, NoGenerationError, NotServableError) as error:
-                self._tell(str(error))
+            except Exception as error:  # noqa: BLE001 - following goes on, and what is shown stays, whatever it was
+                self._tell(f"{type(error).__name__}: {error}")
                 return False
             self._tell("")
             return True
