@@ -9,7 +9,7 @@ from builders import START, events, generation
 from conftest import settings_for
 
 from spark_app import choice, decisive
-from spark_app.serving import lists, people
+from spark_app.serving import lists, people, reasons
 from spark_app.serving.exact import Exact
 from spark_app.serving.fresh import Event
 from spark_app.serving.model import Served
@@ -116,6 +116,20 @@ def test_a_list_made_now_is_the_published_one(served, name, ruled):
         np.testing.assert_array_equal(scores[: len(kept)], published.scores)
         np.testing.assert_array_equal(lists.reasons(found, one.user, kept), published.because)
         assert removed == published.removed
+
+
+@ways
+def test_an_explanation_adds_up_to_the_score_and_names_the_reasons(served, name, ruled):
+    found = served(name, ruled)
+    user_id, one = max(everyone(found), key=lambda known: len(known[1].user.own))
+    published = lists.published(found, user_id, 0, 5)
+    for rank, (row, score, because) in enumerate(zip(published.rows, published.scores, published.because, strict=True)):
+        why = reasons.of(found, one, int(row))
+        assert (why.rank, why.removed_by) == (rank + 1, "")
+        assert why.score == pytest.approx(float(score), rel=1e-5)
+        assert sum(part.amount for part in why.parts) == pytest.approx(why.score, abs=1e-4)
+        own = [part.product for part in why.parts if part.product and part.amount > 0][:3]
+        assert set(own) == {found.products[int(one)] for one in because if one >= 0}
 
 
 @ways

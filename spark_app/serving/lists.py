@@ -91,14 +91,14 @@ def reasons(served: Served, user: User, places: Indices) -> np.ndarray:
     """(places, 3) rows of the user's own products that add most to each score, -1 where fewer do."""
     mould = served.mould
     none = np.full((len(places), REASONS), -1, np.int32)
-    if mould is None or (mould.equations is None and user.habits is None) or not len(user.own) or not len(places):
+    if mould is None or mould.equations is None or not len(user.own) or not len(places):
         return none
     # Of all products only these have a part in it: their rows alone are read.
     some = np.unique(np.concatenate([user.own, places])).astype(np.int32)
     own, targets = (np.searchsorted(some, one).astype(np.int32) for one in (user.own, places))
     found = equations.because(
         np.ascontiguousarray(mould.products[some, : mould.factors]), [0, len(own)], own, user.fitted, targets[None],
-        mould.equations or equations.Equations(), top=REASONS, gram=mould.gram,
+        mould.equations, top=REASONS, gram=mould.gram,
         habits=Habits(np.array([0, len(own)]), own, user.weights, user.again),
         similar=vectors.among(mould.similar, some, own),
     )[0]  # fmt: skip

@@ -234,6 +234,7 @@ def _recipe(then: Settings, model: dict[str, Any]) -> Recipe:
 
 
 def _equations(then: Settings, model: dict[str, Any]) -> Equations | None:
-    if not model["factors"] and then.algorithm != "ratings":
+    """Those that own products explain scores by; None where nothing does."""
+    if not model["explained"]:
         return None
     return terms.explicit(then.explicit) if then.algorithm == "ratings" else terms.implicit(then.als)
