@@ -76,19 +76,17 @@ def rank(all_scores: Floats, target: int, listable: np.ndarray) -> int:
 def _added(known: Known) -> Doubles:
     if not len(known.own):
         return np.zeros(len(known.products))
-    return scoring.added(_habits(known, known.own), known.similar, len(known.products))[0].astype(np.float64)
+    habits = Habits(np.array([0, len(known.own)]), known.own, known.weights, known.again)
+    return scoring.added(habits, known.similar, len(known.products))[0].astype(np.float64)
 
 
 def _contributions(known: Known, target: int) -> Doubles:
     if known.equations is None or not len(known.own):
         return np.zeros(len(known.own))
-    # Of all products only these have a part in it: their rows alone are read.
-    some = np.unique(np.append(known.own, target)).astype(np.int32)
-    own = np.searchsorted(some, known.own).astype(np.int32)
+    few = vectors.narrowed(known.own, known.weights, known.again, known.similar, [target])
     return equations.contributions(
-        np.ascontiguousarray(known.products[some, : known.factors]), own, known.strengths,
-        [np.searchsorted(some, target)], known.equations, gram=_gram(known), habits=_habits(known, own),
-        similar=vectors.among(known.similar, some, own),
+        np.ascontiguousarray(known.products[few.places, : known.factors]), few.own, known.strengths, few.targets,
+        known.equations, gram=_gram(known), habits=few.habits, similar=few.similar,
     )[0]  # fmt: skip
 
 
@@ -96,7 +94,3 @@ def _gram(known: Known) -> Doubles | None:
     if known.gram is not None or known.equations is None or not known.equations.implicit:
         return known.gram
     return equations.gram(known.products[known.trained, : known.factors])
-
-
-def _habits(known: Known, own: Indices) -> Habits:
-    return Habits(np.array([0, len(own)]), own, known.weights, known.again)

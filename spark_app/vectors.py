@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import pyarrow as pa
 import scipy.sparse as sp
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from spark_app.arrays import Floats, Habits, Similar
 
@@ -96,7 +96,28 @@ def similar(rows: pa.Table, ids: NDArray[np.int32]) -> Similar:
     return Similar(starts, others[order], values[order].astype(np.float32))
 
 
-def among(similar: Similar | None, some: NDArray[np.int32], own: NDArray[np.int32]) -> Similar | None:
+class Narrow(NamedTuple):
+    """All that has a part in some scores of one user: places of products, and everything else over these alone."""
+
+    places: NDArray[np.int32]
+    own: NDArray[np.int32]
+    targets: NDArray[np.int32]
+    habits: Habits
+    similar: Similar | None
+
+
+def narrowed(
+    own: NDArray[np.int32], weights: Floats, again: Floats, similar: Similar | None, targets: ArrayLike
+) -> Narrow:
+    """The user's own products and the targets out of all products, so that no other row has to be read."""
+    wanted = np.asarray(targets, np.int32)
+    places = np.unique(np.concatenate([own, wanted])).astype(np.int32)
+    at, to = (np.searchsorted(places, some).astype(np.int32) for some in (own, wanted))
+    habits = Habits(np.array([0, len(own)]), at, weights, again)
+    return Narrow(places, at, to, habits, _among(similar, places, at))
+
+
+def _among(similar: Similar | None, some: NDArray[np.int32], own: NDArray[np.int32]) -> Similar | None:
     """Who of `some` (places, in order) is like whom of them: rows over places in `some`, filled for `own` of them."""
     if similar is None:
         return None

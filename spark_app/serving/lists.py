@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spark_app import equations, scoring, vectors
-from spark_app.arrays import Floats, Habits, Indices
+from spark_app.arrays import Floats, Indices
 from spark_app.folding import User
 from spark_app.serving.batching import Ask
 from spark_app.serving.model import Served
@@ -93,16 +93,12 @@ def reasons(served: Served, user: User, places: Indices) -> np.ndarray:
     none = np.full((len(places), REASONS), -1, np.int32)
     if mould is None or mould.equations is None or not len(user.own) or not len(places):
         return none
-    # Of all products only these have a part in it: their rows alone are read.
-    some = np.unique(np.concatenate([user.own, places])).astype(np.int32)
-    own, targets = (np.searchsorted(some, one).astype(np.int32) for one in (user.own, places))
+    few = vectors.narrowed(user.own, user.weights, user.again, mould.similar, places)
     found = equations.because(
-        np.ascontiguousarray(mould.products[some, : mould.factors]), [0, len(own)], own, user.fitted, targets[None],
-        mould.equations, top=REASONS, gram=mould.gram,
-        habits=Habits(np.array([0, len(own)]), own, user.weights, user.again),
-        similar=vectors.among(mould.similar, some, own),
+        np.ascontiguousarray(mould.products[few.places, : mould.factors]), few.habits.indptr, few.own, user.fitted,
+        few.targets[None], mould.equations, top=REASONS, gram=mould.gram, habits=few.habits, similar=few.similar,
     )[0]  # fmt: skip
-    return np.where(found >= 0, served.row_of_place[some[found]], -1)
+    return np.where(found >= 0, served.row_of_place[few.places[found]], -1)
 
 
 def score(served: Served, user: User, place: int) -> float:
@@ -112,11 +108,8 @@ def score(served: Served, user: User, place: int) -> float:
         raise ValueError("there is no model")
     total = float(mould.products[place].astype(np.float64) @ user.vector.astype(np.float64))
     if user.habits is not None:
-        some = np.unique(np.append(user.own, place)).astype(np.int32)
-        own = np.searchsorted(some, user.own).astype(np.int32)
-        habits = Habits(np.array([0, len(own)]), own, user.weights, user.again)
-        added = scoring.added(habits, vectors.among(mould.similar, some, own), len(some))
-        total += float(added[0, np.searchsorted(some, place)])
+        few = vectors.narrowed(user.own, user.weights, user.again, mould.similar, [place])
+        total += float(scoring.added(few.habits, few.similar, len(few.places))[0, few.targets[0]])
     return total
 
 
