@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from spark_app import maps, scoring, tables
-from spark_app.arrays import SeenCSR
+from spark_app import maps, tables
 from spark_app.generations import Generation
 from spark_app.serving import added, commits, lists, people
+from spark_app.serving.exact import Exact
 from spark_app.serving.fresh import Event
 from spark_app.serving.model import Served
 from spark_app.settings import Settings
@@ -31,15 +31,14 @@ def of_fold_in(settings: Settings, before: Generation | None, now: Generation, v
     if before is None or not maps.is_there(before):
         return None
     served, trained = Served(before, settings), maps.opened(now)
-    if served.mould is None:
-        return None
     parts = _parts(settings, served, version)
     if sum(pq.read_metadata(part).num_rows for part in parts) > MOST:
         return None
     later = _by_user(parts)
     users = sorted(later)[:: max(1, -(-len(later) // SAMPLE))]
-    found = [_overlap(served, trained, user, later[user]) for user in users]
-    shares = [share for share in found if share is not None]
+    expected = {user: found for user in users if (found := _listed(trained, user))}
+    folded = _folded_in(served, {user: later[user] for user in expected})
+    shares = [len(found & expected[user]) / len(expected[user]) for user, found in folded.items()]
     return float(np.mean(shares)) if shares else None
 
 
@@ -58,23 +57,24 @@ def _by_user(parts: list[Path]) -> dict[str, list[Event]]:
     return found
 
 
-def _overlap(served: Served, trained: maps.Maps, user: str, later: list[Event]) -> float | None:
-    """Of one user; None for one whom one of both does not know."""
-    person = people.known(served, served.user_id(user), later)
-    row = _row(trained, user)
-    if person.user is None or row is None:
-        return None
-    ask, _ = lists.asked(served, person, person.user, lists.Filters(), AT)
-    seen = SeenCSR(np.array([0, len(ask.excluded)]), ask.excluded)
-    mould = served.mould
-    assert mould is not None
-    best = scoring.top_n(ask.vector[None], mould.products, seen, n=AT, habits=person.user.habits, similar=mould.similar)
-    places = best.products[0][best.products[0] >= 0]
-    folded = {served.products[int(served.row_of_place[place])] for place in places}
-    expected = [trained.products["product"][int(one)].as_py() for one in row[:AT] if one >= 0]
-    return len(folded & set(expected)) / len(expected) if expected else None
-
-
-def _row(trained: maps.Maps, user: str) -> np.ndarray | None:
+def _listed(trained: maps.Maps, user: str) -> set[str]:
+    """The first of a user's new list; nothing for one who has none."""
     place = maps.Sorted(trained.users["user"]).find(user)
-    return trained.lists["rows"][trained.users["userId"][place].as_py()] if place >= 0 else None
+    rows = trained.lists["rows"][trained.users["userId"][place].as_py()] if place >= 0 else ()
+    return {trained.products["product"][int(row)].as_py() for row in rows[:AT] if row >= 0}
+
+
+def _folded_in(served: Served, later: dict[str, list[Event]]) -> dict[str, set[str]]:
+    """What would have been listed to each user of whom the model knows something."""
+    people_ = {user: people.known(served, served.user_id(user), events) for user, events in later.items()}
+    asks = {
+        user: lists.asked(served, one, one.user, lists.Filters(), AT)[0]
+        for user, one in people_.items() if one.user is not None
+    }  # fmt: skip
+    if served.mould is None or not asks:
+        return {}
+    found = Exact(served.mould.products, served.similar).best_now(list(asks.values()))
+    return {
+        user: {served.products[int(row)] for row in served.row_of_place[places]}
+        for user, (places, _) in zip(asks, found, strict=True)
+    }
