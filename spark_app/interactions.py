@@ -11,7 +11,7 @@ from typing import Literal
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from spark_app import rules, schemas
+from spark_app import rules
 from spark_app.ages import decay
 from spark_app.strengths import (
     NET,
@@ -35,35 +35,21 @@ def from_events(
     half_life_days: float | None = None,
     newest: datetime | None = None,
     kinds: Collection[str] | None = None,
+    nets: bool = False,
 ) -> DataFrame:
     """One row per user and product that ever met, as schemas.INTERACTION.
 
     strength = sum over event types of weight x 1 (binary) or x log1p(net quantity) (log), x 0.5^(age of the type's
     newest event in days / half-life), where there is a half-life. Ages count back from `newest`, by default the newest
     event of the table. `kinds` are the event types that occur, where that is known: the others are not looked for.
+    With `nets`, what was netted stands behind (`net_columns`), to which later events can be added.
     """
-    return with_nets(
-        events, weights, strength=strength, half_life_days=half_life_days, newest=newest, kinds=kinds
-    ).select(*schemas.names(schemas.INTERACTION))
-
-
-def with_nets(
-    events: DataFrame,
-    weights: Mapping[str, float],
-    *,
-    strength: Literal["binary", "log"] = "binary",
-    half_life_days: float | None = None,
-    newest: datetime | None = None,
-    kinds: Collection[str] | None = None,
-) -> DataFrame:
-    """The same, and beside it what was netted (`net_columns`), to which later events can be added."""
     pairs = netted(events, weights, kinds=kinds)
     if half_life_days:
         pairs = dated(pairs, events, newest)
     left = strength_of(pairs, weights, strength=strength, half_life_days=half_life_days)
-    return pairs.select(
-        "user", "product", left.alias("strength"), "event_count", "last_event_at", *net_columns(pairs.columns)
-    )
+    columns = ("user", "product", left.alias("strength"), "event_count", "last_event_at")
+    return pairs.select(*columns, *(net_columns(pairs.columns) if nets else ()))
 
 
 def net_columns(names: Collection[str]) -> list[str]:

@@ -67,12 +67,13 @@ def index(events: DataFrame, known: Index | None) -> Index:
 
 def learn(events: DataFrame, ids: Index, shop: Shop, settings: Settings) -> Learned:
     """Fit the settings' model, and popularity, on these events."""
-    pairs = interactions.with_nets(
+    pairs = interactions.from_events(
         events,
         settings.weights,
         strength=settings.strength,
         half_life_days=settings.half_life_days,
         kinds=shop.kinds,
+        nets=True,
     ).transform(hold)
     liked = interactions.liked(pairs)
     touched = _touched(ids, shop)

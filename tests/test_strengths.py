@@ -76,7 +76,7 @@ def test_later_events_make_the_strength_that_spark_makes_of_all(spark, way, half
     # The first part as Spark nets it, the second as it comes.
     first, second = rated.filter("position < 350"), rated.filter("position >= 350").orderBy("position").collect()
     pairs: dict[str, Pair] = {}
-    for row in interactions.with_nets(first, EVENT_WEIGHTS, **asked).collect():
+    for row in interactions.from_events(first, EVENT_WEIGHTS, nets=True, **asked).collect():
         pairs[row.product] = _netted(row.asDict())
     for row in second:
         at = int(row.occurred_at.astimezone(UTC).timestamp() * 1e6)
