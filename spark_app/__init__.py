@@ -14,7 +14,7 @@ The flow, a line a module, in order:
     shop_rules                          the shop's own file of what to hide, boost or bury, read and checked
     connection  topic                   how a broker is connected to; what it says of a topic, without Spark
     java  failpoints  progress          a Java that serves; places to die in tests; what the user sees
-    logs  endings                       the log of a run; how a verb ends that cannot go on
+    logs  endings  disk                 the log of a run; how a verb ends that cannot go on; what outlives a power cut
     session  held  near  ages   the one place where Spark is configured; what a training holds; work in batches; ages
     sources          a topic or a folder -> raw records
     events           raw records -> events, each accepted or rejected with a reason

@@ -7,7 +7,6 @@ and trims blanks, which is not RFC 4180. The driver joins the parts beside the t
 import csv
 import io
 import json
-import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +18,7 @@ from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from spark_app import failpoints, rules
+from spark_app import disk, failpoints, rules
 
 METRICS = "metrics.json"
 LINE_END = "\r\n"
@@ -53,11 +52,11 @@ def write_csv(table: DataFrame, path: Path, *, order: Sequence[str], parts: bool
             prepared.mkdir()
             for number, texts in enumerate([[text] for text in written] or [[]]):
                 _join(texts, table.columns, prepared / f"part-{number:05d}.csv")
-            _sync(prepared)
+            disk.sync(prepared)
         else:
             _join(written, table.columns, prepared)
         _move(prepared, path)
-        _sync(path.parent)
+        disk.sync(path.parent)
     return rows
 
 
@@ -199,12 +198,12 @@ def _join(texts: Sequence[Path], columns: Sequence[str], target: Path) -> None:
         for text in texts:
             with text.open("rb") as part:
                 shutil.copyfileobj(part, file, 1 << 20)
-    _sync(target)
+    disk.sync(target)
 
 
 def _write_text(text: str, path: Path) -> None:
     path.write_text(text, encoding="utf-8", newline="")
-    _sync(path)
+    disk.sync(path)
 
 
 def _json(metrics: Mapping[str, Any], *, export_seconds: float) -> str:
@@ -217,14 +216,14 @@ def _json(metrics: Mapping[str, Any], *, export_seconds: float) -> str:
 
 def _move_all(staging: Path, names: Sequence[str], results: Path) -> None:
     (results / METRICS).unlink(missing_ok=True)
-    _sync(results)
+    disk.sync(results)
     for place, name in enumerate(names):
         if place == 1:
             failpoints.reach("mid_csv")
         _move(staging / name, results / name)
-    _sync(results)
+    disk.sync(results)
     _move(staging / METRICS, results / METRICS)
-    _sync(results)
+    disk.sync(results)
 
 
 def _move(prepared: Path, target: Path) -> None:
@@ -232,15 +231,6 @@ def _move(prepared: Path, target: Path) -> None:
     if target.is_dir() or (prepared.is_dir() and target.exists()):
         target.replace(prepared.with_name(f".old-{prepared.name}"))
     prepared.replace(target)
-
-
-def _sync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
-    opened = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
 
 
 @contextmanager

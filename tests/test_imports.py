@@ -12,7 +12,7 @@ APP = ROOT / "spark_app"
 # Free of Spark, read by all.
 GROUND_FLOOR = {
     "blocks", "settings", "decisive", "schemas", "rules", "arrays", "vectors", "scoring", "equations", "likeness",
-    "adjacency", "prepared", "candidates",
+    "adjacency", "prepared", "candidates", "disk",
     "terms", "trials", "rating_trials", "choice", "explanation", "shop_rules", "layouts", "records", "java",
     "failpoints", "progress", "connection", "topic", "event_ids", "tables", "ledger", "locks", "checkpoints",
     "logged_model", "preflight", "variants", "checks", "endings", "logs", "strengths", "folding", "spreads",

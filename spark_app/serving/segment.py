@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
 
+from spark_app import disk
+
 _PREFIX, _SUFFIX, _HIDDEN = "api-", ".jsonl", "."
 
 
@@ -38,7 +40,7 @@ class Segment:
         self._file.close()
         # Should a power cut undo the new name, the next start gives it again.
         with suppress(OSError):
-            _keep_names(self._path.parent)
+            disk.sync(self._path.parent)
 
     def give_up(self) -> None:
         """Close it without what stands behind its size; after an OSError it is left to `recover`."""
@@ -59,7 +61,7 @@ def opened(folder: Path) -> Segment:
         file = path.open("xb", buffering=0)
         # Before it was locked, another may have taken it for one that was left.
         if _is_ours(file, path):
-            _keep_names(folder)
+            disk.sync(folder)
             return Segment(file, path)
         file.close()
 
@@ -106,12 +108,3 @@ def _whole(content: bytes) -> bytes:
 
 def _closed(path: Path) -> Path:
     return path.with_name(path.name.removeprefix(_HIDDEN))
-
-
-def _keep_names(folder: Path) -> None:
-    """Bring the names in a folder to the disk."""
-    place = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(place)
-    finally:
-        os.close(place)
