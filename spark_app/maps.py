@@ -22,7 +22,8 @@ from spark_app.generations import Generation
 FOLDER = "maps"
 # Rows that were written with another meaning are made anew.
 FORMAT = 1
-_NULL_TIME = np.iinfo(np.int64).min
+# Stands for a time that is not there.
+NULL_TIME = np.iinfo(np.int64).min
 _AT_ONCE = 1 << 20
 
 
@@ -183,7 +184,7 @@ def _record(schema: pa.Schema) -> np.dtype:
 
 def _plain(column: pa.Array) -> np.ndarray:
     if pa.types.is_timestamp(column.type):
-        return column.cast(pa.timestamp("us", column.type.tz)).cast(pa.int64()).fill_null(_NULL_TIME).to_numpy()
+        return column.cast(pa.timestamp("us", column.type.tz)).cast(pa.int64()).fill_null(NULL_TIME).to_numpy()
     if pa.types.is_floating(column.type):
         return column.fill_null(np.nan).to_numpy()
     if pa.types.is_boolean(column.type):

@@ -176,9 +176,9 @@ def test_each_factor_has_the_product_that_lies_most_along_it(served):
 
 def test_the_history_has_what_was_met_the_newest_first(served):
     one = people.known(served, served.user_id("u10"))
-    rows = histories.of(served, served.user_id("u10"), (), one, "time")
+    rows = histories.of(served, served.user_id("u10"), (), "time")
     assert {met["product"] for _, met in rows} == bought("u10") and all(met["events"] == 1 for _, met in rows)
-    surprising = histories.of(served, served.user_id("u10"), (), one, "surprise")
+    surprising = histories.of(served, served.user_id("u10"), (), "surprise")
     scores = [lists.score(served, one.user, int(served.place_of_row[row])) for row, _ in surprising]
     assert scores == sorted(scores) and len(rows) == len(surprising)
 

@@ -1,12 +1,13 @@
 """What routes share: a generation and a place to go on from, a person by id, and lists as they are answered."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 from fastapi import Response
 
+from spark_app.arrays import Indices
 from spark_app.serving import cursor, people, rendering
 from spark_app.serving.answers import Session
 from spark_app.serving.fresh import Event
@@ -47,23 +48,28 @@ def _by_row(served: Served, said: Mapping[str, Any]) -> dict[int, Any]:
     return {row: value for row, value in found.items() if row >= 0}
 
 
+def part(served: Served, rows: Sequence[Any] | Indices, offset: int, limit: int) -> tuple[Any, str | None]:
+    """Some of the rows, and the cursor behind them where there are more."""
+    end = offset + limit
+    return rows[offset:end], following(served, end, len(rows) > end)
+
+
 def following(served: Served, offset: int, more: bool) -> str | None:
     """The cursor behind what was shown."""
     return cursor.written(served.id, offset) if more else None
 
 
-def person(state: State, served: Served, user: str) -> tuple[Person, int]:
-    """A user with what happened since the generation, and the engine's id; -1 for one that it never met."""
+def person(state: State, served: Served, user: str) -> Person:
+    """A user, whoever that is, with what happened since the generation."""
+    return people.known(served, served.user_id(user), state.fresh.of(user))
+
+
+def met(state: State, served: Served, user: str) -> tuple[int, Sequence[Event]]:
+    """(engine's id, events since) of a user that the generation or such an event has met; Problem 404 for any other."""
     later, user_id = state.fresh.of(user), served.user_id(user)
-    return people.known(served, user_id, later), user_id
-
-
-def known_user(state: State, served: Served, user: str) -> Person:
-    """A user that the generation or an event since has met; Problem 404 for any other."""
-    found, user_id = person(state, served, user)
-    if user_id < 0 and not state.fresh.of(user):
+    if user_id < 0 and not later:
         raise Problem(404, "Unknown user", f"no event of {user!r} was ever taken in", user=user)
-    return found
+    return user_id, later
 
 
 def row_of(served: Served, product: str) -> int:

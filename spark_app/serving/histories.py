@@ -10,7 +10,7 @@ from spark_app.arrays import Indices
 from spark_app.serving import lists, people
 from spark_app.serving.fresh import Event
 from spark_app.serving.model import Served
-from spark_app.serving.people import Person
+from spark_app.strengths import Pair
 
 MICROS = 1_000_000
 
@@ -26,31 +26,23 @@ def users(served: Served, order: str) -> Indices:
     return np.argsort(-counts, kind="stable").astype(np.int32)
 
 
-def of(
-    served: Served, user_id: int, later: Sequence[Event], person: Person, order: str
-) -> list[tuple[int, dict[str, Any]]]:
+def of(served: Served, user_id: int, later: Sequence[Event], order: str) -> list[tuple[int, dict[str, Any]]]:
     """(row of the product, what the user did with it), the newest first or what fits least; -1 for a new product."""
     found = _pairs(served, user_id, later)
-    if order == "surprise" and person.user is not None:
+    if order == "surprise" and (user := people.known(served, user_id, later).user) is not None:
         known = [one for one in found if one[0] >= 0 and served.place_of_row[one[0]] >= 0]
-        user = person.user
         return sorted(known, key=lambda one: lists.score(served, user, int(served.place_of_row[one[0]])))
-    return sorted(found, key=lambda one: (-one[1]["_at"], one[1]["product"]))
-
-
-def shown(met: dict[str, Any]) -> dict[str, Any]:
-    """As it is answered."""
-    return {name: value for name, value in met.items() if name != "_at"}
+    by_name = sorted(found, key=lambda one: one[1]["product"])
+    return sorted(by_name, key=lambda one: one[1]["last_event_at"], reverse=True)
 
 
 def _pairs(served: Served, user_id: int, later: Sequence[Event]) -> list[tuple[int, dict[str, Any]]]:
-    table = served.maps.met.of(user_id) if user_id >= 0 else served.maps.met.table[:0]
-    pairs, unknown = people.pairs(served, table, later)
+    pairs, unknown = people.pairs(served, people.rows_of(served, user_id), later)
     strengths = people.strengths_of(served, pairs)
     known = [(row, _met(served.products[row], pair, strengths[row])) for row, pair in pairs.items()]
     return known + [(-1, _met(product, pair, None)) for product, pair in unknown.items()]
 
 
-def _met(product: str, pair: Any, strength: float | None) -> dict[str, Any]:
+def _met(product: str, pair: Pair, strength: float | None) -> dict[str, Any]:
     at = datetime.fromtimestamp(pair.last_at / MICROS, UTC)
-    return {"product": product, "events": pair.events, "last_event_at": at, "strength": strength, "_at": pair.last_at}
+    return {"product": product, "events": pair.events, "last_event_at": at, "strength": strength}

@@ -5,15 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spark_app import folding, schemas, strengths
+from spark_app import folding, maps, strengths
 from spark_app.arrays import Indices
 from spark_app.folding import Own, User
 from spark_app.serving.fresh import Event
 from spark_app.serving.model import Served
 from spark_app.strengths import NET, NEWEST, RATED, RATING, Deed, Pair
 
-_KEPT = set(schemas.names(schemas.KEPT_INTERACTION))
-_NULL_TIME = np.iinfo(np.int64).min
 ALWAYS = "always"
 
 
@@ -39,12 +37,23 @@ class Person(NamedTuple):
 
 def known(served: Served, user_id: int, later: Sequence[Event] = ()) -> Person:
     """A user of the generation, with what happened since; -1 for one that it never met."""
-    table = served.maps.met.of(user_id) if user_id >= 0 else served.maps.met.table[:0]
+    table = rows_of(served, user_id)
     if any(event.product is not None for event in later):
         return _updated(served, table, later)
     rows = served.row_of_product[table["productId"]]
     user, at = _as_trained(served, user_id, table), table["last_event_at"]
     return Person(user, rows, rows[table["excluded"]], rows[_lost(table)], at=at)
+
+
+def rows_of(served: Served, user_id: int) -> np.ndarray:
+    """What the generation keeps of a user's pairs; nothing for -1."""
+    return served.maps.met.of(user_id) if user_id >= 0 else served.maps.met.table[:0]
+
+
+def happened(served: Served, later: Sequence[Event]) -> list[int]:
+    """Rows of the products of these events, of each that the generation knows."""
+    found = (served.products.find(event.product) for event in later if event.product is not None)
+    return [row for row in found if row >= 0]
 
 
 def group(served: Served, people: Sequence[Person]) -> Person:
@@ -70,8 +79,9 @@ def pairs(served: Served, table: np.ndarray, later: Sequence[Event]) -> tuple[di
     """What one user did with each product, by row, and with products that the generation never met, by id."""
     known: dict[int, Pair] = {}
     unknown: dict[str, Pair] = {}
+    columns = _columns(table.dtype.names or ())
     for row, one in zip(served.row_of_product[table["productId"]].tolist(), table, strict=True):
-        known[row] = _pair(one)
+        known[row] = _pair(one, columns)
     for event in later:
         if event.product is None:
             continue
@@ -90,8 +100,8 @@ def _updated(served: Served, table: np.ndarray, later: Sequence[Event]) -> Perso
     """With later events: strengths are made anew, and the user is folded in."""
     found, _ = pairs(served, table, later)
     strong = strengths_of(served, found)
-    happened = [served.products.find(event.product) for event in later if event.product is not None]
-    touched = {row for row in happened if row >= 0}
+    counted = happened(served, later)
+    touched = set(counted)
     before = set(served.row_of_product[table["productId"][table["excluded"]]].tolist()) - touched
     # What was met just now is not due again, whatever the cool-down.
     barred = before | ({row for row in touched if strong[row] is None} if served.settings.seen == ALWAYS else touched)
@@ -99,7 +109,7 @@ def _updated(served: Served, table: np.ndarray, later: Sequence[Event]) -> Perso
     user = folded(served, found, strong)
     met = _rows(found)
     at = np.array([found[row].last_at for row in met.tolist()], np.int64)
-    return Person(user, met, _rows(barred), _rows(down), sum(row >= 0 for row in happened), at)
+    return Person(user, met, _rows(barred), _rows(down), len(counted), at)
 
 
 def folded(served: Served, pairs: dict[int, Pair], found: dict[int, float | None]) -> User | None:
@@ -118,17 +128,27 @@ def _ratings(pairs: dict[int, Pair]) -> dict[int, float]:
     return {row: pair.ratings / pair.rated for row, pair in pairs.items() if pair.rated}
 
 
-def _pair(row: np.void) -> Pair:
+class _Columns(NamedTuple):
+    """(column, event type) of what was netted, and whether ratings were."""
+
+    nets: list[tuple[str, str]]
+    newest: list[tuple[str, str]]
+    are_rated: bool
+
+
+def _columns(names: Sequence[str]) -> _Columns:
+    nets, newest = (
+        [(name, strengths.kind_of(name)) for name in names if name.startswith(part)] for part in (NET, NEWEST)
+    )
+    return _Columns(nets, newest, RATED in names)
+
+
+def _pair(row: np.void, columns: _Columns) -> Pair:
     """What was netted when the generation was made."""
     pair = Pair(events=int(row["event_count"]), last_at=int(row["last_event_at"]))
-    for name in row.dtype.names or ():
-        if name in _KEPT:
-            continue
-        if name.startswith(NET) and not np.isnan(row[name]):
-            pair.nets[strengths.kind_of(name)] = float(row[name])
-        elif name.startswith(NEWEST) and row[name] != _NULL_TIME:
-            pair.newest[strengths.kind_of(name)] = int(row[name])
-    if RATED in (row.dtype.names or ()) and row[RATED]:
+    pair.nets = {kind: float(row[name]) for name, kind in columns.nets if not np.isnan(row[name])}
+    pair.newest = {kind: int(row[name]) for name, kind in columns.newest if row[name] != maps.NULL_TIME}
+    if columns.are_rated and row[RATED]:
         pair.rated, pair.ratings = int(row[RATED]), float(row[RATING]) * int(row[RATED])
     return pair
 

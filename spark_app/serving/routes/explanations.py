@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from spark_app.serving import asking, lists, problems, reasons
+from spark_app.serving import asking, lists, people, problems, reasons
 from spark_app.serving import state as state_
 from spark_app.serving.answers import Estimate, Explanation, Session
 from spark_app.serving.model import Served
@@ -17,7 +17,7 @@ def explain(request: Request, user: str, product: str) -> Response:
     """Why a product stands where it does for a user; the parts add up to its score."""
     state = state_.of(request)
     served = state.shown().served
-    row, one = asking.row_of(served, product), asking.known_user(state, served, user)
+    row, one = asking.row_of(served, product), people.known(served, *asking.met(state, served, user))
     found = reasons.of(served, one, row)
     name = served.product(row)["name"]
     beside = {"generation": served.id, "user": user, "product": product, "name": name, "folded_in": one.folded}
@@ -29,8 +29,8 @@ def estimate(request: Request, user: str, product: str) -> Response:
     """How a user would like a product."""
     state = state_.of(request)
     served = state.shown().served
-    row, (one, _) = asking.row_of(served, product), asking.person(state, served, user)
-    return _estimate(served, user, product, one, row)
+    row = asking.row_of(served, product)
+    return _estimate(served, user, product, asking.person(state, served, user), row)
 
 
 @router.post("/estimate/session/{product}", response_model=Estimate, responses=MISSING)
@@ -45,8 +45,7 @@ def estimate_of_session(request: Request, product: str, asked: Session) -> Respo
 
 def _estimate(served: Served, user: str | None, product: str, person: Person, row: int) -> Response:
     place = int(served.place_of_row[row])
-    known = person.user is not None and place >= 0
-    score = lists.score(served, person.user, place) if person.user is not None and known else None
+    score = lists.score(served, person.user, place) if person.user is not None and place >= 0 else None
     return asking.answer(
         {"generation": served.id, "user": user, "product": product, "estimate": score, "folded_in": person.folded}
     )

@@ -28,12 +28,9 @@ def products(
     shown, offset = asking.begun(state, cursor)
     served = shown.served
     rows = lists.those(served, asking.filtered(state, served, asked))
-    part = rows[offset : offset + limit].tolist()
-    return asking.answer({
-        "generation": served.id,
-        "next_cursor": asking.following(served, offset + len(part), len(rows) > offset + limit),
-        "products": [asking.described(state, served, row) for row in part],
-    })  # fmt: skip
+    part, following = asking.part(served, rows, offset, limit)
+    found = [asking.described(state, served, int(row)) for row in part]
+    return asking.answer({"generation": served.id, "next_cursor": following, "products": found})
 
 
 @router.get("/products/similar", response_model=SimilarProducts, responses=UNLIKE)

@@ -81,7 +81,7 @@ async def of_group(request: Request, asked: Several) -> Response:
     """One list for several users together, without what one of them may not see."""
     state = state_.of(request)
     shown = state.shown()
-    members = [asking.person(state, shown.served, user)[0] for user in dict.fromkeys(asked.user_ids)]
+    members = [asking.person(state, shown.served, user) for user in dict.fromkeys(asked.user_ids)]
     together = people.group(shown.served, members)
     found = await lists.made(shown.served, together, Filters(), shown.best, 0, asked.limit)
     return asking.answer(asking.listed(state, shown.served, None, found, offset=0, folded=together.folded))

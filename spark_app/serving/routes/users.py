@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from spark_app.serving import alike, asking, histories, problems
+from spark_app.serving import alike, asking, histories, people, problems
 from spark_app.serving import state as state_
 from spark_app.serving.answers import History, SimilarUsers, Users
 from spark_app.serving.queries import Cursor, Limit
@@ -22,12 +22,9 @@ def users(
     """Every user that the generation has met."""
     shown, offset = asking.begun(state_.of(request), cursor)
     served = shown.served
-    rows = histories.users(served, order)
-    part = rows[offset : offset + limit].tolist()
-    following = asking.following(served, offset + len(part), len(rows) > offset + limit)
-    return asking.answer(
-        {"generation": served.id, "next_cursor": following, "users": [served.users[row] for row in part]}
-    )
+    part, following = asking.part(served, histories.users(served, order), offset, limit)
+    found = [served.users[int(row)] for row in part]
+    return asking.answer({"generation": served.id, "next_cursor": following, "users": found})
 
 
 @router.get("/users/{user:path}/similar", response_model=SimilarUsers, responses=problems.documented(404))
@@ -35,8 +32,9 @@ def similar(request: Request, user: str, limit: Limit = 10) -> Response:
     """Who is most like a user."""
     state = state_.of(request)
     served = state.shown().served
-    one = asking.known_user(state, served, user)
-    found = [{"user": name, "score": score} for name, score in alike.users(served, one, served.user_id(user), limit)]
+    user_id, later = asking.met(state, served, user)
+    one = people.known(served, user_id, later)
+    found = [{"user": name, "score": score} for name, score in alike.users(served, one, user_id, limit)]
     return asking.answer({"generation": served.id, "user": user, "users": found})
 
 
@@ -54,13 +52,10 @@ def history(
     state = state_.of(request)
     shown, offset = asking.begun(state, cursor)
     served = shown.served
-    one = asking.known_user(state, served, user)
-    rows = histories.of(served, served.user_id(user), state.fresh.of(user), one, order)
-    part = rows[offset : offset + limit]
-    products = [
-        (asking.described(state, served, row) if row >= 0 else {}) | histories.shown(met) for row, met in part
-    ]
+    user_id, later = asking.met(state, served, user)
+    part, following = asking.part(served, histories.of(served, user_id, later, order), offset, limit)
+    products = [(asking.described(state, served, row) if row >= 0 else {}) | met for row, met in part]
     return asking.answer({
-        "generation": served.id, "user": user, "folded_in": one.folded, "products": products,
-        "next_cursor": asking.following(served, offset + len(part), len(rows) > offset + limit),
+        "generation": served.id, "user": user, "folded_in": len(people.happened(served, later)), "products": products,
+        "next_cursor": following,
     })  # fmt: skip
