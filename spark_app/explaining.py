@@ -2,10 +2,9 @@
 
 from typing import NamedTuple
 
-from spark_app import generations, maps
+from spark_app import generations
 from spark_app.generations import Generation
-from spark_app.serving import people, reasons
-from spark_app.serving.model import Served
+from spark_app.serving import model, people, reasons
 from spark_app.serving.reasons import Part
 from spark_app.settings import Settings
 
@@ -36,9 +35,7 @@ def explain(generation: Generation, settings: Settings, user: str, product: str)
     """Why `product` has its score and place for `user`; UnknownIdError when the generation never met one of them."""
     if not (generation.folder / generations.CATALOGUE).exists():
         raise UnknownIdError(f"generation {generation.id} was made before lists could be explained; train again")
-    if not maps.is_there(generation):
-        maps.make(generation)
-    served = Served(generation, settings)
+    served = model.opened(generation, settings)
     user_id, row = served.user_id(user), served.products.find(product)
     for known, name, value in ((user_id, "user", user), (row, "product", product)):
         if known < 0:

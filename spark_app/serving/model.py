@@ -199,6 +199,13 @@ class Served:
         )  # fmt: skip
 
 
+def opened(generation: Generation, settings: Settings) -> Served:
+    """A generation; its arrays are made first where they are not there, as for one made before there were any."""
+    if not maps.is_there(generation):
+        maps.make(generation)
+    return Served(generation, settings)
+
+
 def _by_place(place_of_row: Indices) -> Indices:
     """The row of each place."""
     rows = np.flatnonzero(place_of_row >= 0)

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from spark_app import generations, maps
+from spark_app import generations
 from spark_app.arrays import Floats, Indices
 from spark_app.generations import Generation
-from spark_app.serving import rendering
+from spark_app.serving import model, rendering
 from spark_app.serving.batching import Ask, Batcher
 from spark_app.serving.exact import Exact
 from spark_app.serving.index import Index, is_needed
@@ -92,9 +92,7 @@ class Shelf:
         self._held, self.current = {}, None
 
     def _put(self, generation: Generation) -> None:
-        if not maps.is_there(generation):
-            maps.make(generation)
-        served = Served(generation, self._settings)
+        served = model.opened(generation, self._settings)
         mould = served.mould
         batcher = Batcher(Exact(mould.products, served.similar)) if mould is not None else None
         shown = Shown(served, batcher, lru_cache(PAGES)(partial(rendering.page, served)))
