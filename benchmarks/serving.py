@@ -1,11 +1,13 @@
 """The API under load, each beside its peer in the same run; `wrk` (Debian has it) asks, on the same machine.
 
-    python -m benchmarks.serving [--only lists exact swaps follow start --seconds 10]
+    python -m benchmarks.serving [--only lists exact trained swaps follow start --seconds 10]
 
 lists   known users' lists beside a constant answer of the same size from a FastAPI app that does nothing else
 exact   1,000,000 products x 50 factors, each list made anew: 1 client, then 16
+trained the same for factors trained on 10,000,000 simulated interactions of 200,000 products, as `serve` ranks them
 swaps   20 other generations are published while lists are asked for; what failed
-follow  from `POST /events` to the event table, with `ingest --follow` beside it; and to the same user's next list
+follow  from `POST /events` to the event table, with `ingest --follow` beside it, after a quiet time and amid ten others
+        a second; and to the same user's next list
 start   1,000,000 users x 64: from the start of the process to the first list; memory beside the size of the factors
 """
 
@@ -24,10 +26,15 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
+from threading import Event, Thread
 from typing import NamedTuple
 
-from benchmarks import beside, served
+import pyarrow.parquet as pq
+from deltalake import DeltaTable
+
+from benchmarks import beside, ranking, served
 from spark_app import generations
 from spark_app.preflight import GIGABYTE
 from spark_app.settings import Settings
@@ -46,6 +53,9 @@ async def constant(user: str) -> Response:
 how = {"loop": "uvloop", "http": "httptools", "access_log": False, "log_level": "error"}
 uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), **how)
 """
+
+# Seconds in which an index of so many products is there, where one is built.
+INDEX_BUILT = 45.0
 
 
 class Load(NamedTuple):
@@ -97,6 +107,22 @@ def exact(home: Path, seconds: int) -> None:
                   f"p99 {found.slow:.1f} ms, {found.failed} failed")  # fmt: skip
 
 
+def trained(home: Path, seconds: int) -> None:
+    """Each list made anew, by the ranking that the server has chosen for such factors."""
+    settings = served.settings(home, 50)
+    shape = argparse.Namespace(users=200_000, products=200_000, interactions=10_000_000, factors=50, seed=7)
+    _, *factors = ranking.trained(shape)
+    served.generation(settings, 200_000, 200_000, listed=False, factors=(factors[0], factors[1]))
+    with serving(settings, index_from=1) as (address, _):
+        load(home, address, 1, 3, 200_000, 0)
+        time.sleep(INDEX_BUILT)
+        for clients in (1, 16):
+            found = load(home, address, clients, seconds, 200_000, clients)
+            kind = json.loads(urllib.request.urlopen(f"{address}/stats").read())["ranking"]
+            print(f"trained, 200,000 x 50, {kind}, {clients} clients: {found.rate:,.0f} requests/s, "
+                  f"p50 {found.middle:.1f} ms, p99 {found.slow:.1f} ms, {found.failed} failed")  # fmt: skip
+
+
 def swaps(home: Path, seconds: int) -> None:
     """Other generations are published while lists are asked for."""
     settings = served.settings(home, 50)
@@ -141,19 +167,74 @@ def follow(home: Path, _: int) -> None:
     environment = os.environ | {"MILLSTREAM_DATA_DIR": str(settings.data_dir)}
     following = [sys.executable, "-m", "spark_app", "ingest", "--follow"]
     with serving(settings) as (address, _server), process(following, environment):
-        kept(address, post(address, 0))
-        seconds, lists_ = [], []
-        for number in range(1, 31):
-            begun = post(address, number)
-            asked = f"{address}/recommendations/U{number:07d}"
-            counted = json.loads(urllib.request.urlopen(asked).read())["folded_in"]
-            lists_.append(time.perf_counter() - begun)
-            if counted != 1:
-                raise RuntimeError(f"the event that was just posted does not count: {counted}")
-            seconds.append(kept(address, begun))
-            time.sleep(number % 7 / 10)
+        post(address, 0)
+        arrivals = Arrivals(settings.data_dir / "events")
+        told("after a quiet time", *followed(address, arrivals, range(1, 31)))
+        with amid(address):
+            told("amid ten others a second", *followed(address, arrivals, range(31, 61)))
+
+
+def followed(address: str, arrivals: "Arrivals", users: range) -> tuple[list[float], list[float]]:
+    """Seconds from an event of each user to the event table, and to the user's next list."""
+    seconds, lists_ = [], []
+    for number in users:
+        begun = time.perf_counter()
+        event_id = post(address, number)
+        asked = f"{address}/recommendations/U{number:07d}"
+        counted = json.loads(urllib.request.urlopen(asked).read())["folded_in"]
+        lists_.append(time.perf_counter() - begun)
+        if counted != 1:
+            raise RuntimeError(f"the event that was just posted does not count: {counted}")
+        arrivals.wait(event_id)
+        seconds.append(time.perf_counter() - begun)
+        time.sleep(number % 7 / 10)
+    return seconds, lists_
+
+
+class Arrivals:
+    """What comes to the event table, file by file, from when it is there on."""
+
+    def __init__(self, path: Path) -> None:
+        while not DeltaTable.is_deltatable(str(path)):
+            time.sleep(0.1)
+        self._table, self._read = DeltaTable(path), set[str]()
+
+    def wait(self, event_id: str) -> None:
+        """Until an event is there."""
+        while not any(event_id in self._ids(path) for path in self._new()):
+            time.sleep(0.02)
+
+    def _new(self) -> set[str]:
+        self._table.update_incremental()
+        new = {*self._table.file_uris()} - self._read
+        self._read |= new
+        return new
+
+    def _ids(self, path: str) -> list[str]:
+        return pq.read_table(path, columns=["event_id"])["event_id"].to_pylist()
+
+
+@contextmanager
+def amid(address: str) -> Iterator[None]:
+    """Ten events a second of other users."""
+    over = Event()
+
+    def others() -> None:
+        for number in count(100):
+            if over.wait(0.1):
+                return
+            post(address, number)
+
+    thread = Thread(target=others)
+    thread.start()
+    yield
+    over.set()
+    thread.join()
+
+
+def told(when: str, seconds: list[float], lists_: list[float]) -> None:
     slow = statistics.quantiles(seconds, n=20)[-1]
-    print(f"follow: {statistics.median(seconds):.2f} s to the event table, p95 {slow:.2f} s; "
+    print(f"follow, {when}: {statistics.median(seconds):.2f} s to the event table, p95 {slow:.2f} s; "
           f"{1000 * statistics.median(lists_):.1f} ms to a list that knows it")  # fmt: skip
 
 
@@ -164,32 +245,26 @@ def held(process: int) -> tuple[int, int]:
     return own, mapped
 
 
-def post(address: str, number: int) -> float:
-    """An event of one user; gives when it was posted."""
-    begun = time.perf_counter()
+def post(address: str, number: int) -> str:
+    """An event of one user; gives its id."""
     body = json.dumps({"user": f"U{number:07d}", "product": f"P{number % 500:07d}"}).encode()
     asked = urllib.request.Request(f"{address}/events", body, {"Content-Type": "application/json"})
-    urllib.request.urlopen(asked).read()
-    return begun
-
-
-def kept(address: str, begun: float) -> float:
-    """Seconds until nothing that was posted waits for the event table."""
-    while json.loads(urllib.request.urlopen(f"{address}/stats").read())["fresh"]["waiting"]:
-        time.sleep(0.02)
-    return time.perf_counter() - begun
+    answer = json.loads(urllib.request.urlopen(asked).read())
+    return str(answer["events"][0]["event_id"])
 
 
 SECTIONS: dict[str, Callable[[Path, int], None]] = {
-    "lists": lists, "exact": exact, "swaps": swaps, "follow": follow, "start": start,
+    "lists": lists, "exact": exact, "trained": trained, "swaps": swaps, "follow": follow, "start": start,
 }  # fmt: skip
 
 
 @contextmanager
-def serving(settings: Settings, *, ready: bool = True) -> Iterator[tuple[str, subprocess.Popen]]:
+def serving(
+    settings: Settings, *, ready: bool = True, index_from: int = 10**9
+) -> Iterator[tuple[str, subprocess.Popen]]:
     """(address, process) of the API on a folder."""
     port = free_port()
-    given = {"DATA_DIR": settings.data_dir, "SERVE__PORT": port, "SERVE__INDEX_FROM": 10**9}
+    given = {"DATA_DIR": settings.data_dir, "SERVE__PORT": port, "SERVE__INDEX_FROM": index_from}
     environment = os.environ | {f"MILLSTREAM_{name}": str(value) for name, value in given.items()}
     with process([sys.executable, "-m", "spark_app", "serve"], environment) as running:
         address = f"http://127.0.0.1:{port}"

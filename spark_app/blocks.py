@@ -161,4 +161,4 @@ class Serve(BaseModel):
     )
     index_from: int = Field(500_000, ge=1, description="products from which lists are found with an index (HNSW)")
     poll_interval: float = Field(0.25, gt=0, description="seconds between two looks at the event table")
-    segment_seconds: float = Field(1.0, gt=0, description="seconds after which posted events reach the inbox")
+    segment_seconds: float = Field(1.0, gt=0, description="seconds between two segments of posted events")

@@ -27,7 +27,7 @@ from test_inbox import event
 from pathlib import Path
 from spark_app.serving.inbox import Inbox
 
-box = Inbox(Path(sys.argv[1]), 60.0)
+box = Inbox(Path(sys.argv[1]), 60.0, gathering=60.0)
 for number in range(int(sys.argv[2])):
     box.add([event(f"e{number}")])
     print(number, flush=True)
@@ -77,7 +77,7 @@ def another(folder, count):
 
 
 def test_the_stream_sees_a_segment_when_it_is_closed_and_no_sooner(tmp_path):
-    box = Inbox(tmp_path, LATER)
+    box = Inbox(tmp_path, LATER, gathering=LATER)
     box.add(events(1, 2))
     box.add(events(3))
     assert records.listed(tmp_path) == []
@@ -99,8 +99,18 @@ def test_a_segment_is_closed_in_time_though_nobody_posts_any_more(tmp_path):
     box.close()
 
 
+def test_what_comes_after_a_quiet_time_is_handed_on_at_once_and_what_follows_it_a_segment_later(tmp_path):
+    box = Inbox(tmp_path, LATER)
+    box.add(events(1))
+    assert waited_for(lambda: ids(tmp_path) == ["e1"])
+    box.add(events(2))
+    assert not waited_for(lambda: len(ids(tmp_path)) > 1, seconds=0.3)
+    box.close()
+    assert sorted(ids(tmp_path)) == ["e1", "e2"]
+
+
 def test_a_segment_is_closed_when_it_is_full(tmp_path):
-    box = Inbox(tmp_path, LATER, size=1000)
+    box = Inbox(tmp_path, LATER, size=1000, gathering=LATER)
     for number in range(20):
         box.add(events(number))
     assert len(records.listed(tmp_path)) > 1
@@ -176,9 +186,9 @@ def test_two_inboxes_on_one_folder_do_not_take_each_others_segments(tmp_path):
 
 
 def test_what_was_posted_and_not_taken_is_known_after_a_start(settings):
-    with inbox.opened(settings, LATER) as box:
+    with inbox.opened(settings, LATER, gathering=LATER) as box:
         box.add(events(1))
-    with inbox.opened(settings, LATER) as box:
+    with inbox.opened(settings, LATER, gathering=LATER) as box:
         box.add([event("e2", price=3, product_data={"price": 2.5, "brand": "Oak", "in_stock": False})])
         (folder_of(settings) / "sales.jsonl").write_bytes(events(3)[0].line)
         assert list(inbox.pending(settings)) == [

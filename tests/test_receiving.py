@@ -26,7 +26,7 @@ TWICE = b'{"user": "ann", "user": "bob", "product": "lamp"}'
 
 @pytest.fixture
 def receiver(settings):
-    with inbox.opened(settings, LATER) as box:
+    with inbox.opened(settings, LATER, gathering=LATER) as box:
         yield Receiver(settings, box, RecentIds(), most=500)
 
 
@@ -125,7 +125,7 @@ def test_one_without_an_id_is_given_one_and_is_another_event_each_time(receiver)
 def test_ids_that_the_event_table_has_are_duplicates(settings):
     known = RecentIds()
     known.add(["a"])
-    with inbox.opened(settings, LATER) as box:
+    with inbox.opened(settings, LATER, gathering=LATER) as box:
         assert statuses(Receiver(settings, box, known).receive(ANN + b"\n" + BOB)) == ["duplicate", "accepted"]
 
 
@@ -179,7 +179,7 @@ lines = st.lists(st.binary(max_size=20) | records.map(lambda one: json.dumps(one
 @given(bodies | lines)
 def test_whatever_is_posted_has_an_answer_for_each_record_or_is_no_json(tmp_path_factory, body):
     settings = settings_for(tmp_path_factory.mktemp("any"))
-    box = Inbox(settings.data_dir / "inbox", LATER)
+    box = Inbox(settings.data_dir / "inbox", LATER, gathering=LATER)
     try:
         received = Receiver(settings, box, RecentIds()).receive(body)
     except NotJsonError:

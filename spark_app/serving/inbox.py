@@ -1,8 +1,9 @@
-"""Where posted events wait for the stream: in the inbox, a segment each second or megabyte, or in the topic.
+"""Where posted events wait for the stream: in the inbox, at most a segment each second or megabyte, or in the topic.
 
 What `add` has returned from is kept: on disk, or by the broker. Calls that come together share what that costs.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -22,6 +23,8 @@ from spark_app.serving.together import Together
 from spark_app.settings import Settings
 
 SEGMENT_SECONDS, SEGMENT_BYTES = 1.0, 1_000_000
+# Seconds in which more may come along, after a quiet time.
+GATHERING = 0.05
 
 
 class NotKeptError(RuntimeError):
@@ -39,9 +42,15 @@ class Sink(Protocol):
 
 
 @contextmanager
-def opened(settings: Settings, segment_seconds: float = SEGMENT_SECONDS) -> Iterator[Sink]:
+def opened(
+    settings: Settings, segment_seconds: float = SEGMENT_SECONDS, *, gathering: float = GATHERING
+) -> Iterator[Sink]:
     """The inbox or the topic of the settings, until it is left; neither needs to be there yet."""
-    sink: Sink = Topic(settings.kafka) if settings.source == "kafka" else Inbox(_folder(settings), segment_seconds)
+    sink: Sink = (
+        Topic(settings.kafka)
+        if settings.source == "kafka"
+        else Inbox(_folder(settings), segment_seconds, gathering=gathering)
+    )
     try:
         yield sink
     finally:
@@ -57,10 +66,21 @@ def pending(settings: Settings) -> Iterator[Event]:
 
 
 class Inbox:
-    """A folder; its open segment is closed after so many `seconds`, or when it has so many bytes."""
+    """A folder; it gets a segment each so many `seconds`, or when one has so many bytes.
 
-    def __init__(self, folder: Path, seconds: float = SEGMENT_SECONDS, size: int = SEGMENT_BYTES) -> None:
-        self._folder, self._seconds, self._size = folder, seconds, size
+    What comes after a quiet time waits for no more than `gathering`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        seconds: float = SEGMENT_SECONDS,
+        size: int = SEGMENT_BYTES,
+        *,
+        gathering: float = GATHERING,
+    ) -> None:
+        self._folder, self._seconds, self._size, self._gathering = folder, seconds, size, gathering
+        self._quiet_since = float("-inf")
         self._together = Together(self._write)
         self._turn = Lock()
         self._segment: Segment | None = None
@@ -93,11 +113,12 @@ class Inbox:
 
     def _begun(self) -> Segment:
         new = segment.opened(self._folder)
-        self._end_later(new)
+        quiet = time.monotonic() - self._quiet_since
+        self._end_later(new, max(self._seconds - quiet, min(self._gathering, self._seconds)))
         return new
 
-    def _end_later(self, one: Segment) -> None:
-        timer = Timer(self._seconds, self._end_in_turn, [one])
+    def _end_later(self, one: Segment, seconds: float) -> None:
+        timer = Timer(seconds, self._end_in_turn, [one])
         timer.daemon = True
         timer.start()
 
@@ -110,11 +131,11 @@ class Inbox:
         """What it holds is kept in any case, so that an error is for the log, and it is tried again."""
         try:
             one.close()
-            self._segment = None
+            self._segment, self._quiet_since = None, time.monotonic()
         except OSError as error:
             structlog.get_logger().warning("a segment could not be closed", folder=str(self._folder), error=str(error))
             if not self._is_closed:
-                self._end_later(one)
+                self._end_later(one, self._seconds)
 
     def _give_up(self) -> None:
         one, self._segment = self._segment, None
