@@ -56,17 +56,28 @@ def judge(
     for header, layout in headers.items():
         read = _read_csv(read, header, layout)
     fields = read.select("*", *_checked_fields())
-    judged = fields.withColumn("reason", _first_fault(event_types, now))
-    return judged.select(
-        *_event_columns(),
-        "reason",
-        F.when(F.col("reason").isNotNull(), F.col("value")).alias("value"),
-        "header",
-    )
+    judged = fields.withColumn("reason", _first_fault(tuple(event_types), now))
+    return judged.select(*_judged_columns())
 
 
 def _read_json(raw: DataFrame) -> DataFrame:
     """Add `event` (a CANDIDATE, null when not exactly one object) and `malformed`, the reason for that."""
+    document, fields, kinds, event, malformed = _columns_of_json()
+    return (
+        raw.withColumn("_json", document)
+        # Columns of their own: within the branches below they would be made again for each field.
+        .withColumn("_fields", fields)
+        .select("*", *kinds)
+        .withColumn("event", event)
+        .withColumn("malformed", malformed)
+        .drop("_json", "_fields", *[f"_kind_{name}" for name in _KINDS])
+    )
+
+
+# Columns are made once: that takes thousands of calls to Java, and each micro-batch would wait for them.
+@functools.cache
+def _columns_of_json() -> tuple[Column, Column, list[Column], Column, Column]:
+    """The document as a VARIANT, its fields, their kinds, and what both make: the candidate and what is malformed."""
     text = F.col("value").cast("string")
     # Behind a backslash that is itself escaped, a u begins no escape.
     escapes = F.replace(text, F.lit("\\\\"), F.lit("  "))
@@ -76,13 +87,11 @@ def _read_json(raw: DataFrame) -> DataFrame:
     # Null for anything but an object.
     fields = F.expr(f"try_variant_get(_json, '$[0]', '{_FIELDS}')")
     return (
-        raw.withColumn("_json", F.when(F.col("header").isNull() & _is_text() & whole_text, document))
-        # Columns of their own: within the branches below they would be made again for each field.
-        .withColumn("_fields", F.when(single, fields))
-        .select("*", *[F.expr(f"schema_of_variant(_fields.{name})").alias(f"_kind_{name}") for name in _KINDS])
-        .withColumn("event", F.when(F.col("_fields").isNotNull(), _candidate_of_json()))
-        .withColumn("malformed", F.when(_is_too_large(), "too_large").when(F.col("_fields").isNull(), "not_json"))
-        .drop("_json", "_fields", *[f"_kind_{name}" for name in _KINDS])
+        F.when(F.col("header").isNull() & _is_text() & whole_text, document),
+        F.when(single, fields),
+        [F.expr(f"schema_of_variant(_fields.{name})").alias(f"_kind_{name}") for name in _KINDS],
+        F.when(F.col("_fields").isNotNull(), _candidate_of_json()),
+        F.when(_is_too_large(), "too_large").when(F.col("_fields").isNull(), "not_json"),
     )
 
 
@@ -123,6 +132,7 @@ def _is_text() -> Column:
     return ~_is_too_large() & F.expr("is_valid_utf8(value)")
 
 
+@functools.cache
 def _checked_fields() -> list[Column]:
     """Typed columns `_x` of the candidate; null where absent or not usable."""
     data = F.col("event.product_data")
@@ -142,7 +152,8 @@ def _checked_fields() -> list[Column]:
     ]
 
 
-def _first_fault(event_types: Sequence[str], now: datetime | None) -> Column:
+@functools.lru_cache(maxsize=16)
+def _first_fault(event_types: tuple[str, ...], now: datetime | None) -> Column:
     """The first reason of rules.REASONS that applies, or null."""
     known = F.col("_event_type").isin(*event_types, rules.POST, rules.DISLIKE)
     faults = {
@@ -163,7 +174,8 @@ def _first_fault(event_types: Sequence[str], now: datetime | None) -> Column:
     return fault
 
 
-def _event_columns() -> list[Column]:
+@functools.cache
+def _judged_columns() -> list[Column]:
     text = {name: F.col(f"event.{name}") for name in layouts.TEXT_FIELDS}
     place = F.concat_ws(":", "source", "partition", "position")
     product_data, customer_data = F.col("event.product_data"), F.col("event.customer_data")
@@ -187,6 +199,9 @@ def _event_columns() -> list[Column]:
         "partition": F.col("partition"),
         "position": F.col("position"),
         "received_at": F.col("received_at"),
+        "reason": F.col("reason"),
+        "value": F.when(F.col("reason").isNotNull(), F.col("value")),
+        "header": F.col("header"),
     }
     return [column.alias(name) for name, column in made.items()]
 
