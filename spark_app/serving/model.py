@@ -37,13 +37,6 @@ class Codes(NamedTuple):
         return self.codes == self.words.get(word, len(self.words))
 
 
-class Face(NamedTuple):
-    """A product as JSON: its id, and all that is known of it as the inside of an object."""
-
-    name: bytes
-    details: bytes
-
-
 class Served:
     """One generation, opened: users and products by row, in the order of the shop's ids."""
 
@@ -61,8 +54,10 @@ class Served:
         self.row_of_product = vectors.places(self.product_ids, _ids(self.product_ids))
         self.place_of_row = self.maps.products["place"].to_numpy()
         self.row_of_place = _by_place(self.place_of_row)
+        self._said = {name: self.maps.products[name].combine_chunks() for name in _DETAILS}
         # What is asked for again and again, of so many users and products.
-        self.face = lru_cache(_REMEMBERED)(self._face)
+        self.named = lru_cache(_REMEMBERED)(self._named)
+        self.details = lru_cache(_REMEMBERED)(self._details)
         self.user_id = lru_cache(_REMEMBERED)(self._user_id)
 
     @property
@@ -110,18 +105,21 @@ class Served:
         ids, found = self.maps.user_ids, self.maps.user_vectors
         if ids is None or found is None:
             return None
-        place = int(np.searchsorted(ids, user_id))
+        # Of the same type: all ids would be made into another one to compare.
+        place = int(ids.searchsorted(ids.dtype.type(user_id)))
         return np.asarray(found[place]) if place < len(ids) and ids[place] == user_id else None
 
-    def _face(self, row: int) -> Face:
-        """A product as JSON."""
-        said = orjson.dumps(self.product(row))
-        return Face(orjson.dumps(self.products[row]), said[1:-1])
+    def _named(self, row: int) -> bytes:
+        """A product's id as JSON."""
+        return orjson.dumps(self.products[row])
+
+    def _details(self, row: int) -> bytes:
+        """All that is known of a product, as the inside of a JSON object."""
+        return orjson.dumps(self.product(row))[1:-1]
 
     def product(self, row: int) -> dict[str, Any]:
         """What is known of a product, as answers have it."""
-        table = self.maps.products
-        return {"product": self.products[row]} | {name: table[name][row].as_py() for name in _DETAILS}
+        return {"product": self.products[row]} | {name: said[row].as_py() for name, said in self._said.items()}
 
     @cached_property
     def categories(self) -> Codes:

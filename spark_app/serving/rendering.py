@@ -50,10 +50,10 @@ def described(served: Served, fresh: Fresh, row: int) -> dict[str, Any]:
 
 
 def _items(served: Served, fresh: Fresh | None, found: Listed, offset: int) -> bytes:
-    faces, items = served.face, []
+    names, items = served.named, []
     rows = zip(found.rows.tolist(), found.scores.tolist(), found.because.tolist(), strict=True)
     for rank, (row, score, because) in enumerate(rows, offset + 1):
-        reasons = b",".join([faces(one).name for one in because if one >= 0])
+        reasons = b",".join([names(one) for one in because if one >= 0])
         said = _described(served, fresh, row)
         items.append(b'{"rank":%d,"score":%r,"because":[%b],%b}' % (rank, score, reasons, said))
     return b",".join(items)
@@ -62,4 +62,4 @@ def _items(served: Served, fresh: Fresh | None, found: Listed, offset: int) -> b
 def _described(served: Served, fresh: Fresh | None, row: int) -> bytes:
     if fresh is not None and fresh.describes:
         return orjson.dumps(described(served, fresh, row))[1:-1]
-    return served.face(row).details
+    return served.details(row)
