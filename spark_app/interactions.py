@@ -14,12 +14,15 @@ from pyspark.sql import functions as F
 from spark_app import rules
 from spark_app.ages import decay
 from spark_app.strengths import (
+    LAST_RATING,
     NET,
     NET_DIGITS,
     NEWEST,
     NOTHING_LEFT,
+    OF_RATINGS,
     RATE,
     RATED,
+    RATED_AT,
     RATING,
     RATING_DIGITS,
     counting,
@@ -53,8 +56,8 @@ def from_events(
 
 
 def net_columns(names: Collection[str]) -> list[str]:
-    """Those of the names that hold what was netted: by event type, and of ratings their mean and their number."""
-    return [name for name in names if name.startswith((NET, NEWEST)) or name in (RATING, RATED)]
+    """Those of the names that hold what was netted: by event type, and of ratings their mean, number and last."""
+    return [name for name in names if name.startswith((NET, NEWEST)) or name in OF_RATINGS]
 
 
 def netted(events: DataFrame, weights: Mapping[str, float], *, kinds: Collection[str] | None = None) -> DataFrame:
@@ -65,7 +68,7 @@ def netted(events: DataFrame, weights: Mapping[str, float], *, kinds: Collection
     looked_for = [kind for kind in (*counting(weights), rules.DISLIKE) if kinds is None or kind in kinds]
     is_rated = RATE in looked_for
     nets = [part for kind in looked_for for part in _parts(kind)]
-    ratings = [F.avg("rating").alias(RATING), F.count("rating").alias(RATED)] if is_rated else []
+    ratings = _of_ratings() if is_rated else []
     met = [F.count("*").alias("event_count"), F.max("occurred_at").alias("last_event_at")]
     pairs = events.filter(F.col("product").isNotNull()).groupBy("user", "product").agg(*nets, *ratings, *met)
     return pairs.join(_mean_ratings(events), "user", "left") if is_rated else pairs
@@ -141,6 +144,13 @@ def _parts(kind: str) -> tuple[Column, Column]:
 
 def _rounded(number: Column, digits: int) -> Column:
     return F.rint(number * 10.0**digits) / 10.0**digits
+
+
+def _of_ratings() -> list[Column]:
+    when = F.when(F.col("rating").isNotNull(), _order())
+    at = F.max(F.when(F.col("rating").isNotNull(), F.col("occurred_at")))
+    last = F.max_by("rating", when).alias(LAST_RATING)
+    return [F.avg("rating").alias(RATING), F.count("rating").alias(RATED), last, at.alias(RATED_AT)]
 
 
 def _mean_ratings(events: DataFrame) -> DataFrame:

@@ -15,8 +15,10 @@ RATE = "rate"
 PURCHASE = "purchase"
 # Nets are rounded to so many digits, and what a rating is above the mean.
 NET_DIGITS, RATING_DIGITS = 6, 9
-# Columns of what was netted: these and the event type in hexadecimal; a pair's mean rating, and of how many.
-NET, NEWEST, RATING, RATED = "net_", "newest_", "rating", "rated"
+# Columns of what was netted: these and the event type in hexadecimal; a pair's mean rating, of how many, the last of
+# them and when that was given.
+NET, NEWEST, RATING, RATED, LAST_RATING, RATED_AT = "net_", "newest_", "rating", "rated", "last_rating", "rated_at"
+OF_RATINGS = (RATING, RATED, LAST_RATING, RATED_AT)
 # Relative to what speaks for a pair: 0.3 - 0.1 - 0.2 is nothing left, and a strength that has decayed is small.
 NOTHING_LEFT = 1e-12
 
@@ -47,6 +49,8 @@ class Pair:
     newest: dict[str, int] = field(default_factory=dict)
     ratings: float = 0.0
     rated: int = 0
+    last_rating: float = 0.0
+    rated_at: int = 0
     events: int = 0
     last_at: int = 0
 
@@ -57,7 +61,12 @@ class Pair:
             self.newest[deed.kind] = max(self.newest.get(deed.kind, deed.at), deed.at)
             self.events, self.last_at = self.events + 1, max(self.last_at, deed.at)
             if deed.rating is not None:
-                self.ratings, self.rated = self.ratings + deed.rating, self.rated + 1
+                self._rate(deed.rating, deed.at)
+
+    def _rate(self, rating: float, at: int) -> None:
+        self.ratings, self.rated = self.ratings + rating, self.rated + 1
+        if at >= self.rated_at:
+            self.last_rating, self.rated_at = rating, at
 
 
 def of(pairs: Mapping[int, Pair], terms: Terms) -> dict[int, float | None]:

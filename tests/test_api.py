@@ -184,6 +184,10 @@ def test_an_explanation_adds_up_to_the_score_of_the_list(client):
     assert sum(part["amount"] for part in why["parts"]) == pytest.approx(why["score"], abs=1e-5)
     estimate = client.get(f"/estimate/U00007/{first['product']}").json()
     assert estimate["estimate"] == pytest.approx(first["score"], abs=1e-5)
+    asked = {"user": "U00007", "product": first["product"]}
+    assert client.get("/explain", params=asked).json() == why
+    assert client.get("/estimate", params=asked).json() == estimate
+    assert client.get("/explain", params=asked | {"product": "a/b"}).status_code == 404
 
 
 def test_what_is_popular_is_counted_by_users(client):

@@ -53,7 +53,8 @@ def served(spark, tmp_path_factory):
     known: dict[tuple[str, bool], Served] = {}
     draw = random.Random(6)
     seen = events(spark, *facts()).cache()
-    ratings = events(spark, *{fact[:2]: (*fact[:2], "rate", 1.0, fact[4]) for fact in facts()}.values())
+    # Some pairs are rated several times.
+    ratings = events(spark, *[(*fact[:2], "rate", 1.0, fact[4]) for fact in facts()])
     stars = spark.createDataFrame(
         [row.asDict() | {"rating": float(draw.randint(1, 5))} for row in ratings.collect()], ratings.schema
     )

@@ -232,7 +232,7 @@ def test_types_that_do_not_occur_are_not_looked_for(spark):
     seen = events(spark, ("ann", "lamp"), ("ann", "sofa", "view"))
     every, known = (netted(seen, EVENT_WEIGHTS, kinds=kinds).columns for kinds in (None, {"purchase", "view"}))
     assert {"rating", "mean_rating"} <= set(every) and not {"rating", "mean_rating"} & set(known)
-    assert len(every) - len(known) == 3 + 2 * 5
+    assert len(every) - len(known) == 5 + 2 * 5
     assert strengths(from_events(seen, EVENT_WEIGHTS, kinds=["wave"])) == {"lamp": None, "sofa": None}
     assert strengths(from_events(seen, EVENT_WEIGHTS, kinds=["view"])) == {"lamp": None, "sofa": 0.2}
 

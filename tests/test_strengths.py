@@ -89,6 +89,9 @@ def test_later_events_make_the_strength_that_spark_makes_of_all(spark, way, half
     assert {name for name, value in found.items() if value is None} == {
         name for name, value in expected.items() if value is None
     }
+    assert {name: one.last_rating for name, one in pairs.items() if one.rated} == {
+        row.product: row.rating for row in interactions.ratings(rated).collect()
+    }
 
 
 def _netted(row: dict) -> Pair:
@@ -102,4 +105,6 @@ def _netted(row: dict) -> Pair:
             found.newest[strengths.kind_of(name)] = int(value.astimezone(UTC).timestamp() * 1e6)
     if row.get("rated"):
         found.rated, found.ratings = row["rated"], row["rating"] * row["rated"]
+        found.last_rating = row["last_rating"]
+        found.rated_at = int(row["rated_at"].astimezone(UTC).timestamp() * 1e6)
     return found

@@ -10,7 +10,7 @@ from spark_app.arrays import Indices
 from spark_app.folding import Own, User
 from spark_app.serving.fresh import Event
 from spark_app.serving.model import Served
-from spark_app.strengths import NET, NEWEST, RATED, RATING, Deed, Pair
+from spark_app.strengths import LAST_RATING, NET, NEWEST, RATED, RATED_AT, RATING, Deed, Pair
 
 ALWAYS = "always"
 
@@ -125,7 +125,8 @@ def folded(served: Served, pairs: dict[int, Pair], found: dict[int, float | None
 
 
 def _ratings(pairs: dict[int, Pair]) -> dict[int, float]:
-    return {row: pair.ratings / pair.rated for row, pair in pairs.items() if pair.rated}
+    """The newest of each, as training takes it."""
+    return {row: pair.last_rating for row, pair in pairs.items() if pair.rated}
 
 
 class _Columns(NamedTuple):
@@ -150,6 +151,7 @@ def _pair(row: np.void, columns: _Columns) -> Pair:
     pair.newest = {kind: int(row[name]) for name, kind in columns.newest if row[name] != maps.NULL_TIME}
     if columns.are_rated and row[RATED]:
         pair.rated, pair.ratings = int(row[RATED]), float(row[RATING]) * int(row[RATED])
+        pair.last_rating, pair.rated_at = float(row[LAST_RATING]), int(row[RATED_AT])
     return pair
 
 

@@ -12,6 +12,8 @@ router = APIRouter(tags=["explanations"])
 MISSING = problems.documented(404)
 
 
+# By the address, and behind its `?`, where any id may stand.
+@router.get("/explain", response_model=Explanation, responses=MISSING)
 @router.get("/explain/{user:path}/{product}", response_model=Explanation, responses=MISSING)
 def explain(request: Request, user: str, product: str) -> Response:
     """Why a product stands where it does for a user; the parts add up to its score."""
@@ -24,6 +26,7 @@ def explain(request: Request, user: str, product: str) -> Response:
     return asking.answer(beside | found._asdict() | {"parts": [part._asdict() for part in found.parts]})
 
 
+@router.get("/estimate", response_model=Estimate, responses=MISSING)
 @router.get("/estimate/{user:path}/{product}", response_model=Estimate, responses=MISSING)
 def estimate(request: Request, user: str, product: str) -> Response:
     """How a user would like a product."""
