@@ -16,6 +16,7 @@ The flow, a line a module, in order:
     java  failpoints  progress          a Java that serves; places to die in tests; what the user sees
     logs  endings  disk                 the log of a run; how a verb ends that cannot go on; what outlives a power cut
     session  held  near  ages   the one place where Spark is configured; what a training holds; work in batches; ages
+    offered          files that wait, looked at before a record of them is read
     sources          a topic or a folder -> raw records
     events           raw records -> events, each accepted or rejected with a reason
     store            judged records -> the event and quarantine tables, and the ledger, each record once

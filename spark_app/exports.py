@@ -88,16 +88,6 @@ def publish(
     return rows
 
 
-def published_in(results: Path) -> str | None:
-    """The generation that metrics.json in `results` names; None when it is missing or cannot be read."""
-    try:
-        metrics = json.loads((results / METRICS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    generation = metrics.get("generation") if isinstance(metrics, dict) else None
-    return generation if isinstance(generation, str) else None
-
-
 # From rows to lines of text, by Spark.
 
 

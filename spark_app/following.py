@@ -16,7 +16,7 @@ from pyspark.errors import StreamingQueryException
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
-from spark_app import generations, ingestion, pipeline, progress, store, tables, topic
+from spark_app import generations, ingestion, pipeline, progress, status, store, tables, topic
 from spark_app.generations import Generation
 from spark_app.ingestion import Inlet, Intake, IntakeError
 from spark_app.settings import Settings
@@ -103,7 +103,7 @@ def train(
             tidied = time.monotonic()
             _attempt("retention", daily, stop)
         since = min(_age(settings), time.monotonic() - tried if tried else float("inf"))
-        if since < settings.train_interval or pipeline.due(settings).missing:
+        if since < settings.train_interval or status.due(settings).missing:
             continue
         tried = time.monotonic()
         _attempt("training", lambda: shown(pipeline.refresh(spark, settings)), stop)

@@ -141,6 +141,16 @@ def published(settings: Settings) -> Generation | None:
     return find(settings, pointer.read_text().strip())
 
 
+def published_in(results: Path) -> str | None:
+    """The generation that metrics.json in `results` names; None when it is missing or cannot be read."""
+    try:
+        metrics = _json(results / METRICS)
+    except (OSError, ValueError):
+        return None
+    generation = metrics.get("generation") if isinstance(metrics, dict) else None
+    return generation if isinstance(generation, str) else None
+
+
 def promote(settings: Settings, generation: Generation) -> None:
     """Publish a generation by hand, and let training publish again. UnsoundError when it is not sound."""
     _refuse_unsound(generation)

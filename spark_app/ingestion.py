@@ -12,8 +12,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming import StreamingQuery
 
-from spark_app import checkpoints, events, layouts, ledger, records, session, sources, store
+from spark_app import checkpoints, events, layouts, ledger, offered, records, session, sources, store
 from spark_app import topic as topic_
+from spark_app.offered import File, Refusal
 from spark_app.settings import Settings, size_in_bytes
 from spark_app.tables import BatchId
 
@@ -31,7 +32,7 @@ class Intake:
     duplicates: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
     files: int = 0
-    refused: list[sources.Refusal] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
     passed_over: list[str] = field(default_factory=list)
     memory: store.Memory = field(default_factory=store.Memory)
 
@@ -63,11 +64,6 @@ class Preview(NamedTuple):
 Seen = Callable[[DataFrame], None]
 
 
-def waiting(settings: Settings, path: Path) -> sources.FileBatch:
-    """Files that a run would take or refuse now; no Spark is needed to know. IntakeError when nothing is there."""
-    return _look_at(settings, _listed(path), _taken(settings), named=path.is_file())
-
-
 class Inlet(NamedTuple):
     """A source as a stream: what it is called, its records or file names, its checkpoint, and who takes a batch.
 
@@ -84,7 +80,7 @@ class Inlet(NamedTuple):
 def take_files(spark: SparkSession, settings: Settings, path: Path, seen: Seen | None = None) -> Intake:
     """Stream in all files of a folder, or one file, that were not taken yet. `seen` is shown each judged batch.
 
-    IntakeError when the path does not exist.
+    FileNotFoundError when the path does not exist.
     """
     intake = Intake()
     _drain(files(spark, settings, path, intake, seen))
@@ -92,17 +88,17 @@ def take_files(spark: SparkSession, settings: Settings, path: Path, seen: Seen |
 
 
 def files(spark: SparkSession, settings: Settings, path: Path, intake: Intake, seen: Seen | None = None) -> Inlet:
-    """A folder, or one file; what comes of its batches is added to `intake`. IntakeError when it does not exist."""
-    taken = _taken(settings)
-    known = [name for name in _listed(path) if _partition(name, settings) in taken]
-    intake.refused += _look_at(settings, known, taken, named=path.is_file()).refused
+    """A folder, or one file; what comes of its batches is added to `intake`. FileNotFoundError without it."""
+    taken = offered.taken(settings)
+    known = [name for name in offered.listed(path) if records.partition_of(Path(name), settings.data_dir) in taken]
+    intake.refused += offered.look_at(settings, known, taken, named=path.is_file()).refused
     checkpoint = checkpoints.folder(settings, str(path.absolute()))
     _forget_refused(checkpoint)
 
     def take(names: DataFrame, batch: BatchId) -> None:
-        offered = [sources.local(row.path) for row in names.collect()]
-        new = [name for name in offered if _partition(name, settings) not in taken]
-        looked_at = _look_at(settings, new, _taken(settings), named=path.is_file())
+        found = [offered.local(row.path) for row in names.collect()]
+        new = [name for name in found if records.partition_of(Path(name), settings.data_dir) not in taken]
+        looked_at = offered.look_at(settings, new, offered.taken(settings), named=path.is_file())
         intake.refused += looked_at.refused
         intake.passed_over += looked_at.passed_over
         intake.files += len(looked_at.good)
@@ -140,7 +136,7 @@ def topic(spark: SparkSession, settings: Settings, intake: Intake, seen: Seen | 
 
 def preview(spark: SparkSession, settings: Settings, path: Path, rows: int = 5) -> Preview:
     """Read and judge without writing: the layout of each file, some events, counts and reasons."""
-    looked_at = _look_at(settings, _listed(path), {}, named=path.is_file())
+    looked_at = offered.look_at(settings, offered.listed(path), {}, named=path.is_file())
     intake = Intake(refused=looked_at.refused, passed_over=looked_at.passed_over, files=len(looked_at.good))
     names = {file.path: _layout_name(file, settings) for file in looked_at.good}
     if not looked_at.good:
@@ -152,27 +148,7 @@ def preview(spark: SparkSession, settings: Settings, path: Path, rows: int = 5) 
     return Preview(names, [row.asDict(recursive=True) for row in first], counts, intake)
 
 
-def _listed(path: Path) -> list[str]:
-    if not path.exists():
-        raise IntakeError(f"{path} does not exist; expected a file or a folder")
-    return [str(found) for found in records.listed(path)]
-
-
-def _taken(settings: Settings) -> dict[str, sources.Taken]:
-    return {name: sources.Taken(*facts) for name, facts in ledger.taken_files(settings).items()}
-
-
-def _partition(path: str, settings: Settings) -> str:
-    return records.partition_of(Path(path), settings.data_dir)
-
-
-def _look_at(
-    settings: Settings, paths: Sequence[str], taken: Mapping[str, sources.Taken], *, named: bool
-) -> sources.FileBatch:
-    return sources.look_at(paths, data_dir=settings.data_dir, own=settings.columns, taken=taken, named=named)
-
-
-def _judged_files(spark: SparkSession, settings: Settings, files: Sequence[sources.File]) -> DataFrame:
+def _judged_files(spark: SparkSession, settings: Settings, files: Sequence[File]) -> DataFrame:
     headers = {file.header: layouts.recognise(file.header, settings.columns) for file in files if file.header}
     return _judged(sources.read(spark, files, session.cores(spark)), settings, headers)
 
@@ -266,11 +242,11 @@ def _forget_refused(checkpoint: Path) -> None:
         _refused_mark(checkpoint).unlink()
 
 
-def _ledger_facts(file: sources.File) -> dict[str, object]:
+def _ledger_facts(file: File) -> dict[str, object]:
     return {"bytes": file.bytes, "modified_at": file.modified_at, "sha256": file.sha256}
 
 
-def _layout_name(file: sources.File, settings: Settings) -> str:
+def _layout_name(file: File, settings: Settings) -> str:
     return layouts.recognise(file.header, settings.columns).name if file.header else "json"
 
 

@@ -15,7 +15,7 @@ from deltalake import DeltaTable
 
 from spark_app import records, rules, schemas, tables
 from spark_app.settings import Settings
-from spark_app.tables import BATCHES, BatchId
+from spark_app.tables import BATCHES, EVENTS, QUARANTINE, BatchId
 
 NEW, KEPT, DUPLICATE = "new", "kept", "duplicate"
 # Who removes events, in the place of a source.
@@ -63,6 +63,13 @@ def counts(settings: Settings, up_to: int | None = None) -> Counts:
 def removed(settings: Settings) -> int:
     """Events that were taken out of the event table again."""
     return pc.sum(_read(settings, ["removed"])["removed"]).as_py() or 0
+
+
+def is_cut_short(settings: Settings) -> bool:
+    """Whether the tables hold records that are not counted here: a batch that did not reach its end."""
+    known = counts(settings)
+    held, rejected = known.accepted - removed(settings), sum(known.rejected.values())
+    return tables.rows(settings, EVENTS) != held or tables.rows(settings, QUARANTINE) != rejected
 
 
 def taken_files(settings: Settings) -> dict[str, tuple[int, datetime, str]]:

@@ -4,11 +4,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_app import choice, exports, generations, held, judging, ledger, locks, making, quarantine, retention, tables
+from spark_app import choice, exports, generations, held, judging, locks, making, quarantine, retention, tables
 from spark_app import tune as tune_
 from spark_app.generations import Generation
 from spark_app.settings import Settings, untuned
@@ -21,26 +21,6 @@ _PICTURES = ("recommendation_graph.png", "degree_distribution.png", "top_product
 
 class DrawError(RuntimeError):
     """The pictures could not be drawn; the message is what visualize_graph.py said."""
-
-
-class Due(NamedTuple):
-    """Whether there is enough that is new: accepted events since the newest generation that was tried."""
-
-    new: int
-    threshold: int
-    first: bool
-
-    @property
-    def missing(self) -> int:
-        """Events that have still to come."""
-        return max(self.threshold - self.new, 0)
-
-
-def due(settings: Settings) -> Due:
-    """Counted from the tables, so that a restart forgets nothing. No Spark."""
-    newest = generations.newest(settings)
-    tried = newest.manifest["events"]["accepted"] if newest else 0
-    return Due(ledger.counts(settings).accepted - tried, settings.train_threshold, newest is None)
 
 
 def recover(spark: Callable[[], SparkSession], settings: Settings) -> None:
@@ -149,7 +129,7 @@ def _by_hand(generation: Generation) -> dict[str, Any]:
 
 def is_exported(settings: Settings, generation: Generation) -> bool:
     """Whether the results folder shows this generation."""
-    return exports.published_in(settings.results_dir) == generation.id
+    return generations.published_in(settings.results_dir) == generation.id
 
 
 def is_drawn(settings: Settings) -> bool:

@@ -40,7 +40,7 @@ def replay(spark: SparkSession, settings: Settings, reason: str | None = None, s
     QuarantineError when a batch was cut short before.
     """
     finish(spark, settings)
-    if store.is_cut_short(settings):
+    if ledger.is_cut_short(settings):
         raise QuarantineError("a batch was cut short before: `python -m spark_app ingest` comes first")
     rejected = store.read(spark, settings, QUARANTINE).persist()
     for name, value in (("reason", reason), ("source", source)):

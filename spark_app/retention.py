@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from deltalake import DeltaTable
 
-from spark_app import failpoints, generations, ledger, records, store, tables
+from spark_app import failpoints, generations, ledger, records, tables
 from spark_app.settings import Settings
 from spark_app.tables import BATCHES, EVENTS, QUARANTINE, DamagedError
 
@@ -90,7 +90,7 @@ def _begin(this: _Run) -> None:
     if missing := _unsettled(settings) if this.dry else settle(settings):
         yet = "not yet" if this.dry else "now"
         this.told(f"ledger: {_count(missing, 'event')} that a killed run removed, {yet} accounted for")
-    if not this.dry and store.is_cut_short(settings):
+    if not this.dry and ledger.is_cut_short(settings):
         raise RetentionError("a batch was cut short before: run ingest first, which finds its records again")
     for name in (EVENTS, QUARANTINE, BATCHES):
         tables.ensure_whole(settings, name, tables.version(settings, name))

@@ -1,64 +1,24 @@
 """A topic or a folder -> raw records (schemas.RAW); after this the two are one.
 
-A stream of a folder carries names of files only. `FileBatch` looks at each file before a line of it is read:
-taken already, changed since, with an unknown header, or good; the good ones are read on the executors, record by
-record, so that a file of any size needs little memory.
+A stream of a folder carries names of files only. `offered` looks at each file before a line of it is read; the good
+ones are read on the executors, record by record, so that a file of any size needs little memory.
 """
 
-import gzip
-import hashlib
 import json
-import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
-from urllib.parse import unquote
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from spark_app import connection, layouts, records, schemas
+from spark_app import connection, records, schemas
+from spark_app.offered import File
 from spark_app.settings import Settings
 
 # Below this a file is read by one task: starting another takes longer.
 _BYTES_A_TASK = 4_000_000
 _UNPACKED = 6
 _FILE_NAMES = "path STRING, modificationTime TIMESTAMP, length BIGINT, content BINARY"
-
-
-class File(NamedTuple):
-    """One input file, as it was when it was looked at."""
-
-    path: str
-    partition: str
-    header: str | None
-    bytes: int
-    modified_at: datetime
-    sha256: str
-
-
-class Refusal(NamedTuple):
-    """A file that is not taken, and why."""
-
-    path: str
-    reason: str
-
-
-class FileBatch(NamedTuple):
-    """What is to be done with the files of a batch."""
-
-    good: list[File]
-    refused: list[Refusal]
-    passed_over: list[str]
-
-
-class Taken(NamedTuple):
-    """What the ledger knows of a file that was taken."""
-
-    bytes: int
-    modified_at: datetime
-    sha256: str
 
 
 def kafka(spark: SparkSession, settings: Settings, first: Mapping[int, int] | None = None) -> DataFrame:
@@ -101,31 +61,6 @@ def file_names(spark: SparkSession, settings: Settings, path: Path) -> DataFrame
     )
 
 
-def look_at(
-    paths: Iterable[str], *, data_dir: Path, own: Mapping[str, str], taken: Mapping[str, Taken], named: bool = False
-) -> FileBatch:
-    """Sort files into good, refused and passed over; those that were taken, and have not changed, are in none.
-
-    `own` is the mapping of the settings for unknown headers. `named`: the user named the file itself, so its suffix
-    does not matter.
-    """
-    batch = FileBatch([], [], [])
-    for path in sorted(local(path) for path in paths):
-        if not named and not records.has_known_suffix(path):
-            batch.passed_over.append(path)
-            continue
-        try:
-            file = _file(path, data_dir, own, taken)
-        except (OSError, EOFError, zlib.error, layouts.UnknownHeaderError) as error:
-            batch.refused.append(Refusal(path, _in_words(error)))
-            continue
-        if isinstance(file, Refusal):
-            batch.refused.append(file)
-        elif file is not None:
-            batch.good.append(file)
-    return batch
-
-
 def read(spark: SparkSession, files: Collection[File], cores: int) -> DataFrame:
     """The records of these files as schemas.RAW; position counts the records of a file from 0, its header apart."""
     tasks = min(2 * cores, 1 + sum(map(_size, files)) // _BYTES_A_TASK)
@@ -152,50 +87,11 @@ def in_portions(files: Iterable[File], limit: int) -> Iterator[list[File]]:
         yield portion
 
 
-def local(path: str) -> str:
-    """A path of this machine from what Spark calls it."""
-    return unquote(path.removeprefix("file://")) if path.startswith("file://") else path.removeprefix("file:")
-
-
-def _file(path: str, data_dir: Path, own: Mapping[str, str], taken: Mapping[str, Taken]) -> File | Refusal | None:
-    """The file ready to be read, None when it is empty or was taken before, a refusal when it has changed since."""
-    status = Path(path).stat()
-    if not status.st_size:
-        return None
-    modified_at = datetime.fromtimestamp(status.st_mtime, UTC)
-    partition = records.partition_of(Path(path), data_dir)
-    before = taken.get(partition)
-    if before and before.bytes == status.st_size and before.modified_at == modified_at:
-        return None
-    sha256 = _sha256(path)
-    if before:
-        same = before.sha256 == sha256
-        return None if same else Refusal(path, "it has changed since it was taken; move changed rows in as a new file")
-    header = records.header_of(path)
-    if header is not None:
-        layouts.recognise(header, own)
-    records.ensure_whole(path)
-    return File(path, partition, header, status.st_size, modified_at, sha256)
-
-
 def _size(file: File) -> int:
     """Bytes once it is unpacked, about."""
     return file.bytes * (_UNPACKED if file.path.lower().endswith(".gz") else 1)
 
 
-def _sha256(path: str) -> str:
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _escaped(path: Path) -> str:
     """The path with the characters that Hadoop would take for a pattern escaped."""
     return "".join(f"\\{letter}" if letter in "*?[]{}\\" else letter for letter in str(path))
-
-
-def _in_words(error: Exception) -> str:
-    if isinstance(error, layouts.UnknownHeaderError):
-        return str(error)
-    if isinstance(error, (EOFError, zlib.error, gzip.BadGzipFile)):
-        return f"it is not a whole gzip file ({error})"
-    return f"it cannot be read ({getattr(error, 'strerror', None) or error})"

@@ -44,13 +44,6 @@ def read(spark: SparkSession, settings: Settings, name: str, version: int | None
     return (reader if version is None else reader.option("versionAsOf", version)).load(str(tables.path(settings, name)))
 
 
-def is_cut_short(settings: Settings) -> bool:
-    """Whether the tables hold records that the ledger does not count: a batch that did not reach its end."""
-    known = ledger.counts(settings)
-    held, rejected = known.accepted - ledger.removed(settings), sum(known.rejected.values())
-    return tables.rows(settings, EVENTS) != held or tables.rows(settings, QUARANTINE) != rejected
-
-
 class MostlyRejectedError(RuntimeError):
     """A batch was not taken, because too much of it is bad; the message says how much, why, and what lifts it."""
 
@@ -95,7 +88,7 @@ def _add(
     judged: DataFrame, settings: Settings, batch: BatchId, files: Mapping[str, Mapping[str, Any]], memory: Memory
 ) -> Counts:
     fresh = memory.is_fresh(settings)
-    cut_short = not fresh and is_cut_short(settings)
+    cut_short = not fresh and ledger.is_cut_short(settings)
     if not fresh:
         tables.ensure_whole(settings, EVENTS, tables.version(settings))
         memory.ids = EventIds(_hashes(judged.sparkSession, settings))

@@ -157,7 +157,7 @@ def _write(
 def _write_files(client: Any, run: str, generation: Generation, results: Path | None) -> None:
     for name in (generations.MANIFEST, generations.METRICS):
         client.log_artifact(run, str(generation.folder / name))
-    if results and exports.published_in(results) == generation.id:
+    if results and generations.published_in(results) == generation.id:
         for path in sorted(path for pattern in _RESULTS for path in results.glob(pattern)):
             client.log_artifact(run, str(path), "results")
 

@@ -16,7 +16,7 @@ from test_ledger import EVER
 
 from kafka_producer import send
 from kafka_producer.send import Message
-from spark_app import following, generations, ingestion, ledger, store, tables
+from spark_app import following, generations, ingestion, ledger, tables
 from spark_app.cli import endless
 from spark_app.ingestion import Intake
 
@@ -177,4 +177,4 @@ def test_what_is_old_goes_once_a_day_beside_a_stream_that_goes_on(spark, setting
     ingestion._drain(ingestion.files(spark, settings, inbox, intake))
     counts = ledger.counts(settings)
     assert (counts.read, counts.accepted, tables.rows(settings, tables.EVENTS)) == (22, 22, 13)
-    assert not store.is_cut_short(settings)
+    assert not ledger.is_cut_short(settings)

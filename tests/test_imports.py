@@ -15,7 +15,7 @@ GROUND_FLOOR = {
     "adjacency", "prepared", "candidates", "disk",
     "terms", "trials", "rating_trials", "choice", "explanation", "shop_rules", "layouts", "records", "java",
     "failpoints", "progress", "connection", "topic", "event_ids", "tables", "ledger", "locks", "checkpoints",
-    "logged_model", "preflight", "variants", "checks", "endings", "logs", "strengths", "folding", "spreads",
+    "logged_model", "preflight", "variants", "checks", "endings", "logs", "strengths", "folding", "spreads", "offered",
 }  # fmt: skip
 # What a model is, for those that use one; `models/__init__.py` holds nothing else.
 INTERFACES = {"models", "held", "near", "ages"}
@@ -34,7 +34,7 @@ STAGES = {
 }
 # The API answers from what stages have written, without Spark.
 SERVING = sorted((APP / "serving").rglob("*.py"))
-SERVING_MAY_READ = {"generations", "maps"}
+SERVING_MAY_READ = {"generations", "maps", "status"}
 # A session needs a Java; all that speaks to the user is wiring.
 MODELS = {path.stem for path in (APP / "models").glob("*.py")} - {"__init__"}
 

@@ -8,7 +8,7 @@ import pytest
 from conftest import settings_for
 from test_cli import call
 
-from spark_app import ingestion, ledger, store, tables
+from spark_app import ingestion, ledger, offered, store, tables
 from spark_app.ledger import Counts
 from spark_app.tables import BatchId
 
@@ -38,7 +38,7 @@ def test_read_is_accepted_plus_duplicates_plus_rejected(spark, settings):
     assert ledger.counts(settings) == Counts(5, 2, 1, {"not_json": 1, "bad_quantity": 1})
     kept = store.read(spark, settings, tables.QUARANTINE).collect()
     assert {(row.reason, bytes(row.value)) for row in kept} >= {("not_json", b"not json")}
-    assert not store.is_cut_short(settings)
+    assert not ledger.is_cut_short(settings)
 
 
 def test_an_event_id_counts_once_over_all_files_and_the_first_wins(spark, settings):
@@ -75,7 +75,7 @@ def test_a_lost_checkpoint_doubles_nothing(spark, settings):
 
 def test_a_batch_that_comes_again_writes_nothing_twice(spark, settings):
     (inbox(settings) / "a.jsonl").write_text(lines({}, {"event_id": "7"}, {"quantity": "x"}))
-    waiting = ingestion.waiting(settings, inbox(settings)).good
+    waiting = offered.waiting(settings, inbox(settings)).good
     judged = ingestion._judged_files(spark, settings, waiting)
     first = store.add(judged, settings, BatchId("query", 0))
     again = store.add(judged, settings, BatchId("query", 0))
@@ -89,9 +89,9 @@ def test_a_changed_file_is_refused_by_name_and_a_touched_one_is_not(spark, setti
     path.write_text(lines({}))
     ingestion.take_files(spark, settings, inbox(settings))
     path.touch()
-    assert ingestion.waiting(settings, inbox(settings)).refused == []
+    assert offered.waiting(settings, inbox(settings)).refused == []
     path.write_text(lines({}, {}))
-    refused = ingestion.waiting(settings, inbox(settings)).refused
+    refused = offered.waiting(settings, inbox(settings)).refused
     assert [(refusal.path, "changed since" in refusal.reason) for refusal in refused] == [(str(path), True)]
 
 
@@ -124,7 +124,7 @@ def test_what_is_no_data_file_is_passed_over_and_an_empty_one_is_not_waited_for(
     taken = ingestion.take_files(spark, settings, inbox(settings))
     assert (taken.read, taken.files, taken.refused) == (0, 0, [])
     assert [path.rsplit("/")[-1] for path in taken.passed_over] == ["LICENSE"]
-    assert ingestion.waiting(settings, inbox(settings)).good == []
+    assert offered.waiting(settings, inbox(settings)).good == []
 
 
 def test_a_dry_run_shows_and_writes_nothing(spark, settings):
@@ -146,7 +146,7 @@ def test_a_kill_after_the_write_and_before_the_commit_loses_and_doubles_nothing(
     assert call(tmp_path / "killed", "ingest", **environment).returncode == -9
     shutil.copytree(killed.data_dir, bereft.data_dir, ignore=shutil.ignore_patterns("checkpoints"))
     for settings in (killed, bereft):
-        assert store.is_cut_short(settings)
+        assert ledger.is_cut_short(settings)
         ingestion.take_files(spark, settings, inbox(settings))
         held, expected = ids(spark, settings), ["1", "2", "files:inbox/a.jsonl:2"]
         checkpoint = "with its checkpoint" if settings is killed else "the checkpoint lost too"
@@ -154,7 +154,7 @@ def test_a_kill_after_the_write_and_before_the_commit_loses_and_doubles_nothing(
         report(f"SIGKILL after the write, before the commit; {checkpoint}", 1, lost, doubled)
         assert held == expected
         assert ledger.counts(settings) == Counts(5, 3, 1, {"bad_quantity": 1})
-        assert not store.is_cut_short(settings)
+        assert not ledger.is_cut_short(settings)
 
 
 def test_few_rows_and_many_are_added_to_one_table(spark, settings, monkeypatch):
@@ -169,7 +169,7 @@ def test_few_rows_and_many_are_added_to_one_table(spark, settings, monkeypatch):
     assert [row.event_id for row in events] == ["e0", "e1", "e2"]
     assert events[2].properties == {"page": "2"}
     assert store.read(spark, settings, tables.QUARANTINE).count() == 3
-    assert not store.is_cut_short(settings)
+    assert not ledger.is_cut_short(settings)
 
 
 def test_a_column_without_any_text_or_map_has_offsets_all_the_same(spark):

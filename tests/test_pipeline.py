@@ -10,7 +10,7 @@ import pytest
 from conftest import settings_for
 from test_cli import call
 
-from spark_app import explaining, generations, ingestion, ledger, pipeline, preflight, store, tables
+from spark_app import explaining, generations, ingestion, ledger, pipeline, preflight, status, store, tables
 
 ROOT = Path(__file__).parent.parent
 FILES = (
@@ -215,10 +215,10 @@ def test_it_is_due_when_enough_is_new_counted_from_the_tables(spark, tmp_path):
     settings = settings_for(tmp_path, train_threshold=3)
     plain(settings.data_dir / "inbox" / "one.csv", "ann,lamp,1,2026-01-01", "bob,lamp,1,2026-01-02")
     ingestion.take_files(spark, settings, settings.data_dir / "inbox")
-    assert pipeline.due(settings) == (2, 3, True)
+    assert status.due(settings) == (2, 3, True)
     plain(settings.data_dir / "inbox" / "two.csv", "cid,lamp,1,2026-01-03", ",lamp,1,2026-01-03")
     ingestion.take_files(spark, settings, settings.data_dir / "inbox")
-    assert pipeline.due(settings).missing == 0
+    assert status.due(settings).missing == 0
 
 
 def test_a_run_as_a_user_calls_it(tmp_path):

@@ -5,7 +5,7 @@ import json
 import pytest
 from test_ingestion import inbox, lines
 
-from spark_app import failpoints, ingestion, ledger, quarantine, store, tables
+from spark_app import failpoints, ingestion, ledger, offered, quarantine, tables
 from spark_app.quarantine import Replayed
 from spark_app.store import MostlyRejectedError
 
@@ -28,7 +28,7 @@ def rejected(spark, settings):
 def books(settings):
     counts = ledger.counts(settings)
     assert counts.read == counts.accepted + counts.duplicates + sum(counts.rejected.values())
-    assert not store.is_cut_short(settings)
+    assert not ledger.is_cut_short(settings)
     return counts.read, counts.accepted, counts.duplicates, counts.rejected
 
 
@@ -61,7 +61,7 @@ def test_only_the_reason_and_the_source_that_were_asked_for(spark, rejected):
 def test_a_file_that_was_replayed_is_still_taken(spark, rejected):
     quarantine.replay(spark, rejected)
     assert ingestion.take_files(spark, rejected, inbox(rejected)).read == 0
-    assert ingestion.waiting(rejected, inbox(rejected)).refused == []
+    assert offered.waiting(rejected, inbox(rejected)).refused == []
 
 
 @pytest.mark.chaos

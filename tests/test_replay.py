@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from conftest import settings_for
 from test_layouts import HEADERS
 from test_send import held, run
 
 from kafka_producer import replay
 from kafka_producer.replay import Replayed, ReplayError, epoch_seconds
-from spark_app import events, layouts, sources
+from spark_app import events, layouts, offered, sources
 from spark_app.blocks import Kafka
 
 ROWS = {
@@ -75,7 +76,7 @@ def both_ways(spark, tmp_path_factory):
 
 
 def judged(spark, folder):
-    looked_at = sources.look_at(map(str, folder.iterdir()), data_dir=folder, own={}, taken={})
+    looked_at = offered.look_at(settings_for(folder), map(str, folder.iterdir()), {})
     assert not looked_at.refused
     headers = {file.header: layouts.recognise(file.header, {}) for file in looked_at.good if file.header}
     types = ("view", "purchase", "rate")

@@ -17,7 +17,7 @@ from test_ingestion import HEADER, inbox
 from test_ledger import EVER, part
 from typer.testing import CliRunner
 
-from spark_app import failpoints, ingestion, ledger, records, retention, status, store, tables
+from spark_app import failpoints, ingestion, ledger, offered, records, retention, status, store, tables
 from spark_app.cli import app
 from spark_app.ledger import Counts
 from spark_app.retention import RetentionError
@@ -92,7 +92,7 @@ def test_old_events_go_and_the_totals_stay(month):
     assert held(month).num_rows == tables.rows(month, EVENTS) == 11
     assert ledger.counts(month) == Counts(30, 30, 0, {})
     assert ledger.removed(month) == 19
-    assert not store.is_cut_short(month)
+    assert not ledger.is_cut_short(month)
 
 
 def test_it_counts_back_from_the_newest_event_and_not_from_the_clock(month):
@@ -160,9 +160,9 @@ def test_status_tells_of_batches_and_not_of_removals(month):
 def test_a_removal_that_was_killed_is_accounted_for_once(month, monkeypatch, settled_by):
     killed(month, monkeypatch)
     assert held(month).num_rows == 11 and ledger.removed(month) == 0
-    assert store.is_cut_short(month)
+    assert ledger.is_cut_short(month)
     assert settled_by(month)
-    assert ledger.removed(month) == 19 and not store.is_cut_short(month)
+    assert ledger.removed(month) == 19 and not ledger.is_cut_short(month)
     assert retention.settle(month) == 0
     assert ledger.counts(month) == Counts(30, 30, 0, {})
 
@@ -210,11 +210,11 @@ def test_a_ledger_from_before_removals_is_read_and_written(settings):
     row = ledger._row("kafka:sales", "0") | {"read": 2, "accepted": 2, "events_version": 0, "taken_at": EVER}
     before = ledger._SCHEMA.remove(ledger._SCHEMA.get_field_index("removed"))
     write_deltalake(tables.path(settings, BATCHES), pa.Table.from_pylist([row], before))
-    assert ledger.removed(settings) == 0 and not store.is_cut_short(settings)
+    assert ledger.removed(settings) == 0 and not ledger.is_cut_short(settings)
     done(settings.model_copy(update={"retention_days": 0.5}))
     add(settings, LONG_AGO)
     assert (ledger.removed(settings), ledger.counts(settings).accepted) == (1, 3)
-    assert not store.is_cut_short(settings)
+    assert not ledger.is_cut_short(settings)
 
 
 def test_many_small_files_become_one_and_only_what_is_needed_stays(month):
@@ -294,14 +294,14 @@ def take(settings, name, rows="ann,lamp,1,2026-01-01"):
     path = inbox(settings) / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"{HEADER}\n{rows}\n")
-    (file,) = [one for one in ingestion.waiting(settings, inbox(settings)).good if one.path == str(path)]
+    (file,) = [one for one in offered.waiting(settings, inbox(settings)).good if one.path == str(path)]
     facts = {"bytes": file.bytes, "modified_at": file.modified_at, "sha256": file.sha256}
     ledger.account(settings, [], {file.partition: facts}, None)
     return path
 
 
 def waiting(settings):
-    found = ingestion.waiting(settings, inbox(settings))
+    found = offered.waiting(settings, inbox(settings))
     return [Path(file.path).name for file in (*found.good, *found.refused)]
 
 
@@ -321,7 +321,7 @@ def test_files_that_were_taken_are_moved_aside_and_others_wait(settings):
 def test_a_file_of_another_input_stays_where_it_is(settings, tmp_path):
     other = tmp_path / "other.csv"
     other.write_text(f"{HEADER}\nann,lamp,1,2026-01-01\n")
-    (file,) = ingestion.waiting(settings, other).good
+    (file,) = offered.waiting(settings, other).good
     facts = {"bytes": file.bytes, "modified_at": file.modified_at, "sha256": file.sha256}
     ledger.account(settings, [], {file.partition: facts}, None)
     (inbox(settings) / "link.csv").symlink_to(other)
@@ -335,7 +335,7 @@ def test_a_file_that_comes_again_under_its_name_is_known(settings):
     path.write_text(f"{HEADER}\nann,lamp,1,2026-01-01\n")
     assert waiting(settings) == []
     path.write_text(f"{HEADER}\nbob,chair,1,2026-01-01\n")
-    (refused,) = ingestion.waiting(settings, inbox(settings)).refused
+    (refused,) = offered.waiting(settings, inbox(settings)).refused
     assert refused.path == str(path) and "changed since it was taken" in refused.reason
 
 
@@ -390,7 +390,7 @@ def test_spark_reads_what_stays_and_goes_on_from_there(spark, settings, monkeypa
     (inbox(settings) / "more.csv").write_text(f"{HEADER}\nann,lamp,1,2026-02-01\n")
     assert ingestion.take_files(spark, settings, inbox(settings)).accepted == 1
     assert ledger.counts(settings) == Counts(9, 5, 0, {"missing_product": 4})
-    assert not store.is_cut_short(settings)
+    assert not ledger.is_cut_short(settings)
     done(kept, force=True)
     assert store.read(spark, settings, EVENTS).count() == 1
     assert store.read(spark, settings, tables.QUARANTINE).count() == 4

@@ -11,7 +11,7 @@ from types import FrameType
 
 from pyspark.sql import SparkSession
 
-from spark_app import following, generations, ingestion, pipeline, progress, retention, store
+from spark_app import following, generations, ingestion, progress, retention, status, store
 from spark_app.cli import outcome, summary
 from spark_app.generations import Generation
 from spark_app.ingestion import Inlet, Intake
@@ -46,7 +46,7 @@ def ingest(spark: SparkSession, settings: Settings, paths: Sequence[Path], seen:
 
 def train(spark: SparkSession, settings: Settings) -> None:
     """Only train, on what another process takes in."""
-    progress.note(f"waiting for events: {summary.due_in_words(pipeline.due(settings))}")
+    progress.note(f"waiting for events: {summary.due_in_words(status.due(settings))}")
     with _until_told() as stop:
         training = following.beside(spark, settings, stop, functools.partial(_show, spark, settings))
         stop.wait()
@@ -111,7 +111,7 @@ class _Report:
         new, seconds = self.intake.read - self.read, time.monotonic() - self.told_at
         summary.warn_of_refused(self.intake.refused[self.refused :])
         if new:
-            due = summary.due_in_words(pipeline.due(self.settings))
+            due = summary.due_in_words(status.due(self.settings))
             progress.note(f"{new:,} taken, {new / seconds:,.0f}/s; {summary.taken(self.intake)}; {due}")
         self.read, self.refused, self.told_at = self.intake.read, len(self.intake.refused), time.monotonic()
 

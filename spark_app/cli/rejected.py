@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 import typer
 from rich.table import Table
 
-from spark_app import locks, pipeline, progress, quarantine, rules, tables
+from spark_app import locks, progress, quarantine, rules, status, tables
 from spark_app.cli import summary
 from spark_app.cli.workplace import working
 from spark_app.settings import load
@@ -62,4 +62,4 @@ def replay(
     with working(settings, "quarantine replay", holding=(locks.INGEST,)) as spark:
         done = quarantine.replay(spark(), settings, reason, source)
     progress.note(f"{done.accepted:,} accepted, {done.duplicates:,} duplicates, {done.rejected:,} still rejected")
-    progress.note(summary.due_in_words(pipeline.due(settings)))
+    progress.note(summary.due_in_words(status.due(settings)))

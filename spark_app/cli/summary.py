@@ -11,9 +11,9 @@ from rich.table import Table
 from spark_app import ledger, progress
 from spark_app.generations import Generation
 from spark_app.ingestion import Intake, Preview
-from spark_app.pipeline import Due
+from spark_app.offered import Refusal
 from spark_app.settings import PREFIX, Settings, listed
-from spark_app.sources import Refusal
+from spark_app.status import Due
 
 _METRICS = {
     "ndcg_at_10": "NDCG@10",

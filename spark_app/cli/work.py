@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_app import choice, following, generations, ingestion, ledger, locks, pipeline, progress, shop_rules
+from spark_app import (
+    choice,
+    following,
+    generations,
+    ingestion,
+    ledger,
+    locks,
+    offered,
+    pipeline,
+    progress,
+    shop_rules,
+    status,
+)
 from spark_app.cli import endless, outcome, summary
 from spark_app.cli.workplace import TOO_LITTLE, published, working
 from spark_app.ingestion import Intake
@@ -56,7 +68,7 @@ def run(
         return
     with working(settings, "run", verbose=verbose, holding=BOTH) as spark:
         intake, seconds = _take_in(spark, settings, inputs, verbose)
-        due, made = pipeline.due(settings), None
+        due, made = status.due(settings), None
         if not due.missing or (now and ledger.counts(settings).accepted):
             made = pipeline.refresh(spark(), settings, {"ingest": seconds})
             if not made.metrics["published"]:
@@ -98,7 +110,7 @@ def ingest(
             endless.ingest(spark(), settings, _paths(settings, inputs), _seen(verbose))
             return
         intake, _ = _take_in(spark, settings, inputs, verbose)
-        progress.console.print(summary.due_in_words(pipeline.due(settings)), markup=False)
+        progress.console.print(summary.due_in_words(status.due(settings)), markup=False)
     _leave(intake)
 
 
@@ -114,7 +126,7 @@ def train(now: Now = False, force: Force = False, follow: Follow = False, verbos
         with working(settings, "train", verbose=verbose, holding=(locks.TRAIN,)) as spark:
             endless.train(spark(), settings)
         return
-    due = pipeline.due(settings)
+    due = status.due(settings)
     if due.missing and not (now and ledger.counts(settings).accepted):
         progress.console.print(summary.not_due(due), markup=False)
         raise typer.Exit(TOO_LITTLE)
@@ -176,7 +188,7 @@ def _take_in(
             step.say(summary.taken(intake))
         return intake, step.seconds
     for path in _paths(settings, inputs):
-        waiting = ingestion.waiting(settings, path)
+        waiting = offered.waiting(settings, path)
         if not waiting.good:
             intake.refused += waiting.refused
             intake.passed_over += waiting.passed_over

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 import typer
 from pyspark.sql import SparkSession
 
-from spark_app import failpoints, generations, locks, logs, pipeline, progress, session
+from spark_app import failpoints, generations, locks, logs, pipeline, progress, session, status
 from spark_app.cli import summary
 from spark_app.generations import Generation
 from spark_app.settings import Settings
@@ -51,7 +51,7 @@ def published(settings: Settings) -> Generation:
     found = generations.published(settings)
     if found is None:
         progress.console.print(
-            f"nothing is published yet: {summary.due_in_words(pipeline.due(settings))}; "
+            f"nothing is published yet: {summary.due_in_words(status.due(settings))}; "
             "`make run`, or `python -m spark_app run --input PATH`, comes first",
             markup=False,
         )

@@ -3,7 +3,7 @@
 import json
 import random
 
-from spark_app import ingestion, ledger, store, tables
+from spark_app import ingestion, ledger, tables
 
 # One file a batch, and a model that is fitted in a moment.
 SMALL = {"MILLSTREAM_ALS__FACTORS": "4", "MILLSTREAM_ALS__ITERATIONS": "3", "MILLSTREAM_MAX_FILES_PER_TRIGGER": "1"}
@@ -48,7 +48,7 @@ class Sales:
         assert counts.read == counts.accepted + counts.duplicates + sum(counts.rejected.values())
         assert (counts.read, counts.accepted, sum(counts.rejected.values())) == (self.sent, len(held), self.bad)
         assert tables.rows(self.settings, tables.QUARANTINE) == self.bad
-        assert not store.is_cut_short(self.settings)
+        assert not ledger.is_cut_short(self.settings)
         return len(self.sound - set(held)), len(held) - len(set(held))
 
     def _line(self, name):

@@ -14,7 +14,7 @@ from test_ledger import part
 from kafka_producer import broker as broker_
 from kafka_producer import send
 from kafka_producer.send import Message
-from spark_app import checkpoints, checks, following, ingestion, ledger, store, tables
+from spark_app import checkpoints, checks, following, ingestion, ledger, tables
 from spark_app.ingestion import IntakeError
 from spark_app.schemas import EVENT_WEIGHTS
 
@@ -32,7 +32,7 @@ def cost(settings, report):
         report(fault, runs, lost, doubled)
         assert counts.read == counts.accepted + counts.duplicates + sum(counts.rejected.values())
         assert (lost, doubled, held) == (0, 0, sorted(expected))
-        assert not store.is_cut_short(settings)
+        assert not ledger.is_cut_short(settings)
 
     return told
 
