@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
@@ -52,12 +53,9 @@ def counts(settings: Settings, up_to: int | None = None) -> Counts:
     rows = _read(settings, ["events_version", "read", "accepted", "duplicates", "rejected"])
     if up_to is not None:
         rows = rows.filter(pc.field("events_version") <= up_to)
-    rejected: dict[str, int] = dict.fromkeys(rules.REASONS, 0)
-    for reasons in rows["rejected"].to_pylist():
-        for reason, number in reasons or []:
-            rejected[reason] += number
+    found = {reason: pc.sum(pc.map_lookup(rows["rejected"], reason, "first")).as_py() for reason in rules.REASONS}
     total = {name: pc.sum(rows[name]).as_py() or 0 for name in ("read", "accepted", "duplicates")}
-    return Counts(**total, rejected={reason: number for reason, number in rejected.items() if number})
+    return Counts(**total, rejected={reason: number for reason, number in found.items() if number})
 
 
 def removed(settings: Settings) -> int:
@@ -65,9 +63,12 @@ def removed(settings: Settings) -> int:
     return pc.sum(_read(settings, ["removed"])["removed"]).as_py() or 0
 
 
-def is_cut_short(settings: Settings) -> bool:
-    """Whether the tables hold records that are not counted here: a batch that did not reach its end."""
-    known = counts(settings)
+def is_cut_short(settings: Settings, known: Counts | None = None) -> bool:
+    """Whether the tables hold records that are not counted here: a batch that did not reach its end.
+
+    `known` are the counts, where they are at hand.
+    """
+    known = known or counts(settings)
     held, rejected = known.accepted - removed(settings), sum(known.rejected.values())
     return tables.rows(settings, EVENTS) != held or tables.rows(settings, QUARANTINE) != rejected
 
@@ -98,11 +99,13 @@ def taken_since(settings: Settings, version: int) -> pa.Table:
     return rows.filter((pc.field("read") > 0) & (pc.field("events_version") > version)).drop_columns("read")
 
 
-def batches(settings: Settings, since: datetime) -> list[Batch]:
-    """Micro-batches that were taken since then, the newest first; a removal is none."""
+def batches(settings: Settings, since: datetime, *, least: int = 0) -> list[Batch]:
+    """Micro-batches that were taken since then, the newest first, and so many at least, where there are; no removal."""
     rows = _read(settings, ["taken_at", "source", "read", "accepted", "duplicates", "rejected"])
     rows = rows.filter(pc.field("source") != RETENTION)
-    rows = rows.filter(pc.field("taken_at") >= pa.scalar(since, _TIME)).sort_by([("taken_at", "descending")])
+    newest = np.unique(rows["taken_at"].cast(pa.int64()).to_numpy())[-least:] if least else ()
+    first = min([pa.scalar(since, _TIME).cast(pa.int64()).as_py(), *newest[:1]])
+    rows = rows.filter(pc.field("taken_at").cast(pa.int64()) >= first).sort_by([("taken_at", "descending")])
     groups: dict[tuple[datetime, str], list[dict[str, Any]]] = {}
     for row in rows.to_pylist():
         row["rejected"] = dict(row["rejected"] or [])

@@ -79,6 +79,7 @@ def generation(
     manifest = {
         "created_at": START.isoformat(), "events_version": version, "settings": decisive.recorded(settings),
         "rules": rules.as_dict(), "model": saving.described(learned), "newest_event_at": newest,
+        "events": {"accepted": seen.count()},
         "counts": {"users": ids.users.count(), "products": ids.products.count(), "interactions": learned.liked.count()},
     }  # fmt: skip
     metrics = {"engine": settings.engine, "algorithm": settings.algorithm, "metrics": {}, "reason": ""}

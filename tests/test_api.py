@@ -81,6 +81,18 @@ def test_a_cursor_that_was_not_given_is_refused(client, cursor):
     assert client.get("/recommendations/U00002", params={"cursor": cursor}).status_code == 400
 
 
+def test_behind_the_end_of_a_list_there_is_nothing(client):
+    from spark_app.serving import cursor
+
+    generation = client.get("/users").json()["generation"]
+    far = {"cursor": cursor.written(generation, cursor.FARTHEST)}
+    for path in ("/recommendations/U00002", "/recommendations/nobody"):
+        assert products(client.get(path, params=far)) == []
+    for path in ("/users", "/products", "/popular", "/users/U00002/history"):
+        answer = client.get(path, params=far)
+        assert answer.status_code == 200 and answer.json()["next_cursor"] is None
+
+
 def test_a_cursor_of_a_generation_that_is_gone_is_told_to_begin_anew(client):
     from spark_app.serving import cursor
 

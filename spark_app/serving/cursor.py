@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from spark_app.serving.problems import Problem
 
-FARTHEST = 100_000
+# Ids of the engine are numbers of 31 bits: nothing that is listed is longer.
+FARTHEST = (1 << 31) - 1
 
 
 class Cursor(NamedTuple):

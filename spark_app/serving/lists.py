@@ -78,7 +78,9 @@ async def made(served: Served, person: Person, filters: Filters, best: Best, off
     if person.user is None:
         allowed, removed = _allowed(served, person, filters)
         return _fallback(served, allowed, removed, offset, limit)
-    ask, removed = asked(served, person, person.user, filters, offset + limit + 1)
+    # Whoever makes up a cursor gets no more than there is.
+    wanted = min(offset + limit, len(served.row_of_place)) + 1
+    ask, removed = asked(served, person, person.user, filters, wanted)
     places, scores = await best(ask)
     places, scores = places[places >= 0], scores[places >= 0]
     part = slice(offset, offset + limit)
