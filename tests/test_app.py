@@ -299,3 +299,12 @@ def test_every_metric_stands_in_its_page(app):
     page = (ROOT / "docs" / "serving.md").read_text()
     names = {family.name for family in app.state.millstream.measures.collect()}
     assert all(f"`{name}" in page for name in names)
+
+
+def test_every_operation_has_a_short_summary_of_its_own(settings):
+    found = operations(create(settings)).values()
+    summaries = [operation["summary"] for operation in found]
+    assert len(set(summaries)) == len(summaries)
+    for operation in found:
+        assert 10 < len(operation["summary"]) <= 100 and operation["summary"][0].isupper(), operation["summary"]
+        assert operation.get("description", "").rstrip(".") != operation["summary"]

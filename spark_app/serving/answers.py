@@ -1,7 +1,7 @@
 """What the API answers, as types: they are what /docs shows, and what the tests hold the answers against."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -178,102 +178,6 @@ class Explanation(Answer):
     removed_by: str = Field(description="what keeps it out of the list; empty when it is listed")
     parts: list[Part]
     folded_in: int
-
-
-class Node(BaseModel):
-    """A vertex of the user-product graph."""
-
-    id: str = Field(examples=["u:U0001", "p:P0001"])
-    type: str
-    label: str | None
-    degree: int
-    pagerank: float
-    community: int
-    component: int
-
-
-class Edge(BaseModel):
-    """A recommendation."""
-
-    src: str
-    dst: str
-    score: float
-    rank: int
-
-
-class Ego(Answer):
-    """A user, what is recommended to them, and others to whom that is recommended too."""
-
-    user: str
-    vertices: list[Node]
-    edges: list[Edge]
-    users_shown: int
-    users_of_these_products: int = Field(description="how many there are; the best ranked are shown")
-
-
-class Generation(BaseModel):
-    """A trained model with all that was made from it."""
-
-    id: str
-    created_at: datetime
-    published: bool
-    engine: str
-    algorithm: str
-    sound: bool
-    reason: str | None
-    users: int
-    products: int
-    interactions: int
-    metrics: dict[str, Any]
-
-
-class Generations(BaseModel):
-    """All whole generations, the newest first."""
-
-    generation: str | None = Field(description="id of the published one")
-    generations: list[Generation]
-
-
-class Following(BaseModel):
-    """How far the event table is followed."""
-
-    version: int = Field(description="of the event table, the last that was read")
-    lag_seconds: float | None = Field(description="since it was last looked at and all was well")
-    fault: str = Field(description="why it cannot be followed; empty when all is well")
-
-
-class Beyond(BaseModel):
-    """Events beyond the generation."""
-
-    events: int
-    users: int
-    waiting: int = Field(description="posted, and not in the event table yet")
-    dropped: int = Field(description="let go for want of room")
-
-
-class Stats(Answer):
-    """What is served, in numbers."""
-
-    trained_at: datetime
-    age_seconds: float
-    users: int
-    products: int
-    interactions: int
-    source: str | None
-    fallback: str
-    factors: int
-    factors_bytes: int
-    swaps: int = Field(description="generations that were shown since the start")
-    fault: str = Field(description="why the published generation cannot be shown; empty when it is")
-    ranking: dict[str, Any] = Field(description="exact, or an index with its measured recall")
-    tail: Following
-    fresh: Beyond
-
-
-class Reloaded(Answer):
-    """What is served after it was looked again."""
-
-    changed: bool
 
 
 class Event(BaseModel):

@@ -9,7 +9,7 @@ import structlog
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 
-from spark_app.serving import description, problems
+from spark_app.serving import description, news, problems
 from spark_app.serving import state as state_
 from spark_app.serving.envelope import Envelope
 from spark_app.serving.gauges import Gauges
@@ -27,8 +27,11 @@ from spark_app.serving.routes import (
     products,
     recommendations,
     stats,
+    status,
+    stream,
     users,
 )
+from spark_app.serving.stream import Stream
 from spark_app.settings import Settings
 
 _ABOUT = """Recommendations, and what stands behind them, from the published generation and the newest events.
@@ -37,7 +40,10 @@ Errors are problem details (RFC 9457). When keys are set, each request but those
 # FastAPI's own telemetry would do again what the envelope does.
 _NO_TELEMETRY: Any = dict.fromkeys(("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False)
 # Routes are tried in this order: what is asked most comes first.
-_NOUNS = (recommendations, events, health, users, products, popular, explanations, graph, generations, stats, docs)
+_NOUNS = (
+    recommendations, events, health, users, products, popular, explanations, graph, generations, stats, status, stream,
+    docs,
+)  # fmt: skip
 
 
 def create(settings: Settings) -> FastAPI:
@@ -48,6 +54,7 @@ def create(settings: Settings) -> FastAPI:
         redirect_slashes=False, telemetry=_NO_TELEMETRY, lifespan=_lifespan,
     )  # fmt: skip
     app.state.millstream = state
+    app.state.stream = Stream({name: functools.partial(says, state) for name, says in news.SOURCES.items()})
     state.measures.registry.register(Gauges(state))
     # The last that is added is the outermost.
     app.add_middleware(Guard, serve=settings.serve)
@@ -71,5 +78,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        app.state.stream.close()
         await run_in_threadpool(state.stop)
         log.info("serving ended")

@@ -3,6 +3,7 @@
 It is written as OpenAPI 3.0, which Swagger UI 4 can show.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,8 @@ from spark_app.serving.guard import OPEN_PATHS
 
 VERSION = "3.0.3"
 _KEY = "X-API-Key"
+# What ends the first clause of a docstring.
+_CLAUSE = re.compile(r"[;.:](?:\s|$)")
 _METHODS = ("get", "head", "options", "post", "put", "patch", "delete")
 # What any request may be answered with, what only one that needs a key, and what one with values.
 _ALWAYS, _KEYED, _VALUED = (400, 408, 413, 415, 421, 500), (401, 403, 429, 503), 422
@@ -32,6 +35,7 @@ def described(app: FastAPI, *, needs_key: bool) -> dict[str, Any]:
     schemas["Problem"] = Problem.model_json_schema()
     document["components"]["securitySchemes"] = {_KEY: {"type": "apiKey", "in": "header", "name": _KEY}}
     for path, method, operation in _operations(document):
+        _name(operation)
         _add_problems(path, method, operation)
         if path not in OPEN_PATHS:
             operation["security"] = [{_KEY: []}] if needs_key else [{_KEY: []}, {}]
@@ -44,6 +48,14 @@ def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, 
         for method in _METHODS:
             if method in item:
                 yield path, method, item[method]
+
+
+def _name(operation: dict[str, Any]) -> None:
+    """Its summary is how the docstring of its function begins; what that says more is the description."""
+    whole = str(operation.get("description") or operation["summary"])
+    operation["summary"] = _CLAUSE.split(whole, maxsplit=1)[0]
+    if whole.rstrip(".") == operation["summary"]:
+        operation.pop("description", None)
 
 
 def _add_problems(path: str, method: str, operation: dict[str, Any]) -> None:

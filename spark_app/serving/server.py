@@ -18,6 +18,7 @@ from spark_app.serving import app as app_
 from spark_app.serving import keys, problems
 from spark_app.serving.guard import bracketed
 from spark_app.serving.problems import Problem
+from spark_app.serving.stream import Stream
 from spark_app.settings import Settings, WrongSettingError
 
 LEAST_KEY = 16
@@ -48,7 +49,7 @@ def serve(settings: Settings) -> None:
         proxy_headers=False, server_header=False, backlog=_WAITING, timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=_LAST_SECONDS,
     )  # fmt: skip
-    server = _Server(config, f"http://{bracketed(host)}:{listener.getsockname()[1]}")
+    server = _Server(config, f"http://{bracketed(host)}:{listener.getsockname()[1]}", app.state.stream)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(_answer(server, app, listener))
     progress.note("stopped; what was asked before is answered")
@@ -61,14 +62,19 @@ async def _answer(server: uvicorn.Server, app: FastAPI, listener: socket.socket)
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, address: str) -> None:
+    def __init__(self, config: uvicorn.Config, address: str, stream: Stream) -> None:
         super().__init__(config)
-        self.address = address
+        self.address, self.stream = address, stream
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Say where, once it answers and a signal ends it well."""
         await super().startup(sockets)
         progress.note(f"serving at {self.address}, until Ctrl-C; {self.address}/docs shows what can be asked")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Who listens is let go first: what has no end of its own would keep it waiting."""
+        self.stream.close()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

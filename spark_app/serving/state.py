@@ -16,6 +16,7 @@ from spark_app.serving.model import Served
 from spark_app.serving.problems import Problem
 from spark_app.serving.receiving import Receiver, RecentIds
 from spark_app.serving.shown import Shelf, Shown
+from spark_app.serving.standing import Standing
 from spark_app.serving.tail import Tail
 from spark_app.settings import Settings
 
@@ -33,6 +34,7 @@ class State:
     fresh: Fresh
     tail: Tail
     shelf: Shelf
+    standing: Standing
     held_open: ExitStack = field(default_factory=ExitStack)
     stopping: Signal = field(default_factory=Signal)
     follower: Thread | None = None
@@ -125,7 +127,7 @@ def made(settings: Settings, measures: Measures) -> State:
     def swapped(served: Served) -> None:
         tail.catch_up(served.version)
 
-    return State(settings, measures, fresh, tail, Shelf(settings, swapped))
+    return State(settings, measures, fresh, tail, Shelf(settings, swapped), Standing(settings))
 
 
 def of(request: Request) -> State:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from spark_app.serving import asking
 from spark_app.serving import state as state_
-from spark_app.serving.answers import Stats
+from spark_app.serving.state_answers import Stats
 
 router = APIRouter(tags=["health"])
 
