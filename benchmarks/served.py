@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from spark_app import choice, decisive, generations, maps
 from spark_app.generations import Generation
@@ -23,10 +24,13 @@ def settings(home: Path, factors: int) -> Settings:
 
 
 def generation(
-    settings: Settings, users: int, products: int, *, seed: int = 7, listed: bool = True,
+    settings: Settings, users: int, products: int, *, seed: int = 7, listed: bool = True, graph: bool = False,
     factors: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Generation:
-    """Publish one; `factors` are those of users and of products, where they are there already."""
+    """Publish one; `factors` are those of users and of products, where they are there already.
+
+    A `graph` has ten communities and a tail of small ones, and products that are recommended more and less often.
+    """
     made, draw = generations.new(settings), np.random.default_rng(seed)
     k = settings.als.factors
     drawn = [draw.normal(size=(count, k), scale=k**-0.5).astype(np.float32) for count in (users, products)]
@@ -34,10 +38,12 @@ def generation(
     _ids(made, users, products)
     met = np.sort(draw.integers(0, products, (users, MET), np.int32), axis=1)
     _write_met(made, met)
-    rows = _lists(sides[0], sides[1], users if listed else 0)
+    rows = _lists(sides[0], sides[1], users if listed else 0, popular=graph)
     generations.write_rows(made, generations.RECOMMENDATIONS, rows)
     for name, side in zip((generations.USER_FACTORS, generations.PRODUCT_FACTORS), sides, strict=True):
         generations.write_factors(made, name, np.arange(len(side), dtype=np.int32), side)
+    if graph:
+        _graph(made, rows, users, products)
     maps.make(made)
     _finish(settings, made, users, products)
     generations.publish(settings, made)
@@ -80,17 +86,42 @@ def _write_met(made: Generation, met: np.ndarray) -> None:
     generations.write_rows(made, generations.INTERACTIONS, pa.table(rows))
 
 
-def _lists(users: np.ndarray, products: np.ndarray, count: int) -> pa.Table:
-    """The first products there are: it is measured how fast lists are answered, not how good they are."""
+def _lists(users: np.ndarray, products: np.ndarray, count: int, *, popular: bool) -> pa.Table:
+    """Products in turn: it is measured how fast lists are answered, not how good they are. Or some more often."""
     ranks = np.tile(np.arange(1, LISTED + 1, dtype=np.int32), count)
     ids = np.repeat(np.arange(count, dtype=np.int32), LISTED)
     chosen = (ids * 7 + ranks) % len(products)
+    if popular:
+        drawn = np.random.default_rng(7).random((count, LISTED)) ** 3 * (len(products) - LISTED)
+        chosen = (np.sort(drawn.astype(np.int32)) + np.arange(LISTED)).ravel()
     scores = np.einsum("ij,ij->i", users[ids], products[chosen]).astype(np.float32)
-    because = pa.array([["P0000001", "P0000002", "P0000003"]] * len(ids), pa.list_(pa.string()))
+    because = pa.repeat(pa.scalar(["P0000001", "P0000002", "P0000003"], pa.list_(pa.string())), len(ids))
     return pa.table({
         "userId": ids, "productId": chosen.astype(np.int32), "score": scores, "rank": ranks,
-        "source": pa.array(["als"] * len(ids), pa.string()), "because": because,
+        "source": pa.repeat(pa.scalar("als"), len(ids)), "because": because,
     })  # fmt: skip
+
+
+def _graph(made: Generation, lists: pa.Table, users: int, products: int) -> None:
+    """Vertices and edges of the lists; what is measured asks for no true PageRank, nor for true communities."""
+    src, dst = (lists[name].to_numpy() for name in ("userId", "productId"))
+    groups = np.minimum(np.random.default_rng(7).geometric(0.15, products) - 1, 60).astype(np.int32)
+    names = {}
+    parts = []
+    for kind, ids, count in (("user", src, users), ("product", dst, products)):
+        names[kind] = pa.array([f"{kind[0]}:{kind[0].upper()}{number:07d}" for number in range(count)])
+        degree = np.bincount(ids, minlength=count).astype(np.int32)
+        community = groups if kind == "product" else groups[dst[::LISTED]]
+        labels = pc.utf8_slice_codeunits(names[kind], 2)
+        side = {
+            "id": names[kind], "type": pa.repeat(pa.scalar(kind), count), "label": labels,
+            "degree": degree, "pagerank": degree / (2 * len(src)), "community": community,
+            "component": np.zeros(count, np.int32),
+        }  # fmt: skip
+        parts.append(pa.table(side).filter(pc.field("degree") > 0))
+    generations.write_rows(made, generations.VERTICES, pa.concat_tables(parts))
+    ends = {"src": names["user"].take(pa.array(src)), "dst": names["product"].take(pa.array(dst))}
+    generations.write_rows(made, generations.EDGES, pa.table(ends | {name: lists[name] for name in ("score", "rank")}))
 
 
 def _finish(settings: Settings, made: Generation, users: int, products: int) -> None:

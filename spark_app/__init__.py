@@ -32,7 +32,8 @@ The flow, a line a module, in order:
     inner  tune      wiring of what is tried before the hold-out
     training  judging  gate             wiring of fitting; of judging; published or refused, and why
     making  saving  soundness           a generation made from one version of the event table, kept, and checked
-    maps  agreement                     a generation as arrays to be mapped; how far folding in agrees with training
+    maps  graph_maps  folded            a generation as arrays to be mapped: tables, graph, and what is searched
+    agreement                           how far folding in agrees with training
     explaining  tracking  logged_model  a generation asked why; logged with MLflow, and loaded from there
     pipeline         calls them in this order
     following        wiring of what never ends: micro-batches, and training beside them

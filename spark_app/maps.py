@@ -15,13 +15,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_app import equations, generations, vectors
+from spark_app import equations, folded, generations, graph_maps, vectors
 from spark_app.arrays import Doubles, Floats
 from spark_app.generations import Generation
+from spark_app.graph_maps import GraphMaps
 
 FOLDER = "maps"
 # Rows that were written with another meaning are made anew.
-FORMAT = 1
+FORMAT = 2
 # Stands for a time that is not there.
 NULL_TIME = np.iinfo(np.int64).min
 _AT_ONCE = 1 << 20
@@ -59,13 +60,22 @@ class Sorted:
         return row if row < len(self) and self.names[row].as_py() == name else -1
 
 
+class Searched(NamedTuple):
+    """What is searched, folded: ids of users and of products, their names as words, and all that is said of them."""
+
+    users: pa.ChunkedArray
+    products: pa.ChunkedArray
+    names: pa.ChunkedArray
+    texts: pa.ChunkedArray
+
+
 class Maps(NamedTuple):
     """All arrays of a generation.
 
     `users` (user, userId) and `products` (product, productId, place, name, category, brand, price, in_stock, hidden,
     boost, rule, trained, users, popularity) are in the order of the shop's ids. `met` are the pairs with what explains
     them, `lists` the published ones, a row for each userId. `similar` is over places, `gram` and `covariance` are of
-    the vectors that were learnt, None where there is no model.
+    the vectors that were learnt, None where there is no model. `graph` is None where there is no graph.
     """
 
     users: pa.Table
@@ -78,6 +88,8 @@ class Maps(NamedTuple):
     user_ids: np.ndarray | None
     user_vectors: Floats | None
     product_vectors: Floats | None
+    searched: Searched
+    graph: GraphMaps | None
 
 
 def is_there(generation: Generation) -> bool:
@@ -91,15 +103,26 @@ def make(generation: Generation) -> None:
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
     products = _products(generation)
-    _write(aside / "users.arrow", generations.scan(generation, generations.USERS).sort_by("user"))
+    users = generations.scan(generation, generations.USERS).sort_by("user")
+    _write(aside / "users.arrow", users)
     _write(aside / "products.arrow", products)
+    _make_searched(users, products, aside)
     _make_met(generation, aside)
     _make_lists(generation, products, aside)
+    graph_maps.make(generation, users, products, _mapped(aside / "lists.npy"), aside)
     _make_similar(generation, aside)
     _make_moments(generation, products, aside)
     (aside / f"format-{FORMAT}").touch()
     shutil.rmtree(_home(generation), ignore_errors=True)
     aside.rename(_home(generation))
+
+
+def add_graph(generation: Generation) -> None:
+    """Make the arrays of a graph that was built after all others; nothing where those were not made."""
+    home = _home(generation)
+    if is_there(generation):
+        users, products = (_read(home / f"{name}.arrow") for name in ("users", "products"))
+        graph_maps.make(generation, users, products, _mapped(home / "lists.npy"), home)
 
 
 def opened(generation: Generation) -> Maps:
@@ -117,7 +140,17 @@ def opened(generation: Generation) -> Maps:
         _mapped(generation.folder / f"{generations.USER_FACTORS}_ids.npy"),
         factors[generations.USER_FACTORS],
         factors[generations.PRODUCT_FACTORS],
+        Searched(
+            _read(home / "searched_users.arrow")["id"],
+            *(_read(home / "searched_products.arrow")[name] for name in ("id", "name", "text")),
+        ),
+        _graph(home),
     )
+
+
+def _graph(home: Path) -> GraphMaps | None:
+    parts = [_mapped(home / f"{name}.npy") for name in ("graph_users", "graph_products", "listed_starts", "listed")]
+    return None if any(part is None for part in parts) else GraphMaps(*parts)
 
 
 def _home(generation: Generation) -> Path:
@@ -154,6 +187,15 @@ def _products(generation: Generation) -> pa.Table:
     for name in ("category", "brand"):
         rows = rows.set_column(rows.column_names.index(name), name, rows[name].combine_chunks().dictionary_encode())
     return rows.append_column("place", pa.array(place))
+
+
+def _make_searched(users: pa.Table, products: pa.Table, home: Path) -> None:
+    """Ids and names as they are compared with what is searched for."""
+    _write(home / "searched_users.arrow", pa.table({"id": folded.texts(users["user"])}))
+    ids, *others = (folded.texts(products[name].cast(pa.string())) for name in ("product", "name", "brand", "category"))
+    told = pc.binary_join_element_wise(ids, *others, "\n")
+    found = pa.table({"id": ids, "name": folded.words(others[0]), "text": told})
+    _write(home / "searched_products.arrow", found)
 
 
 def _make_met(generation: Generation, home: Path) -> None:

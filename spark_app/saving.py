@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyspark.sql import SparkSession
 
-from spark_app import gate, generations, graph, near, recommendations, schemas, training
+from spark_app import gate, generations, graph, maps, near, recommendations, schemas, training
 from spark_app.generations import Generation
 from spark_app.models import Model, popular
 from spark_app.training import Index, Learned, Shop
@@ -72,6 +72,7 @@ def graph_of_lists(spark: SparkSession, generation: Generation) -> str:
     generations.write_table(generation, generations.VERTICES, built.vertices)
     generations.write_table(generation, generations.EDGES, built.edges)
     built.unpersist()
+    maps.add_graph(generation)
     vertices = generations.scan(generation, generations.VERTICES, columns=["community", "component"])
     communities, components = (pc.count_distinct(vertices[name]).as_py() for name in vertices.column_names)
     return f"{vertices.num_rows:,} vertices, {communities:,} communities, {components:,} components"

@@ -8,7 +8,7 @@ from conftest import settings_for
 from fastapi.testclient import TestClient
 from pyspark.sql import functions as F
 
-from spark_app import choice
+from spark_app import choice, generations
 from spark_app.serving import app
 
 pytestmark = pytest.mark.slow
@@ -264,3 +264,45 @@ def test_what_went_out_of_stock_a_moment_ago_is_filtered(client):
     assert first not in products(client.get(in_stock))
     assert first in products(client.get("/recommendations/U00014?min_price=99&max_price=100&limit=24"))
     assert client.get(f"/products/{first}").json()["in_stock"] is False
+
+
+def test_how_things_stand_is_told_before_the_first_generation_too(tmp_path):
+    with TestClient(app.create(settings_for(tmp_path)), base_url="http://127.0.0.1") as client:
+        found = client.get("/status").json()
+        assert (found["generation"], found["published"], found["missing"]) == (None, None, 1000)
+        assert found["lag"] == {"files": 0, "refused": 0}
+        told = client.get("/generations").json()
+        assert told == {"generation": None, "held": None, "generations": []}
+
+
+def test_a_generation_says_what_became_of_it(client, settings):
+    found = client.get("/generations").json()["generations"][0]
+    assert found["state"] == "published" and found["events"] == {"accepted": len(BOUGHT)}
+    assert client.get("/status").json()["published"] == found["id"]
+    generations.rollback(settings, generations.find(settings, found["id"]))
+    told = client.get("/generations").json()
+    assert told["held"] == found["id"] and told["generations"][0]["state"] == "held"
+    generations.promote(settings, generations.find(settings, found["id"]))
+
+
+def test_a_product_is_found_by_its_id_its_name_or_anything_that_is_said_of_it(client):
+    def found(q, **others):
+        answer = client.get("/products", params={"q": q, "limit": 100} | others)
+        assert answer.status_code == 200
+        return [one["product"] for one in answer.json()["products"]]
+
+    assert found("p000") == [f"P{number:04d}" for number in range(10)]
+    assert found("PRÓDUCT 2") == ["P0002", *(f"P{number:04d}" for number in range(20, 24)), "P0012"]
+    assert found("lux high")[:2] == ["P0012", "P0013"] and found("lux low high") == []
+    assert found("0002")[0] == "P0002" and found("product", category="high") == found("", category="high")
+    assert found("nothing") == [] and len(found(" ")) == PRODUCTS
+    first = client.get("/products?q=lux&limit=20").json()
+    rest = client.get("/products", params={"q": "lux", "cursor": first["next_cursor"]}).json()
+    assert len(first["products"]) + len(rest["products"]) == PRODUCTS and rest["next_cursor"] is None
+
+
+def test_a_user_is_found_by_the_beginning_of_the_id_or_a_part_of_it(client):
+    assert client.get("/users?q=u0004").json()["users"] == [f"U{user:05d}" for user in range(40, 50)]
+    assert client.get("/users?q=0004").json()["users"] == ["U00004", *(f"U{user:05d}" for user in range(40, 50))]
+    by_events = client.get("/users?q=u0004&order=events").json()["users"]
+    assert sorted(by_events) == [f"U{user:05d}" for user in range(40, 50)]

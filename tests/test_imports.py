@@ -15,7 +15,8 @@ GROUND_FLOOR = {
     "adjacency", "prepared", "candidates", "disk",
     "terms", "trials", "rating_trials", "choice", "explanation", "shop_rules", "layouts", "records", "java",
     "failpoints", "progress", "connection", "topic", "event_ids", "tables", "ledger", "locks", "checkpoints",
-    "logged_model", "preflight", "variants", "checks", "endings", "logs", "strengths", "folding", "spreads", "offered",
+    "logged_model", "preflight", "variants", "checks", "endings", "logs", "strengths", "folding", "spreads",
+    "offered", "folded",
 }  # fmt: skip
 # What a model is, for those that use one; `models/__init__.py` holds nothing else.
 INTERFACES = {"models", "held", "near", "ages"}
@@ -34,7 +35,7 @@ STAGES = {
 }
 # The API answers from what stages have written, without Spark.
 SERVING = sorted((APP / "serving").rglob("*.py"))
-SERVING_MAY_READ = {"generations", "maps", "status"}
+SERVING_MAY_READ = {"generations", "maps", "graph_maps", "status"}
 # A session needs a Java; all that speaks to the user is wiring.
 MODELS = {path.stem for path in (APP / "models").glob("*.py")} - {"__init__"}
 
@@ -86,7 +87,7 @@ def test_every_module_is_a_stage_the_ground_floor_or_wiring():
     wiring = {
         "__init__", "__main__", "ingestion", "following", "status", "inner", "training", "judging", "gate", "making",
         "saving", "explaining", "tune", "soundness", "pipeline", "quarantine", "retention", "doctor",
-        "tracking", "maps", "agreement",
+        "tracking", "maps", "graph_maps", "agreement",
     }  # fmt: skip
     assert {path.stem for path in APP.glob("*.py")} <= GROUND_FLOOR | INTERFACES | STAGES | wiring
 

@@ -4,12 +4,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from spark_app.serving import alike, asking, lists, problems
+from spark_app.serving import alike, asking, lists, problems, search
 from spark_app.serving import state as state_
 from spark_app.serving.answers import Buyers, ProductDetail, Products, SimilarProducts
 from spark_app.serving.model import Served
 from spark_app.serving.problems import Problem
-from spark_app.serving.queries import Cursor, Limit, OfProducts
+from spark_app.serving.queries import Cursor, Limit, OfProducts, Search
 from spark_app.serving.state import State
 
 router = APIRouter(tags=["products"])
@@ -22,12 +22,17 @@ def products(
     asked: OfProducts,
     limit: Limit = 100,
     cursor: Cursor = None,
+    q: Search = None,
 ) -> Response:
-    """Every product that the generation has met, hidden ones too."""
+    """Every product that the generation has met, hidden ones too; with `q` those that fit, the best first.
+
+    First those whose id begins so, then those of whose name words do, then those that say it in their id, name, brand
+    or category. Neither case nor accents matter. A cursor goes on with the same `q` and filters.
+    """
     state = state_.of(request)
     shown, offset = asking.begun(state, cursor)
     served = shown.served
-    rows = lists.those(served, asking.filtered(state, served, asked))
+    rows = search.products(served, q, lists.those(served, asking.filtered(state, served, asked)))
     part, following = asking.part(served, rows, offset, limit)
     found = [asking.described(state, served, int(row)) for row in part]
     return asking.answer({"generation": served.id, "next_cursor": following, "products": found})

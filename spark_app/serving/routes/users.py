@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from spark_app.serving import alike, asking, histories, people, problems
+from spark_app.serving import alike, asking, histories, people, problems, search
 from spark_app.serving import state as state_
 from spark_app.serving.answers import History, SimilarUsers, Users
-from spark_app.serving.queries import Cursor, Limit
+from spark_app.serving.queries import Cursor, Limit, Search
 
 router = APIRouter(tags=["users"])
 
@@ -17,12 +17,14 @@ def users(
     request: Request,
     limit: Limit = 100,
     cursor: Cursor = None,
+    q: Search = None,
     order: Annotated[Literal["id", "events"], Query(description="by id, or the most active first")] = "id",
 ) -> Response:
-    """Every user that the generation has met."""
+    """Every user that the generation has met; with `q` those whose id begins so, then those that have it anywhere."""
     shown, offset = asking.begun(state_.of(request), cursor)
     served = shown.served
-    part, following = asking.part(served, histories.users(served, order), offset, limit)
+    rows = search.users(served, q, histories.users(served, order))
+    part, following = asking.part(served, rows, offset, limit)
     found = [served.users[int(row)] for row in part]
     return asking.answer({"generation": served.id, "next_cursor": following, "users": found})
 
