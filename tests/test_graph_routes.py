@@ -57,7 +57,8 @@ def test_vertices_and_edges_are_those_of_the_tables(client, tables):
 
 def test_each_of_the_largest_communities_has_its_share_and_the_same_is_shown_each_time(client):
     found = asked(client, products=20, users=40)
-    assert {vertex["community"] for vertex in of(found, "product")} >= set(range(drawn.SHARES))
+    largest = client.get(f"/graph/communities?limit={drawn.SHARES}").json()["communities"]
+    assert {vertex["community"] for vertex in of(found, "product")} >= {one["community"] for one in largest}
     degrees = [vertex["degree"] for vertex in of(found, "product")]
     assert degrees == sorted(degrees, reverse=True)
     assert found == asked(client, products=20, users=40)
@@ -86,6 +87,20 @@ def test_around_a_product_are_its_users_and_what_else_they_are_recommended(clien
     assert {one["id"] for one in of(found, "user")} == theirs
     assert {one["id"] for one in of(found, "product")} == {e["dst"] for e in tables[1] if e["src"] in theirs}
     assert found["vertices"][0]["id"] == "p:P0000011"
+
+
+def test_the_others_around_a_user_are_those_who_share_most_and_are_ranked_best(client, tables):
+    found = client.get("/graph/U0000007?users=5").json()
+    own = {edge["dst"] for edge in tables[1] if edge["src"] == "u:U0000007"}
+    shared: dict[str, list[int]] = {}
+    for edge in tables[1]:
+        if edge["dst"] in own and edge["src"] != "u:U0000007":
+            shared.setdefault(edge["src"], []).append(edge["rank"])
+    best = sorted(shared, key=lambda user: (-len(shared[user]), min(shared[user]), user))[:5]
+    assert [one["id"] for one in of(found, "user")] == ["u:U0000007", *best]
+    assert {one["id"] for one in of(found, "product")} == own
+    assert (found["users_shown"], found["users_of_these_products"]) == (5, len(shared))
+    assert sum(edge["src"] == best[0] for edge in found["edges"]) == len(shared[best[0]])
 
 
 def test_filters_combine_and_who_is_named_is_always_there(client, tables):

@@ -1,5 +1,6 @@
 """Whatever is asked of the API, made from its own description: no error of ours, and no answer that is not in it."""
 
+import httpx
 import hypothesis
 import pytest
 import schemathesis
@@ -25,11 +26,19 @@ def address(spark, tmp_path_factory):
 
 
 def test_no_request_ends_in_an_error_of_ours_or_in_an_answer_that_nobody_documented(address, subtests):
-    described = schemathesis.openapi.from_url(f"{address}/openapi.json")
+    document = httpx.get(f"{address}/openapi.json").json()
+    _hasten(document["paths"]["/stream"]["get"])
+    described = schemathesis.openapi.from_dict(document)
     for found in described.get_all_operations():
         operation = found.ok()
         with subtests.test(operation.label):
             _ask(operation, address)
+
+
+def _hasten(stream: dict) -> None:
+    """It has no end of its own: here each that is asked for has one after a moment."""
+    (seconds,) = [one for one in stream["parameters"] if one["name"] == "seconds"]
+    seconds |= {"required": True, "schema": {"type": "number", "minimum": 0.01, "maximum": 0.1}}
 
 
 def _ask(operation, address: str) -> None:

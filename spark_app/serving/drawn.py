@@ -56,12 +56,13 @@ def part(served: Served, graph: GraphMaps, asked: Asked) -> Drawn:
     users, products, times = _found(served, graph, asked)
     rows = _rows(products)
     rows = _first(rows[np.argsort(-times[rows], kind="stable")], asked.product)
-    shown = _chosen(rows, graph.products, asked, asked.products)
+    group = _groups(graph) if asked.is_everything else None
+    shown = _chosen(rows, graph.products, group, asked.products)
     theirs = np.zeros(len(users), bool)
     for row in shown.tolist():
         theirs[graph.users_of(row)] = True
     shuffled = np.random.default_rng(SEED).permutation(_rows(theirs & users))
-    sample = _chosen(_first(shuffled, asked.user), graph.users, asked, asked.users)
+    sample = _chosen(_first(shuffled, asked.user), graph.users, group, asked.users)
     return Drawn(shown, sample, int(products.sum()), int(users.sum()))
 
 
@@ -91,6 +92,12 @@ def edges(served: Served, drawn: Drawn) -> list[dict[str, Any]]:
     ]
 
 
+def listed(served: Served, user: int) -> Indices:
+    """What is recommended to a user, the best first."""
+    rows = served.maps.lists["rows"][served.user_ids[user]]
+    return np.asarray(rows[rows >= 0])
+
+
 def in_all(graph: GraphMaps) -> tuple[int, int]:
     """(users, products) that are vertices."""
     return int((graph.users["degree"] > 0).sum()), int((graph.products["degree"] > 0).sum())
@@ -103,16 +110,21 @@ def has(graph: GraphMaps, community: int) -> bool:
 
 def communities(graph: GraphMaps, limit: int) -> tuple[list[Community], int]:
     """The largest, with their hubs, and how many there are."""
-    sides = [side["community"] for side in (graph.users, graph.products)]
-    length = max((int(side.max(initial=NOWHERE)) for side in sides), default=NOWHERE) + 1
-    users, products = (np.bincount(side[side >= 0], minlength=length) for side in sides)
-    order = np.argsort(-(users + products), kind="stable")
-    there = order[(users + products)[order] > 0]
+    users, products, order = _sizes(graph)
     found = [
         Community(number, int(users[number]), int(products[number]), _hubs(graph, number))
-        for number in there[:limit].tolist()
+        for number in order[:limit].tolist()
     ]
-    return found, len(there)
+    return found, len(order)
+
+
+def _sizes(graph: GraphMaps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """How many users and products are of each community, by its number; and those numbers, the largest first."""
+    sides = [side["community"] for side in (graph.users, graph.products)]
+    length = max(int(side.max(initial=NOWHERE)) for side in sides) + 1
+    users, products = (np.bincount(side[side >= 0], minlength=length) for side in sides)
+    order = np.argsort(-(users + products), kind="stable")
+    return users, products, order[(users + products)[order] > 0]
 
 
 def _found(served: Served, graph: GraphMaps, asked: Asked) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -123,7 +135,7 @@ def _found(served: Served, graph: GraphMaps, asked: Asked) -> tuple[np.ndarray, 
         users &= graph.users["community"] == asked.community
         products &= graph.products["community"] == asked.community
     if asked.user is not None:
-        own = _list(served, asked.user)
+        own = listed(served, asked.user)
         users &= _marked(len(users), *(graph.users_of(row) for row in own.tolist()))
         products &= _marked(len(products), own)
     if asked.product is not None:
@@ -142,11 +154,6 @@ def _rows(marked: np.ndarray) -> Indices:
     return np.flatnonzero(marked).astype(np.int32)
 
 
-def _list(served: Served, user: int) -> Indices:
-    rows = served.maps.lists["rows"][served.user_ids[user]]
-    return rows[rows >= 0]
-
-
 def _marked(length: int, *rows: Indices) -> np.ndarray:
     found = np.zeros(length, bool)
     for some in rows:
@@ -159,12 +166,19 @@ def _first(rows: Indices, named: int | None) -> Indices:
     return rows if named is None else np.concatenate([[named], rows[rows != named]]).astype(rows.dtype)
 
 
-def _chosen(rows: Indices, vertices: np.ndarray, asked: Asked, most: int) -> Indices:
-    """The first of them; a fair share of each community where all of them are asked for."""
-    if not asked.is_everything:
+def _groups(graph: GraphMaps) -> np.ndarray:
+    """The group of each community, by its number: one for each of the largest, and one for all others."""
+    users, _, order = _sizes(graph)
+    groups = np.full(len(users), SHARES)
+    groups[order[:SHARES]] = np.arange(len(order[:SHARES]))
+    return groups
+
+
+def _chosen(rows: Indices, vertices: np.ndarray, group: np.ndarray | None, most: int) -> Indices:
+    """The first of them; where communities are in groups, a fair share of each."""
+    if group is None:
         return rows[:most]
-    groups = np.minimum(vertices["community"][rows], SHARES)
-    return rows[_fair_share(groups, most)]
+    return rows[_fair_share(group[vertices["community"][rows]], most)]
 
 
 def _fair_share(groups: np.ndarray, most: int) -> np.ndarray:

@@ -1,38 +1,39 @@
 """The graph around a user: what is recommended to them, and others to whom that is recommended too."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import pyarrow as pa
-import pyarrow.compute as pc
+import numpy as np
 
-from spark_app import generations
-from spark_app.generations import Generation
+from spark_app.arrays import Indices
+from spark_app.graph_maps import GraphMaps
+from spark_app.serving import drawn
+from spark_app.serving.drawn import Drawn
+from spark_app.serving.model import Served
 
 
 class Ego(NamedTuple):
-    """Vertices and edges as rows, and how many other users share a product, of whom some are shown."""
+    """What is shown, the user first, and how many other users share a product."""
 
-    vertices: list[dict[str, Any]]
-    edges: list[dict[str, Any]]
-    shown: int
+    shown: Drawn
     others: int
 
 
-def around(generation: Generation, user: str, most: int) -> Ego | None:
-    """The user's list, and of the others with one of its products the `most` best ranked; None without a list."""
-    own = f"u:{user}"
-    mine = _edges(generation, pc.field("src") == own)
-    if not mine.num_rows:
-        return None
-    theirs = _edges(generation, pc.field("dst").isin(mine["dst"]) & (pc.field("src") != own))
-    others = theirs.group_by("src").aggregate([("rank", "min"), ("dst", "count")])
-    best = others.sort_by([("dst_count", "descending"), ("rank_min", "ascending"), ("src", "ascending")])["src"][:most]
-    edges = pa.concat_tables([mine, theirs.filter(pc.is_in(theirs["src"], best))])
-    edges = edges.sort_by([("src", "ascending"), ("rank", "ascending")])
-    ids = pa.array({*edges["src"].to_pylist(), *edges["dst"].to_pylist()}, pa.string())
-    vertices = generations.scan(generation, generations.VERTICES, filter=pc.field("id").isin(ids)).sort_by("id")
-    return Ego(vertices.to_pylist(), edges.to_pylist(), len(best), others.num_rows)
+def around(served: Served, graph: GraphMaps, user: int, most: int) -> Ego:
+    """The list of a user with this row, and of the others with one of its products the `most` best ranked."""
+    own = drawn.listed(served, user)
+    shared = np.zeros(len(graph.users), np.int32)
+    for row in own.tolist():
+        shared[graph.users_of(row)] += 1
+    shared[user] = 0
+    others = np.flatnonzero(shared).astype(np.int32)
+    best = others[np.lexsort((others, _best_ranks(served, others, own), -shared[others]))[:most]]
+    users = np.concatenate([[user], best]).astype(np.int32)
+    return Ego(Drawn(own, users, len(own), len(others) + 1), len(others))
 
 
-def _edges(generation: Generation, which: pc.Expression) -> pa.Table:
-    return generations.scan(generation, generations.EDGES, filter=which)
+def _best_ranks(served: Served, users: Indices, products: Indices) -> np.ndarray:
+    """(users,) the place of the first of these products on each list."""
+    wanted = np.zeros(len(served.products), bool)
+    wanted[products] = True
+    rows = served.maps.lists["rows"][served.user_ids[users]]
+    return ((rows >= 0) & wanted[rows]).argmax(axis=1)

@@ -23,6 +23,7 @@ BETWEEN, HEARTBEAT = 0.5, 15.0
 _STILL_HERE = b": still here\n\n"
 # A browser that was cut off comes again after so many milliseconds.
 _AGAIN = b"retry: 2000\n\n"
+_LATER = {"Retry-After": "5"}
 
 
 class Message(NamedTuple):
@@ -77,9 +78,10 @@ class Stream:
     @contextmanager
     def joined(self) -> Iterator[Listener]:
         """A listener until the end of the block; Problem 503 when there are as many as there may be, or at the end."""
-        if self.is_closed or len(self._listeners) >= self._most:
-            detail = "the API is stopping" if self.is_closed else f"{self._most} listen already"
-            raise Problem(503, "Too many listeners", detail, headers={"Retry-After": "5"})
+        if self.is_closed:
+            raise Problem(503, "Not ready", "the API is stopping", headers=_LATER)
+        if len(self._listeners) >= self._most:
+            raise Problem(503, "Too many listeners", f"{self._most} listen already", headers=_LATER)
         listener = Listener()
         if self._follower is None or self._follower.done():
             self._newest = {}

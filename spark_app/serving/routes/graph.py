@@ -36,7 +36,8 @@ def graph(
     """
     served = state_.of(request).shown().served
     whole = _graph(served)
-    asked = Asked(community, _product(served, whole, product), _user(served, whole, user), products, users)
+    rows = _product(served, whole, product) if product else None, _user(served, whole, user) if user else None
+    asked = Asked(community, *rows, products, users)
     if community is not None and not drawn.has(whole, community):
         raise Problem(404, "Unknown community", f"generation {served.id} has no community {community}")
     found = drawn.part(served, whole, asked)
@@ -59,7 +60,7 @@ def communities(request: Request, limit: Limit = 20) -> Response:
     return asking.answer({"generation": served.id, "all": every, "communities": told})
 
 
-@router.get("/graph/{user:path}", response_model=Ego, responses=problems.documented(404))
+@router.get("/graph/{user:path}", response_model=Ego, responses=problems.documented(404, 409))
 def around(
     request: Request,
     user: str,
@@ -67,12 +68,12 @@ def around(
 ) -> Response:
     """A user, what is recommended to them, and others to whom that is recommended too."""
     served = state_.of(request).shown().served
-    found = ego.around(served.generation, user, users)
-    if found is None:
-        raise Problem(404, "Unknown user", f"{user!r} has no list in generation {served.id}", user=user)
+    whole = _graph(served)
+    found = ego.around(served, whole, _user(served, whole, user), users)
     return asking.answer({
-        "generation": served.id, "user": user, "vertices": found.vertices, "edges": found.edges,
-        "users_shown": found.shown, "users_of_these_products": found.others,
+        "generation": served.id, "user": user, "vertices": list(drawn.vertices(served, whole, found.shown)),
+        "edges": drawn.edges(served, found.shown), "users_shown": len(found.shown.users) - 1,
+        "users_of_these_products": found.others,
     })  # fmt: skip
 
 
@@ -82,10 +83,8 @@ def _graph(served: Served) -> GraphMaps:
     return served.maps.graph
 
 
-def _product(served: Served, whole: GraphMaps, name: str | None) -> int | None:
+def _product(served: Served, whole: GraphMaps, name: str) -> int:
     """Its row; Problem 404 for one that is unknown, or recommended to nobody."""
-    if not name:
-        return None
     row = asking.row_of(served, name)
     if not whole.products["degree"][row]:
         detail = f"product {name!r} is recommended to nobody in generation {served.id}"
@@ -93,9 +92,8 @@ def _product(served: Served, whole: GraphMaps, name: str | None) -> int | None:
     return row
 
 
-def _user(served: Served, whole: GraphMaps, name: str | None) -> int | None:
-    if not name:
-        return None
+def _user(served: Served, whole: GraphMaps, name: str) -> int:
+    """Its row; Problem 404 for one without a list."""
     row = served.users.find(name)
     if row < 0 or not whole.users["degree"][row]:
         raise Problem(404, "Unknown user", f"{name!r} has no list in generation {served.id}", user=name)

@@ -10,11 +10,13 @@ from spark_app.serving import stream
 
 router = APIRouter(tags=["status"])
 
+# OpenAPI 3.0 has no word for a stream: its schema is that of each event.
+_EVENT = {"type": "object", "required": ["id", "event", "data"], "properties": {
+    "id": {"type": "string", "example": "9bd548-1"}, "event": {"type": "string", "example": "generation"},
+    "data": {"type": "string", "description": "JSON"},
+}}  # fmt: skip
 _ANSWER: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "events `generation` and `counts`, each with an id and JSON as data",
-        "content": {stream.MEDIA_TYPE: {"schema": {"type": "string"}}},
-    }
+    200: {"description": "events, one after the other", "content": {stream.MEDIA_TYPE: {"schema": _EVENT}}}
 }
 # A proxy that gathers what it passes on would keep events back.
 _HEADERS = {"x-accel-buffering": "no"}
