@@ -63,6 +63,7 @@ def found(
     coming = due(settings, counts)
     batches = ledger.batches(settings, now - RATE_OVER, least=SHOWN_BATCHES)
     rate = _rate(batches, now)
+    holders = {name: locks.holder(settings, name) for name in (locks.INGEST, locks.TRAIN)}
     return {
         "data": str(settings.data_dir),
         **counts._asdict(),
@@ -78,8 +79,9 @@ def found(
         "published_age_seconds": _age(published, now),
         "held": bool(generations.held(settings)),
         "results": generations.published_in(settings.results_dir),
-        "cut_short": ledger.is_cut_short(settings, counts),
-        "running": [str(one) for name in (locks.INGEST, locks.TRAIN) if (one := locks.holder(settings, name))],
+        # While somebody takes in, what is not counted yet is on its way.
+        "cut_short": not holders[locks.INGEST] and ledger.is_cut_short(settings, counts),
+        "running": [str(holder) for holder in holders.values() if holder],
     }
 
 

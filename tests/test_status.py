@@ -14,7 +14,7 @@ from test_ledger import part
 
 from kafka_producer import send
 from kafka_producer.send import Message
-from spark_app import ledger, status
+from spark_app import ledger, locks, status
 from spark_app.cli import state
 
 ROOT = Path(__file__).parent.parent
@@ -42,6 +42,16 @@ def test_files_that_wait_in_the_inbox_are_the_lag(settings):
     (inbox / "a.csv").write_text("user,product,quantity,timestamp\nann,lamp,1,2026-01-01\n")
     (inbox / "b.csv").write_text("odd\n1\n")
     assert status.found(settings)["lag"] == {"files": 1, "refused": 1}
+
+
+def test_a_batch_is_cut_short_when_nobody_is_at_it_any_more(settings):
+    """The ledger counts events that the table does not hold."""
+    ledger.account(settings, [part(3)], {}, None)
+    with locks.held(settings, locks.INGEST, "ingest"):
+        found = status.found(settings)
+        assert not found["cut_short"] and "`ingest`" in found["running"][0]
+    found = status.found(settings)
+    assert found["cut_short"] and found["running"] == []
 
 
 @pytest.mark.kafka
