@@ -1,6 +1,6 @@
 """The ledger without Spark: rows in, counts out, a batch once."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
@@ -75,3 +75,12 @@ def test_many_small_files_become_one_and_say_the_same(settings, monkeypatch):
     assert tables.rows(settings, tables.BATCHES) == 6
     assert ledger.account(settings, [part(2, first=10)], {}, BatchId("query", 5)).read == 2
     assert ledger.counts(settings).read == 12
+
+
+def test_the_last_batches_are_told_however_long_ago_they_were(settings):
+    for number in range(3):
+        ledger.account(settings, [part(1, first=number)], {}, None)
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    assert ledger.batches(settings, tomorrow) == []
+    every = ledger.batches(settings, EVER)
+    assert len(every) == 3 and ledger.batches(settings, tomorrow, least=2) == every[:2]
