@@ -24,6 +24,7 @@ RUN python -c 'from pathlib import Path; from spark_app import session, settings
 
 COPY --chmod=0755 spark_app spark_app
 COPY --chmod=0755 kafka_producer kafka_producer
+COPY --chmod=0755 pictures pictures
 COPY --chmod=0755 visualize_graph.py ./
 
 # Any user may be the one who runs it: a new volume takes over who may write to its folder here.

@@ -282,7 +282,7 @@ def test_nothing_is_sent_that_is_not_copied():
 
 
 def test_all_of_our_programs_are_copied():
-    assert {"spark_app", "kafka_producer", "visualize_graph.py"} <= set(copied())
+    assert {"spark_app", "kafka_producer", "pictures", "visualize_graph.py"} <= set(copied())
 
 
 def test_packages_are_installed_from_the_pinned_list_before_the_code_comes():

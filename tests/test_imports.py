@@ -37,6 +37,7 @@ STAGES = {
 SERVING = sorted((APP / "serving").rglob("*.py"))
 SERVING_MAY_READ = {"generations", "maps", "graph_maps", "status"}
 # A session needs a Java; all that speaks to the user is wiring.
+PICTURES = [ROOT / "visualize_graph.py", *sorted((ROOT / "pictures").glob("*.py"))]
 MODELS = {path.stem for path in (APP / "models").glob("*.py")} - {"__init__"}
 
 
@@ -114,8 +115,13 @@ def test_only_the_settings_read_the_environment():
     assert readers <= {"settings.py", "java.py", "session.py"}
 
 
-def test_the_pictures_need_no_spark_and_nothing_of_ours():
-    assert not packages(ROOT / "visualize_graph.py") & {"pyspark", "spark_app", "kafka_producer"}
+@pytest.mark.parametrize("path", PICTURES, ids=[str(path.relative_to(ROOT)) for path in PICTURES])
+def test_the_pictures_need_no_spark_and_nothing_else_of_ours(path):
+    assert not packages(path) & {"pyspark", "spark_app", "kafka_producer"}
+
+
+def test_the_pictures_bring_no_spark_along():
+    assert not loaded("visualize_graph") & {"pyspark", "py4j", "spark_app", "kafka_producer"}
 
 
 @pytest.mark.parametrize(("folder", "alone"), [("spark_app", "topic.py"), ("kafka_producer", "send.py")])

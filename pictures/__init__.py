@@ -1,0 +1,13 @@
+"""Pictures of what is recommended, from the CSV files of a results folder; the same input gives the same bytes.
+
+look        colours, shapes and fonts
+reading     the tables of one generation, from files or folders of parts
+words       counts, names cut to a line, a community in words
+choosing    what is shown of a graph that is too large to draw
+layout      where each node stands
+sheet       a sheet with its head
+network, degrees, favourites    a picture each
+drawing     all of them, or none
+
+Nothing else of Millstream is imported: it works on a copied folder, without Spark.
+"""

@@ -1,0 +1,83 @@
+"""The tables that pictures are drawn from: CSV files, or folders of parts, of one generation."""
+
+import json
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from pictures.look import GROUNDS, OTHERS
+
+# What is read of each file; a column more does no harm. Every file has a number, so that a row cut short is noticed.
+COLUMNS: dict[str, dict[str, type]] = {
+    "recommendations.csv": {"user": str, "product": str, "rank": int},
+    "vertices.csv": {"id": str, "type": str, "degree": int, "community": str},
+    "edges.csv": {"src": str, "dst": str, "rank": int},
+    "product_mappings.csv": {"product": str, "productId": int, "name": str, "category": str},
+}
+MAKE = "`make run` makes it; where a generation is published, `python -m spark_app export` does so too"
+
+
+class ResultsError(Exception):
+    """A sentence for the user: what is missing or wrong, and the command that makes it."""
+
+
+class Results(NamedTuple):
+    """The exported tables of one generation, their text as it was before it was guarded against spreadsheets."""
+
+    generation: str
+    recommendations: pd.DataFrame  # user, product, rank
+    vertices: pd.DataFrame  # index: id; type, degree, group (one of the largest communities, or OTHERS)
+    edges: pd.DataFrame  # src, dst: ids of vertices
+    products: pd.DataFrame  # index: product; name, category
+
+    def name(self, product: str) -> str:
+        """Its name, or its id where it has none."""
+        return str(self.products["name"].get(product, "")).strip() or product
+
+
+def read_results(folder: Path) -> Results:
+    """Every table that a picture needs; raises ResultsError before anything is drawn."""
+    if not any((folder / name).exists() for name in COLUMNS):
+        raise ResultsError(f"{folder} {'holds no results yet' if folder.is_dir() else 'is not a folder'}. {MAKE}")
+    before = read_generation(folder / "metrics.json")
+    recommendations, vertices, edges, products = (read_table(folder / name) for name in COLUMNS)
+    if (generation := read_generation(folder / "metrics.json")) != before:
+        raise ResultsError(f"{folder} was replaced by generation {generation} while it was read; draw again.")
+    vertices = vertices.set_index("id").sort_index()
+    community = pd.to_numeric(vertices["community"], errors="coerce")
+    vertices["group"] = community.where(community.between(0, len(GROUNDS) - 2), OTHERS).astype(int)
+    for end, prefix in (("src", "u:"), ("dst", "p:")):  # ids of vertices, or those of the user and the product
+        edges[end] = edges[end] if edges[end].isin(vertices.index).all() else prefix + edges[end]
+    if not (vertices.index.is_unique and edges[["src", "dst"]].isin(set(vertices.index)).all(axis=None)):
+        raise ResultsError(f"{folder}: edges.csv and vertices.csv are not of one generation. {MAKE}")
+    products = products.drop_duplicates("product").set_index("product")
+    return Results(generation, recommendations, vertices, edges.sort_values(["src", "dst"]), products)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """One CSV file, or a folder of part files that carry a header each."""
+    columns = COLUMNS[path.name]
+    parts = sorted(path.glob("part-*.csv")) if path.is_dir() else [path] if path.exists() else []
+    if not parts:
+        raise ResultsError(f"{path} is missing. {MAKE}")
+    how = {"usecols": [*columns], "dtype": columns, "na_filter": False, "index_col": False}  # "NA" and "null" are ids
+    try:
+        table = pd.concat([pd.read_csv(part, **how) for part in parts], ignore_index=True)
+    except (OSError, ValueError) as fault:  # wrong UTF-8 and all that pandas finds are ValueErrors
+        why = " ".join(str(fault).removeprefix("Usecols do not match columns, ").split())
+        raise ResultsError(f"{path} cannot be read: {why}. {MAKE}") from fault
+    return table.assign(**{name: table[name].map(unguarded) for name, kind in columns.items() if kind is str})
+
+
+def unguarded(cell: str) -> str:
+    """Without the ' that keeps a spreadsheet from running a cell; one that was there before stays."""
+    return cell[1:] if cell.startswith("'") and re.match(r"'+[=+\-@\t\r]", cell) else cell
+
+
+def read_generation(path: Path) -> str:
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["generation"])
+    except (OSError, ValueError, KeyError, TypeError) as fault:  # it is written last
+        raise ResultsError(f"{path} is missing or names no generation: an export did not end. {MAKE}") from fault
