@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 SEED, OTHERS = 7, -1
 INK, GREY, PALE = "#1f2933", "#697586", "#dde2e7"
 USER, PRODUCT, PRODUCT_RIM = "#8fc9ef", "#a3d9a0", "#3f7f46"
@@ -15,3 +18,15 @@ STYLE: dict[str, Any] = {
     **{"axes.titlesize": 11, "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.titlepad": 10},
     **{"xtick.color": GREY, "ytick.color": GREY, "legend.frameon": False, "legend.fontsize": 9},
 }
+
+
+def areas(nodes: pd.DataFrame) -> tuple[np.ndarray, int]:
+    """Points squared of each node, and the degree of the largest product; users are as small as a product can be."""
+    times = nodes["degree"].where(nodes["type"] == "product", 0)
+    most = int(times.max()) if len(times) else 0
+    return product_area(times.to_numpy(), most), most
+
+
+def product_area(times: Any, most: int) -> Any:
+    """Points squared: a least size, and what grows with how often a product is recommended."""
+    return 32 + 370 * times / max(most, 1)

@@ -12,10 +12,10 @@ from matplotlib.patheffects import withStroke
 
 from pictures.choosing import choose
 from pictures.layout import lay_out
-from pictures.look import GREY, GROUNDS, MARKS, OTHERS, STYLE
+from pictures.look import GREY, GROUNDS, MARKS, STYLE, areas, product_area
 from pictures.reading import Results
 from pictures.sheet import page
-from pictures.words import counted, describe, readable
+from pictures.words import counted, describe, mark, readable, shown
 
 # Where a name may stand around its square, in steps of half the room that both take.
 AROUND = np.array([(0, 1), (0, -1), (1, 0), (-1, 0), (0.6, 1), (-0.6, 1), (0.6, -1), (-0.6, -1), (0, 1.9), (0, -1.9)])
@@ -24,16 +24,13 @@ AROUND = np.array([(0, 1), (0, -1), (1, 0), (-1, 0), (0.6, 1), (-0.6, 1), (0.6, 
 def recommendation_graph(results: Results) -> Figure:
     """Users and the products recommended to them, community by community."""
     nodes, edges = choose(results)
-    drawn, known = nodes["type"], results.vertices["type"]
-    said = " and ".join(f"{(drawn == kind).sum():,} of {(known == kind).sum():,} {kind}s" for kind in MARKS)
-    subtitle = f"{said} shown: the most recommended products of each community and a sample of its users"
+    subtitle = f"{shown(nodes, results)}: the most recommended products of each community and a sample of its users"
     figure = page("Who is recommended what", subtitle, results, (14, 9.2), empty=nodes.empty)
     if nodes.empty:
         return figure
     axes = figure.add_axes((0.01, 0.015, 0.765, 0.885), aspect="equal", frameon=False, xticks=[], yticks=[])
     nodes, discs = lay_out(nodes, edges)
-    most = int(nodes["degree"].where(nodes["type"] == "product", 0).max())
-    nodes["area"] = np.where(nodes["type"] == "product", product_area(nodes["degree"], most), product_area(0, most))
+    nodes["area"], most = areas(nodes)
     draw_discs(axes, discs)
     draw_graph(axes, nodes, edges)
     figure.draw_without_rendering()  # settles where a point is on the page
@@ -42,18 +39,13 @@ def recommendation_graph(results: Results) -> Figure:
     return figure
 
 
-def product_area(times: Any, most: int) -> Any:
-    """Points squared: a least size, and what grows with how often a product is recommended."""
-    return 32 + 370 * times / max(most, 1)
-
-
 def draw_discs(axes: Axes, discs: pd.DataFrame) -> None:
     """A faint ground for each community, with its number on the rim."""
     for group, x, y, radius in discs.itertuples():
         axes.add_patch(Circle((x, y), radius, facecolor=GROUNDS[group], alpha=0.09, zorder=0))
         rim = {"boxstyle": "circle,pad=0.25", "facecolor": "white", "edgecolor": GROUNDS[group], "linewidth": 1.2}
         at = (x - radius * 0.7, y + radius * 0.7)
-        axes.text(*at, "…" if group == OTHERS else group, ha="center", va="center", fontsize=9, bbox=rim, zorder=4)
+        axes.text(*at, mark(group), ha="center", va="center", fontsize=9, bbox=rim, zorder=4)
     axes.update_datalim([(-10, -8), (10, 8)])  # so that a handful of nodes does not fill the page
     axes.margins(0.01)
 

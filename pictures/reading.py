@@ -46,14 +46,19 @@ def read_results(folder: Path) -> Results:
     if (generation := read_generation(folder / "metrics.json")) != before:
         raise ResultsError(f"{folder} was replaced by generation {generation} while it was read; draw again.")
     vertices = vertices.set_index("id").sort_index()
-    community = pd.to_numeric(vertices["community"], errors="coerce")
-    vertices["group"] = community.where(community.between(0, len(GROUNDS) - 2), OTHERS).astype(int)
+    vertices["group"] = groups(vertices["community"])
     for end, prefix in (("src", "u:"), ("dst", "p:")):  # ids of vertices, or those of the user and the product
         edges[end] = edges[end] if edges[end].isin(vertices.index).all() else prefix + edges[end]
     if not (vertices.index.is_unique and edges[["src", "dst"]].isin(set(vertices.index)).all(axis=None)):
         raise ResultsError(f"{folder}: edges.csv and vertices.csv are not of one generation. {MAKE}")
     products = products.drop_duplicates("product").set_index("product")
     return Results(generation, recommendations, vertices, edges.sort_values(["src", "dst"]), products)
+
+
+def groups(communities: pd.Series) -> pd.Series:
+    """The largest communities, which are the first, by their number; OTHERS stands for all the rest and for none."""
+    numbers = pd.to_numeric(communities, errors="coerce")
+    return numbers.where(numbers.between(0, len(GROUNDS) - 2), OTHERS).astype(int)
 
 
 def read_table(path: Path) -> pd.DataFrame:
