@@ -21,6 +21,7 @@ from pictures.words import describe, readable, shown
 
 TEMPLATE = Path(__file__).with_name("explorer.html")
 FILE = "recommendation_graph.html"
+CHANGING = {"x", "y", "text", "textposition", "customdata", "marker"}
 
 
 def recommendation_graph(results: Results) -> str:
@@ -35,6 +36,9 @@ def recommendation_graph(results: Results) -> str:
         "nodes": columns(nodes),
         "edges": numbered(nodes, edges),
         "groups": told,
+        "bold": interactive.BOLD,
+        "letter": interactive.LETTER,
+        "line": interactive.LINE,
     }
     filled = TEMPLATE.read_text(encoding="utf-8")
     for place, content in {
@@ -63,7 +67,7 @@ def bare(trace: dict[str, Any]) -> dict[str, Any]:
     if trace["meta"]["part"] in ("numbers", "key"):
         return trace
     marker = {name: value for name, value in trace.get("marker", {}).items() if name != "size"}
-    kept = {name: value for name, value in trace.items() if name not in ("x", "y", "text", "customdata", "marker")}
+    kept = {name: value for name, value in trace.items() if name not in CHANGING}
     return kept | ({"marker": marker} if marker else {})
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from pictures.look import GREY, GROUNDS, INK, MARKS, areas
-from pictures.words import called, mark, readable
+from pictures.look import GREY, GROUNDS, INK, MARKS, NIGHT, areas
+from pictures.words import called, mark, one_of, readable
 
 Colouring = Literal["community", "type"]
 LONGEST, SHORTEST, LONGEST_ID = 40, 26, 24
@@ -23,12 +23,18 @@ class Shade(NamedTuple):
     """What changes between light and dark."""
 
     ink: str
+    line: str
     rim: str
     rest: str
+    grounds: list[str]
 
 
-LIGHT = Shade(ink=INK, rim="#ffffff", rest="#c3cad1")
-DARK = Shade(ink="#e8ecef", rim="#d5dbe0", rest="#3d4650")
+LIGHT = Shade(ink=INK, line=GREY, rim="#ffffff", rest="#c3cad1", grounds=GROUNDS)
+DARK = Shade(ink="#e8ecef", line="#a3aeb9", rim="#d5dbe0", rest="#3d4650", grounds=NIGHT)
+FONT = 'system-ui, "DejaVu Sans", "Noto Sans", sans-serif'
+# Pixels: the field that names are placed for where the browser has not said how large it is, and a letter.
+FIELD, LETTER, LINE = (950, 600), 7.4, 14
+BOLD = {"opacity": 0.9, "width": 1.6}
 
 
 def figure(
@@ -54,7 +60,7 @@ def figure(
         *(points(nodes, bright, kind, group, colouring, shade) for group in groups(nodes) for kind in MARKS),
         ring(nodes, chosen, shade),
         names(nodes, bright, chosen, shade),
-        *([] if discs is None else [numbers(discs)]),
+        *([] if discs is None else [numbers(discs, shade)]),
         *keys(nodes, colouring, shade),
     ]
     return go.Figure(traces, layout(discs, shade, empty=nodes.empty))
@@ -79,17 +85,19 @@ def lines(
     """A trace for the grey lines, for those between communities, and for those within each."""
     of, to = (edges[end].map(nodes["group"]).to_numpy() for end in ("src", "dst"))
     shines = (edges["src"].map(bright) & edges["dst"].map(bright)).to_numpy(dtype=bool)
-    if chosen in nodes.index:
+    if bold := chosen in nodes.index:
         shines = ((edges["src"] == chosen) | (edges["dst"] == chosen)).to_numpy()
     parts: list[tuple[str | int, np.ndarray, str, float, float]]
-    parts = [("greyed", ~shines, shade.rest, 0.2, 0.6), ("between", shines & (of != to), GREY, 0.35, 0.7)]
-    parts += [(group, shines & (of == to) & (of == group), GROUNDS[group], 0.5, 0.9) for group in groups(nodes)]
+    parts = [("greyed", ~shines, shade.rest, 0.2, 0.6), ("between", shines & (of != to), shade.line, 0.35, 0.7)]
+    parts += [(group, shines & (of == to) & (of == group), shade.grounds[group], 0.5, 0.9) for group in groups(nodes)]
     return [
         go.Scatter(
-            **path(nodes, edges[chosen_ones]), mode="lines", hoverinfo="skip", showlegend=False, opacity=opacity,
-            line={"color": colour, "width": width}, meta={"part": "lines", "group": part},
+            **path(nodes, edges[mine]), mode="lines", hoverinfo="skip", showlegend=False,
+            opacity=BOLD["opacity"] if bold and part != "greyed" else opacity,
+            line={"color": colour, "width": BOLD["width"] if bold and part != "greyed" else width},
+            meta={"part": "lines", "group": part},
         )
-        for part, chosen_ones, colour, opacity, width in parts
+        for part, mine, colour, opacity, width in parts
     ]  # fmt: skip
 
 
@@ -108,9 +116,9 @@ def points(
     mine = (nodes["type"] == kind) & (nodes["group"] == group)
     of = nodes[mine]
     marker = {"symbol": SYMBOLS[kind], "size": sizes(nodes)[mine.to_numpy()].tolist(), "opacity": 1}
-    marker["color"] = GROUNDS[group] if colouring == "community" else MARKS[kind][1]
+    marker["color"] = shade.grounds[group] if colouring == "community" else MARKS[kind][1]
     marker["line"] = {"width": 1, "color": shade.rim if colouring == "community" else MARKS[kind][2]}
-    told = f"<b>%{{customdata[1]}}</b><br>{kind}, degree %{{customdata[2]:,}}<br>{called(group)}<extra></extra>"
+    told = f"<b>%{{customdata[1]}}</b><br>{kind}, degree %{{customdata[2]:,}}<br>in {one_of(group)}<extra></extra>"
     return go.Scatter(
         x=of["x"].round(3).tolist(), y=of["y"].round(3).tolist(), mode="markers", marker=marker, hovertemplate=told,
         customdata=[[node, text(label(node, name)), int(degree)] for node, name, degree in zip(
@@ -137,13 +145,32 @@ def ring(nodes: pd.DataFrame, chosen: str | None, shade: Shade) -> go.Scatter:
 
 
 def names(nodes: pd.DataFrame, bright: pd.Series, chosen: str | None, shade: Shade) -> go.Scatter:
-    """Written beside: the hubs, or a chosen node and its products."""
-    of = nodes[bright & named(nodes, chosen)]
+    """Written above or below: the hubs, or a chosen node and its products; the oftener recommended have the choice."""
+    spans = np.maximum(np.ptp(nodes[["x", "y"]].to_numpy(), axis=0), 1) if len(nodes) else np.ones(2)
+    of = nodes.assign(size=sizes(nodes))[bright & named(nodes, chosen)]
+    of = of.iloc[np.lexsort([-of["degree"], of.index != chosen])]
+    where = placed(of, scale=float(min(FIELD / spans)))
+    of, where = of[[*map(bool, where)]], [side for side in where if side]
     return go.Scatter(
         x=of["x"].round(3).tolist(), y=of["y"].round(3).tolist(), mode="text", hoverinfo="skip", showlegend=False,
-        text=[text(readable(name, SHORTEST)) for name in of["name"]], textposition="top center", cliponaxis=False,
+        text=[text(readable(name, SHORTEST)) for name in of["name"]], textposition=where, cliponaxis=False,
         textfont={"size": 11, "color": shade.ink, "shadow": "auto"}, meta={"part": "names"},
     )  # fmt: skip
+
+
+def placed(of: pd.DataFrame, *, scale: float) -> list[str]:
+    """Where each name stands, or nothing where it would lie on one before it; scale: pixels to a unit of x and y."""
+    found, taken = [], list[tuple[float, float, float]]()
+    for name, x, y, size in zip(of["name"], of["x"] * scale, of["y"] * scale, of["size"], strict=True):
+        half = LETTER * len(readable(name, SHORTEST)) / 2
+        free = [
+            (side, high)
+            for side, high in (("top center", y + size / 2 + 7), ("bottom center", y - size / 2 - 7))
+            if all(abs(x - a) > half + other or abs(high - b) > LINE for a, b, other in taken)
+        ]
+        found.append(free[0][0] if free else "")
+        taken += [(x, free[0][1], half)] if free else []
+    return found
 
 
 def named(nodes: pd.DataFrame, chosen: str | None) -> pd.Series:
@@ -152,12 +179,12 @@ def named(nodes: pd.DataFrame, chosen: str | None) -> pd.Series:
     return nodes["hub"] if "hub" in nodes else pd.Series(False, nodes.index)
 
 
-def numbers(discs: pd.DataFrame) -> go.Scatter:
+def numbers(discs: pd.DataFrame, shade: Shade) -> go.Scatter:
     """The number of each community, on the rim of its disc."""
     return go.Scatter(
         x=(discs["x"] - 0.7 * discs["radius"]).round(3).tolist(), hoverinfo="skip", showlegend=False, mode="text",
         y=(discs["y"] + 0.7 * discs["radius"]).round(3).tolist(), text=[mark(group) for group in discs.index],
-        textfont={"size": 13, "color": [GROUNDS[group] for group in discs.index], "weight": "bold"},
+        textfont={"size": 13, "color": [shade.grounds[group] for group in discs.index], "weight": "bold"},
         meta={"part": "numbers"},
     )  # fmt: skip
 
@@ -168,7 +195,7 @@ def keys(nodes: pd.DataFrame, colouring: Colouring, shade: Shade) -> list[go.Sca
     looks = {kind: (fill, rim) if by_type else ("rgba(0,0,0,0)", GREY) for kind, (_, fill, rim) in MARKS.items()}
     entries = [(kind, SYMBOLS[kind], *look) for kind, look in looks.items() if len(nodes)]
     if not by_type:
-        entries += [(called(group), "diamond", GROUNDS[group], shade.rim) for group in groups(nodes)]
+        entries += [(called(group), "diamond", shade.grounds[group], shade.rim) for group in groups(nodes)]
     return [
         go.Scatter(
             x=[None], y=[None], mode="markers", name=name, hoverinfo="skip", meta={"part": "key"},
@@ -188,19 +215,20 @@ def layout(discs: pd.DataFrame | None, shade: Shade, *, empty: bool) -> dict[str
         "yref": "paper",
     }
     return {
-        "template": {}, "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "font": {"color": shade.ink},
+        "template": {}, "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"color": shade.ink, "family": FONT},
         "xaxis": axis, "yaxis": axis | {"scaleanchor": "x"}, "dragmode": "pan", "hovermode": "closest",
         "margin": {"l": 8, "r": 8, "t": 8, "b": 8}, "uirevision": "graph", "clickmode": "event",
         "legend": {"orientation": "h", "y": 0, "yanchor": "top", "itemclick": False, "itemdoubleclick": False},
         "annotations": [words] if empty else [],
-        "shapes": [] if discs is None else [ground(*disc) for disc in discs.itertuples()],
+        "shapes": [] if discs is None else [ground(shade, *disc) for disc in discs.itertuples()],
     }  # fmt: skip
 
 
-def ground(group: int, x: float, y: float, radius: float) -> dict[str, Any]:
+def ground(shade: Shade, group: int, x: float, y: float, radius: float) -> dict[str, Any]:
     """The faint disc of a community."""
     ends = {"x0": x - radius, "x1": x + radius, "y0": y - radius, "y1": y + radius}
-    look = {"fillcolor": GROUNDS[group], "opacity": 0.1, "line": {"width": 0}, "layer": "below"}
+    look = {"fillcolor": shade.grounds[group], "opacity": 0.1, "line": {"width": 0}, "layer": "below"}
     return {"type": "circle", **{name: round(float(end), 3) for name, end in ends.items()}, **look}
 
 

@@ -11,6 +11,8 @@ USER, PRODUCT, PRODUCT_RIM = "#8fc9ef", "#a3d9a0", "#3f7f46"
 MARKS = {"user": ("o", USER, "#3d7ea6"), "product": ("s", PRODUCT, PRODUCT_RIM)}
 # A colour for each of the largest communities, after Okabe and Ito; the last is that of all OTHERS.
 GROUNDS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#7a5195", "#5d6d3b", GREY]
+# The same where the ground is dark: those that would sink into it are lighter.
+NIGHT = ["#2d8bd0", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#a985c4", "#9db06a", "#97a3b0"]
 FONTS = ["DejaVu Sans", "Noto Sans CJK JP", "Noto Sans Arabic", "Noto Sans Hebrew", "Noto Emoji", "Symbola"]
 STYLE: dict[str, Any] = {
     **{"figure.dpi": 150, "savefig.dpi": 150, "text.parse_math": False, "text.color": INK, "axes.axisbelow": True},

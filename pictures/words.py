@@ -32,6 +32,10 @@ def called(group: int) -> str:
     return "other communities" if group == OTHERS else f"community {group}"
 
 
+def one_of(group: int) -> str:
+    return "one of the other communities" if group == OTHERS else called(group)
+
+
 def mark(group: int) -> str:
     return "…" if group == OTHERS else str(group)
 
