@@ -7,20 +7,37 @@ from pathlib import Path
 
 from pictures.drawing import draw
 from pictures.reading import ResultsError
+from pictures.watching import watch
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Draw the pictures of a results folder into it; needs no Spark.")
-    default = os.environ.get("MILLSTREAM_RESULTS_DIR") or "results"
-    parser.add_argument("--results", type=Path, default=Path(default), metavar="DIR", help=f"default: {default}")
-    chosen = parser.parse_args(arguments)
+    chosen = parsed(arguments)
     try:
-        for path, seconds in draw(chosen.results).items():
+        if chosen.watch:
+            watch(chosen.results, page=chosen.html, interval=chosen.interval)
+            return 0
+        for path, seconds in draw(chosen.results, page=chosen.html).items():
             print(f"{path}  {seconds:.1f} s")
     except (ResultsError, OSError) as fault:
         print(f"Nothing was drawn: {fault}", file=sys.stderr)
         return 1
     return 0
+
+
+def parsed(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Draw the pictures of a results folder into it; needs no Spark.")
+    default = os.environ.get("MILLSTREAM_RESULTS_DIR") or "results"
+    parser.add_argument("--results", type=Path, default=Path(default), metavar="DIR", help=f"default: {default}")
+    parser.add_argument("--html", action="store_true", help="also recommendation_graph.html: the graph to walk in")
+    parser.add_argument("--watch", action="store_true", help="draw again for each new generation, until Ctrl-C")
+    parser.add_argument("--interval", type=seconds, default=2.0, metavar="S", help="seconds between looks; default: 2")
+    return parser.parse_args(arguments)
+
+
+def seconds(words: str) -> float:
+    if not 0.05 <= (number := float(words)) <= 86_400:
+        raise argparse.ArgumentTypeError(f"{words}, expected 0.05 to 86400 seconds")
+    return number
 
 
 if __name__ == "__main__":

@@ -152,7 +152,8 @@ def names(nodes: pd.DataFrame, bright: pd.Series, chosen: str | None, shade: Sha
     where = placed(of, scale=float(min(FIELD / spans)))
     of, where = of[[*map(bool, where)]], [side for side in where if side]
     return go.Scatter(
-        x=of["x"].round(3).tolist(), y=of["y"].round(3).tolist(), mode="text", hoverinfo="skip", showlegend=False,
+        x=of["x"].round(3).tolist(), y=of["y"].round(3).tolist(), mode="markers+text", hoverinfo="skip",
+        marker={"opacity": 0, "size": of["size"].tolist()}, showlegend=False,  # they keep the names off the nodes
         text=[text(readable(name, SHORTEST)) for name in of["name"]], textposition=where, cliponaxis=False,
         textfont={"size": 11, "color": shade.ink, "shadow": "auto"}, meta={"part": "names"},
     )  # fmt: skip

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from pictures.look import GROUNDS, OTHERS
@@ -16,11 +17,24 @@ COLUMNS: dict[str, dict[str, type]] = {
     "edges.csv": {"src": str, "dst": str, "rank": int},
     "product_mappings.csv": {"product": str, "productId": int, "name": str, "category": str},
 }
+# Drawn where both are there; they are made for any stretch of time, also without a new generation.
+RISING: dict[str, dict[str, type]] = {
+    "trending.csv": {"rank": int, "kind": str, "key": str, "label": str, "total": float, "growth_percent": str}
+    | {"from": str, "to": str},
+    "trending_buckets.csv": {"kind": str, "key": str, "bucket_start": str, "total": float},
+}
 MAKE = "`make run` makes it; where a generation is published, `python -m spark_app export` does so too"
 
 
 class ResultsError(Exception):
     """A sentence for the user: what is missing or wrong, and the command that makes it."""
+
+
+class Trending(NamedTuple):
+    """What rises, and how much of it there was in each bucket of time."""
+
+    rows: pd.DataFrame  # rank, kind, key, label, total, growth_percent (NaN: it is new), from, to
+    buckets: pd.DataFrame  # kind, key, bucket_start, total
 
 
 class Results(NamedTuple):
@@ -31,6 +45,7 @@ class Results(NamedTuple):
     vertices: pd.DataFrame  # index: id; type, degree, group (one of the largest communities, or OTHERS)
     edges: pd.DataFrame  # src, dst: ids of vertices
     products: pd.DataFrame  # index: product; name, category
+    trending: Trending | None = None
 
     def name(self, product: str) -> str:
         """Its name, or its id where it has none."""
@@ -52,7 +67,26 @@ def read_results(folder: Path) -> Results:
     if not (vertices.index.is_unique and edges[["src", "dst"]].isin(set(vertices.index)).all(axis=None)):
         raise ResultsError(f"{folder}: edges.csv and vertices.csv are not of one generation. {MAKE}")
     products = products.drop_duplicates("product").set_index("product")
-    return Results(generation, recommendations, vertices, edges.sort_values(["src", "dst"]), products)
+    edges = edges.sort_values(["src", "dst"])
+    return Results(generation, recommendations, vertices, edges, products, read_trending(folder))
+
+
+def read_trending(folder: Path) -> Trending | None:
+    """Nothing where one of its files is not there."""
+    if not all((folder / name).exists() for name in RISING):
+        return None
+    rows, buckets = (read_table(folder / name) for name in RISING)
+    rows["growth_percent"] = pd.to_numeric(rows["growth_percent"], errors="coerce").replace([np.inf, -np.inf], np.nan)
+    for table, name, column in (
+        (rows, "trending.csv", "from"),
+        (rows, "trending.csv", "to"),
+        (buckets, "trending_buckets.csv", "bucket_start"),
+    ):
+        try:
+            table[column] = pd.to_datetime(table[column], utc=True, format="ISO8601")
+        except ValueError as fault:
+            raise ResultsError(f"{folder / name} cannot be read: {fault}") from fault
+    return Trending(rows.sort_values(["kind", "rank"], kind="stable"), buckets)
 
 
 def groups(communities: pd.Series) -> pd.Series:
@@ -63,7 +97,7 @@ def groups(communities: pd.Series) -> pd.Series:
 
 def read_table(path: Path) -> pd.DataFrame:
     """One CSV file, or a folder of part files that carry a header each."""
-    columns = COLUMNS[path.name]
+    columns = (COLUMNS | RISING)[path.name]
     parts = sorted(path.glob("part-*.csv")) if path.is_dir() else [path] if path.exists() else []
     if not parts:
         raise ResultsError(f"{path} is missing. {MAKE}")

@@ -16,7 +16,9 @@ from spark_app.settings import Settings, untuned
 PICTURES = Path(__file__).parent.parent / "visualize_graph.py"
 # Seconds that a publication or a rollback waits for another.
 PATIENCE = 30.0
-_PICTURES = ("recommendation_graph.png", "degree_distribution.png", "top_products.png")
+_PICTURES = (
+    "recommendation_graph.png", "recommendation_graph.html", "degree_distribution.png", "top_products.png",
+)  # fmt: skip
 
 
 class DrawError(RuntimeError):
@@ -141,7 +143,7 @@ def is_drawn(settings: Settings) -> bool:
 
 def draw(settings: Settings) -> list[str]:
     """The pictures, by the script that anyone can run; gives its lines. Raises DrawError."""
-    command = [sys.executable, str(PICTURES), "--results", str(settings.results_dir)]
+    command = [sys.executable, str(PICTURES), "--results", str(settings.results_dir), "--html"]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode != 0:
         raise DrawError((run.stderr.strip().splitlines() or ["visualize_graph.py failed"])[-1])

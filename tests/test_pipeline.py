@@ -15,7 +15,8 @@ from spark_app import explaining, generations, ingestion, ledger, pipeline, pref
 ROOT = Path(__file__).parent.parent
 FILES = (
     "recommendations.csv", "vertices.csv", "edges.csv", "user_mappings.csv", "product_mappings.csv", "rmse.txt",
-    "metrics.json", "recommendation_graph.png", "degree_distribution.png", "top_products.png",
+    "metrics.json", "recommendation_graph.png", "recommendation_graph.html",
+    "degree_distribution.png", "top_products.png",
 )  # fmt: skip
 
 SMALL = {"MILLSTREAM_ALS__FACTORS": "4", "MILLSTREAM_ALS__ITERATIONS": "3"}
