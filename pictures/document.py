@@ -6,6 +6,7 @@ Plotly would take it for a tag.
 
 import html
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +46,15 @@ def recommendation_graph(results: Results) -> str:
         "GENERATION": html.escape(readable(results.generation, 40)),
         "SHOWN": html.escape(said),
         "PLOTLY": get_plotlyjs(),
-        "DATA": json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
+        "DATA": unended(json.dumps(data, ensure_ascii=False, separators=(",", ":"))),
     }.items():  # the data are last: what they hold is no place to fill
         filled = filled.replace(f"<!--{place}-->", content)
     return filled
+
+
+def unended(data: str) -> str:
+    """JSON in which no text ends the script around it or opens a comment."""
+    return re.sub("<(?=[/!])", r"\\u003c", data)
 
 
 def looks(nodes: pd.DataFrame, edges: pd.DataFrame, discs: pd.DataFrame | None) -> dict[str, Any]:

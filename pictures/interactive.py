@@ -150,7 +150,7 @@ def names(nodes: pd.DataFrame, bright: pd.Series, chosen: str | None, shade: Sha
     of = nodes.assign(size=sizes(nodes))[bright & named(nodes, chosen)]
     of = of.iloc[np.lexsort([-of["degree"], of.index != chosen])]
     where = placed(of, scale=float(min(FIELD / spans)))
-    of, where = of[[*map(bool, where)]], [side for side in where if side]
+    of, where = of[np.array(where, dtype=bool)], [side for side in where if side]
     return go.Scatter(
         x=of["x"].round(3).tolist(), y=of["y"].round(3).tolist(), mode="markers+text", hoverinfo="skip",
         marker={"opacity": 0, "size": of["size"].tolist()}, showlegend=False,  # they keep the names off the nodes

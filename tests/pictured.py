@@ -23,6 +23,8 @@ HEADERS = {
     "edges.csv": "src,dst,score,rank",
     "user_mappings.csv": "user,userId",
     "product_mappings.csv": "product,productId,name,category,brand",
+    "trending.csv": "rank,kind,key,label,brand,category,total,users,growth_percent,score,from,to",
+    "trending_buckets.csv": "kind,key,bucket_start,total,users",
 }
 WEIRD = ["NA", "null", "nan", "", " ", "\t", "\x07bell", "a\r\nb", 'say "hi", you', "$x_1^{2$", "\\frac{1}{", "%s{}"]
 WEIRD += ["=1+1", "'=1", "'it", "-", "u:1", "x" * 256, "\U0001f600", "𐍈", "\u202eabc\u200f", "שלום"]
@@ -95,6 +97,11 @@ def colours_of(path: Path) -> int:
     """How many different colours a picture has; a blank page has one."""
     pixels = matplotlib.image.imread(path)[::3, ::3, :3].reshape(-1, 3)
     return len(np.unique((pixels * 255).astype(int) @ [1, 256, 65536]))
+
+
+def texts(figure: object) -> list[str]:
+    """Every text of a figure, also those of its axes."""
+    return [text.get_text() for text in figure.findobj(lambda part: hasattr(part, "get_text")) if text.get_text()]
 
 
 def bytes_of(folder: Path) -> list[bytes]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pictured import EVERY_KIND, PICTURES, colours_of, results_of_shop, run, shop, write_results
+from pictured import EVERY_KIND, PICTURES, colours_of, results_of_shop, run, shop, texts, write_results
 
 from pictures import choosing, degrees, drawing, favourites, network, reading, words
 
@@ -36,11 +36,6 @@ def test_without_recommendations_the_pictures_say_so(tmp_path: Path) -> None:
     for picture in (network.recommendation_graph, degrees.degree_distribution, favourites.top_products):
         assert "Nothing to draw: nothing is recommended yet." in texts(picture(results))
     assert run("--results", tmp_path).returncode == 0
-
-
-def texts(figure: object) -> list[str]:
-    """Every text of a figure, also those of its axes."""
-    return [text.get_text() for text in figure.findobj(lambda part: hasattr(part, "get_text")) if text.get_text()]
 
 
 def test_the_bars_count_users_and_their_share(tmp_path: Path) -> None:

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import matplotlib.image
 import pytest
-from pictured import EVERY_KIND, HEADERS, PICTURES, bytes_of, colours_of, of_four, run, shop, write_csv, write_results
+from pictured import EVERY_KIND, PICTURES, bytes_of, colours_of, of_four, run, shop, write_csv, write_results
 
 import visualize_graph
 from pictures import degrees, drawing, reading
 
+FILES = [*reading.COLUMNS, "user_mappings.csv", "metrics.json"]
 Refusal = Callable[[Path], str]
 
 
@@ -18,7 +19,7 @@ def test_three_pictures_are_drawn_and_named_with_their_seconds(tmp_path: Path) -
     assert (done.returncode, done.stderr) == (0, "")
     assert [line.split()[0] for line in done.stdout.splitlines()] == [str(tmp_path / name) for name in PICTURES]
     assert all(line.endswith(" s") and float(line.split()[1]) < 60 for line in done.stdout.splitlines())
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*HEADERS, "metrics.json", *PICTURES])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*FILES, *PICTURES])
 
 
 def test_the_pictures_are_large_and_not_blank(tmp_path: Path) -> None:

@@ -168,7 +168,7 @@ def export(results: Results = None) -> None:
 
 
 def draw(results: Results = None) -> None:
-    """Draw the pictures from the CSV files; the same as `python visualize_graph.py`.
+    """Draw the pictures from the CSV files; the same as `python visualize_graph.py --html`.
 
     Example: python -m spark_app draw --results results
     """
