@@ -6,6 +6,8 @@ if __name__ == "__main__":
     try:
         if sys.argv[1:2] == ["serve"]:
             from spark_app.serving.verb import main
+        elif sys.argv[1:2] == ["web"]:
+            from spark_app.web.verb import main
         else:
             from spark_app.cli import main
     except KeyboardInterrupt:

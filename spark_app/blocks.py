@@ -162,3 +162,20 @@ class Serve(BaseModel):
     index_from: int = Field(500_000, ge=1, description="products from which lists are found with an index (HNSW)")
     poll_interval: float = Field(0.25, gt=0, description="seconds between two looks at the event table")
     segment_seconds: float = Field(1.0, gt=0, description="seconds between two segments of posted events")
+
+
+_Url = Annotated[
+    str, _each(r"https?://[^/\s?#@,]+(/[^\s?#@,]*)?", "the address of an API, such as http://127.0.0.1:8000")
+]
+
+
+class Web(BaseModel):
+    """Where the page is shown, and which API it asks."""
+
+    host: str = Field("127.0.0.1", min_length=1, description="address to show it at; beyond loopback with a password")
+    port: int = Field(8501, ge=0, le=65_535, description="port to show it at; 0: one that is free")
+    password: SecretStr = Field(SecretStr(""), description="asked of whoever opens it; unset: nobody is asked")
+    api_url: _Url = Field("http://127.0.0.1:8000", min_length=1, description="the API that it asks")
+    api_key: SecretStr = Field(
+        SecretStr(""), description="the X-API-Key it asks with; unset: at loopback one of MILLSTREAM_SERVE__*_KEY"
+    )

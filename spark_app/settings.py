@@ -14,7 +14,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from spark_app.blocks import Als, Blend, Explicit, Kafka, Neighbours, Serve, Spark
+from spark_app.blocks import Als, Blend, Explicit, Kafka, Neighbours, Serve, Spark, Web
 from spark_app.schemas import EVENT_WEIGHTS
 
 PREFIX = "MILLSTREAM_"
@@ -141,6 +141,7 @@ class Settings(BaseSettings):
     kafka: Kafka = Kafka()
     spark: Spark = Spark()
     serve: Serve = Serve()
+    web: Web = Web()
     seed: int = Field(7, ge=0, description="of factors, samples and layouts")
     export_parts: bool = Field(False, description="each CSV as a folder of parts")
     mlflow_uri: SecretStr = Field(

@@ -11,6 +11,7 @@ import typer
 from spark_app import endings, logs, progress
 from spark_app.checkpoints import CheckpointError
 from spark_app.cli import check, generation, interrupt, keep, rejected, serving, show, state, tuning, work
+from spark_app.endings import NotInstalledError
 from spark_app.explaining import UnknownIdError
 from spark_app.generations import NoGenerationError, UnsoundError
 from spark_app.graph import GraphError
@@ -23,7 +24,6 @@ from spark_app.pipeline import DrawError
 from spark_app.preflight import TooLargeError
 from spark_app.quarantine import QuarantineError
 from spark_app.retention import RetentionError
-from spark_app.serving.verb import NotInstalledError
 from spark_app.session import NoSparkError
 from spark_app.settings import WrongSettingError
 from spark_app.shop_rules import WrongRulesError

@@ -13,13 +13,13 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from spark_app.blocks import Serve, parts
+from spark_app.listening import LOOPBACK_NAMES, bracketed
 from spark_app.serving import keys, problems
 from spark_app.serving.buckets import Buckets, address
 from spark_app.serving.envelope import READABLE_BY
 from spark_app.serving.keys import Keys
 from spark_app.serving.problems import Problem
 
-LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 ANY_ADDRESS = ("0.0.0.0", "::")
 # What machines ask often, and what says nothing of anyone.
 OPEN_PATHS = frozenset({"/health/live", "/health/ready"})
@@ -172,11 +172,6 @@ class Guard:
 
     def _too_large(self) -> Problem:
         return Problem(413, "Too large", f"a body has {self.most_bytes:,} bytes at the most")
-
-
-def bracketed(host: str) -> str:
-    """A host as it stands in an address."""
-    return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
 def _refuse_doubles(scope: Scope) -> None:

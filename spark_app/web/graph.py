@@ -1,0 +1,5 @@
+"""Graph."""
+
+
+def show() -> None:
+    """The page."""

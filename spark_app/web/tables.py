@@ -1,0 +1,63 @@
+"""Rows as tables that can be sorted, walked through by key and copied; whatever stands in a cell is text."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+from streamlit.column_config import CheckboxColumn, NumberColumn, TextColumn
+
+Row = Mapping[str, Any]
+# How a column is shown, by its name.
+_COLUMNS: dict[str, Any] = {
+    "rank": NumberColumn("rank", format="%d", width=60),
+    "score": NumberColumn("score", format="%.4f", width=80, help="Comparable within one list alone"),
+    "price": NumberColumn("price", format="%,.2f", width=80, help="In the shop's own currency"),
+    "users": NumberColumn("users", format="%,d", width=80),
+    "events": NumberColumn("events", format="%,d", width=70),
+    "products": NumberColumn("products", format="%,d", width=80),
+    "strength": NumberColumn("strength", format="%.2f", width=80, help="1 is a purchase; empty: sent back or disliked"),
+    "name": TextColumn("name", width="large"),
+    "because": TextColumn("because", width="large"),
+    "reason": TextColumn("why", width="large"),
+    "in_stock": CheckboxColumn("in stock", width=70),
+}
+_COUNTS = ("read", "accepted", "duplicates", "rejected", "edges", "degree")
+_COLUMNS |= {name: NumberColumn(name, format="%,d", width=90) for name in _COUNTS}
+
+
+def shown(rows: Sequence[Row], columns: Sequence[str], *, key: str, says: str, height: int | None = None) -> None:
+    """A table of these columns, in this order."""
+    st.dataframe(
+        _frame(rows, columns), hide_index=True, column_config=_config(columns), key=key, alt=says,
+        height=height or "auto",
+    )  # fmt: skip
+
+
+def chosen(
+    rows: Sequence[Row], columns: Sequence[str], *, key: str, says: str, then: Callable[[Row], None] | None = None
+) -> Row | None:
+    """A table of which one row may be chosen, by mouse or by the space bar; that row. `then` hears of each choice."""
+
+    def heard() -> None:
+        if then and (row := _row(rows, st.session_state[key])):
+            then(row)
+
+    event = st.dataframe(
+        _frame(rows, columns), hide_index=True, column_config=_config(columns), key=key, alt=says,
+        on_select=heard, selection_mode="single-row",
+    )  # fmt: skip
+    return _row(rows, event)
+
+
+def _row(rows: Sequence[Row], event: Any) -> Row | None:
+    places = event["selection"]["rows"]
+    return rows[places[0]] if places and places[0] < len(rows) else None
+
+
+def _frame(rows: Sequence[Row], columns: Sequence[str]) -> pd.DataFrame:
+    return pd.DataFrame([[row.get(name) for name in columns] for row in rows], columns=list(columns))
+
+
+def _config(columns: Sequence[str]) -> dict[str, Any]:
+    return {name: _COLUMNS.get(name, TextColumn(name.replace("_", " "))) for name in columns}
