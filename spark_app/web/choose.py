@@ -34,6 +34,12 @@ def user(key: str, label: str = "User") -> str:
     return (written or "").strip()
 
 
+def product_id(key: str, label: str = "Product") -> str:
+    """A product's id as it was written, which the address of the page holds too; empty while there is none."""
+    written = st.text_input(label, key=key, type="search", bind="query-params", max_chars=256, placeholder="id")
+    return (written or "").strip()
+
+
 def users_like(words: str, key: str) -> None:
     """Users whose ids have what was written, to be pressed; `key` is of the field that takes the one that is."""
     found = api().users(words, _MOST)["users"]

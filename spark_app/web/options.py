@@ -31,6 +31,7 @@ _DARK = {
     "textColor": "#e6ebf0", "linkColor": "#7cc6f2", "borderColor": "#37434f",
 }  # fmt: skip
 _BOTH: dict[str, Any] = {"baseRadius": "small", "font": "sans-serif", "codeFont": "monospace", "showWidgetBorder": True}
+_BOTH |= {"headingFontSizes": ["2rem", "1.4rem", "1.2rem"], "headingFontWeights": [600, 600, 600]}
 
 
 def apply() -> None:

@@ -11,6 +11,7 @@ _EVERY = 3.0
 def main() -> None:
     """One of the pages, by its address."""
     st.set_page_config(page_title="Millstream", page_icon=look.MARK, layout="wide")
+    st.html(f"<style>{look.STYLE}</style>")
     st.logo(look.MARK, size="large")
     pages = {
         "now": st.Page(now.show, title="Now", icon=":material/monitoring:", url_path="now", default=True),

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from spark_app.web import charts, empty, look, places, tables
+from spark_app.web import charts, choose, empty, look, places, tables
 from spark_app.web.asking import Trouble, api
 
 _PART, _ALIKE, _POPULAR = 25, 10, 20
@@ -25,10 +25,8 @@ def show() -> None:
         )  # fmt: skip
         _found((words or "").strip())
     with right:
-        product = st.text_input(
-            "Product", key="product", type="search", bind="query-params", max_chars=256, placeholder="id"
-        )
-        _one(product.strip()) if product else _popular()
+        product = choose.product_id("product")
+        _one(product) if product else _popular()
 
 
 def _found(words: str) -> None:
@@ -87,7 +85,7 @@ def _popular() -> None:
         empty.nothing("Nothing is popular yet.")
         return
     names = [one["name"] or one["product"] for one in found["products"]]
-    what = f"distinct users; in the order of {found['source']}"
+    what = "distinct users; the order counts those of late more" if found["source"] == "recent" else "distinct users"
     figure = charts.bars(names, [one["users"] for one in found["products"]], what)
     charts.shown(figure, "popular", "Most popular products")
 

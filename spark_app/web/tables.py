@@ -17,9 +17,11 @@ _COLUMNS: dict[str, Any] = {
     "events": NumberColumn("events", format="%,d", width=70),
     "products": NumberColumn("products", format="%,d", width=80),
     "strength": NumberColumn("strength", format="%.2f", width=80, help="1 is a purchase; empty: sent back or disliked"),
-    "name": TextColumn("name", width="large"),
+    "name": TextColumn("name", width="medium"),
     "because": TextColumn("because", width="large"),
     "reason": TextColumn("why", width="large"),
+    "hubs": TextColumn("hubs", width="large", help="The products that are recommended most often"),
+    "community": NumberColumn("community", format="%d", width=90),
     "in_stock": CheckboxColumn("in stock", width=70),
 }
 _COUNTS = ("read", "accepted", "duplicates", "rejected", "edges", "degree")

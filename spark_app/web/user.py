@@ -36,13 +36,13 @@ def _by_id() -> None:
         st.warning(f"{unknown} What is popular is offered until the first event.", icon=":material/person_off:")
         choose.users_like(user, "user")
     names = {one["product"]: one.get("name") for one in (history or {}).get("products", [])}
-    left, right = st.columns([3, 2], gap="medium")
+    _list(user, names)
+    left, right = st.columns(2, gap="medium")
     with left:
-        _list(user, names)
-    with right:
         _met(history)
+    with right:
         _post(user)
-    _why_not(user)
+        _why_not(user)
     _like(user)
 
 
