@@ -15,8 +15,11 @@ MARK = (
     '<path d="M16 4v18M7 13h18M9.6 6.6l12.8 12.8M22.4 6.6L9.6 19.4"/></g>'
     '<path d="M2 28q3.5-4 7 0t7 0 7 0 7 0" fill="none" stroke="#56b4e9" stroke-width="3" stroke-linecap="round"/></svg>'
 )
-# Streamlit leaves a hand's breadth above each page.
-STYLE = ".stMainBlockContainer { padding-top: 3rem; padding-bottom: 3rem; }"
+# Streamlit leaves a hand's breadth above each page, and its captions are too pale to be read by all.
+STYLE = (
+    ".stMainBlockContainer { padding-top: 3rem; padding-bottom: 3rem; } "
+    '[data-testid="stCaptionContainer"] { color: inherit; opacity: 0.8; }'
+)
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=@&])")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 # What a measure is called, and what to make of it.

@@ -89,11 +89,14 @@ def _published(listed: Found) -> None:
         st.caption("A rollback holds it: `python -m spark_app generations promote` lets training publish again.")
     left, right = st.columns([3, 2], vertical_alignment="center")
     with left:
-        tables.shown(_measured(one), _measures(one), key="metrics", says="Metrics beside the baselines")
+        rows = _measured(one)
+        # A baseline of which nothing is known, such as the one before the first, has no column.
+        columns = [name for name in _measures(one) if any(row[name] != look.ABSENT for row in rows)]
+        tables.shown(rows, columns, key="metrics", says="Metrics beside the baselines")
     with right:
         figure = charts.beside_baselines(one["metrics"], one["baselines"])
         charts.shown(figure, "baselines", "NDCG@10 beside the baselines")
-    st.caption("The orange line is the interval in which NDCG@10 of this generation lies, 95 times in 100.")
+    st.caption("The orange line is the 95 % interval of this generation's NDCG@10.")
 
 
 def _measures(one: Found) -> list[str]:

@@ -24,11 +24,11 @@ _PLAIN: dict[str, Any] = {
 # The ink is at least 7:1 on its ground, and what can be pressed 4.5:1.
 _LIGHT = {
     "primaryColor": "#0061a8", "backgroundColor": "#ffffff", "secondaryBackgroundColor": "#f2f5f8",
-    "textColor": "#1f2933", "linkColor": "#0061a8", "borderColor": "#d5dbe1",
+    "textColor": "#1f2933", "codeTextColor": "#1f2933", "linkColor": "#0061a8", "borderColor": "#d5dbe1",
 }  # fmt: skip
 _DARK = {
     "primaryColor": "#56b4e9", "backgroundColor": "#12181f", "secondaryBackgroundColor": "#1c252e",
-    "textColor": "#e6ebf0", "linkColor": "#7cc6f2", "borderColor": "#37434f",
+    "textColor": "#e6ebf0", "codeTextColor": "#e6ebf0", "linkColor": "#7cc6f2", "borderColor": "#37434f",
 }  # fmt: skip
 _BOTH: dict[str, Any] = {"baseRadius": "small", "font": "sans-serif", "codeFont": "monospace", "showWidgetBorder": True}
 _BOTH |= {"headingFontSizes": ["2rem", "1.4rem", "1.2rem"], "headingFontWeights": [600, 600, 600]}

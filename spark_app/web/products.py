@@ -59,7 +59,7 @@ def _turn(cursors: list[str | None], shown: int, following: str | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Back", disabled=len(cursors) == 1, on_click=_back, args=(cursors,), icon=":material/arrow_back:")
         st.button(
-            "On", disabled=not following, on_click=cursors.append, args=(following,), icon=":material/arrow_forward:"
+            "Next", disabled=not following, on_click=cursors.append, args=(following,), icon=":material/arrow_forward:"
         )
         st.caption(said)
 
@@ -128,7 +128,7 @@ def _alike(product: str) -> None:
     if not rows:
         st.caption("Nothing is like it.")
         return
-    tables.shown(rows, ["name", "product", "price", "score"], key="alike", says="Products most like it")
+    tables.shown(rows, ["name", "product", "score"], key="alike", says="Products most like it")
 
 
 @empty.told

@@ -37,7 +37,12 @@ def shown(rows: Sequence[Row], columns: Sequence[str], *, key: str, says: str, h
 
 
 def chosen(
-    rows: Sequence[Row], columns: Sequence[str], *, key: str, says: str, then: Callable[[Row], None] | None = None
+    rows: Sequence[Row],
+    columns: Sequence[str],
+    *,
+    key: str,
+    says: str,
+    then: Callable[[Row], None] | None = None,
 ) -> Row | None:
     """A table of which one row may be chosen, by mouse or by the space bar; that row. `then` hears of each choice."""
 
@@ -47,7 +52,7 @@ def chosen(
 
     event = st.dataframe(
         _frame(rows, columns), hide_index=True, column_config=_config(columns), key=key, alt=says,
-        on_select=heard, selection_mode="single-row",
+        on_select=heard, selection_mode="single-row", height="content",
     )  # fmt: skip
     return _row(rows, event)
 
