@@ -1,4 +1,4 @@
-# One image for the producer, Spark's master and workers, the app and the API: the command chooses the program.
+# One image for the producer, Spark's master and workers, the app, the API and the page: the command chooses the program.
 FROM python:3.11-slim-bookworm
 
 # libgomp1 is for the engine implicit, OpenBLAS for MLlib. libnss-unknown gives any user id a name: Hadoop refuses to

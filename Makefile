@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run serve kafka mlflow test test-long chaos lint bench samples reset java
+.PHONY: help run serve web kafka mlflow test test-long test-browser chaos lint bench samples reset java
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -29,6 +29,11 @@ serve: $(VENV)/.serve ## Answer over HTTP what was published, until Ctrl-C; PORT
 	[ -e "$$data/generations/LATEST" ] || [ ! -e "$$data/demo/generations/LATEST" ] || data="$$data/demo"; \
 	MILLSTREAM_DATA_DIR="$$data" exec $(PYTHON) -m spark_app serve $${PORT:+--port "$$PORT"}
 
+web: $(VENV)/.serve ## Show the page, and serve beside it what was published, until Ctrl-C; PORT=8501
+	@data="$$($(PYTHON) -m spark_app settings data_dir)" || exit $$?; \
+	[ -e "$$data/generations/LATEST" ] || [ ! -e "$$data/demo/generations/LATEST" ] || data="$$data/demo"; \
+	MILLSTREAM_DATA_DIR="$$data" exec $(PYTHON) -m spark_app web $${PORT:+--port "$$PORT"}
+
 kafka: $(VENV)/.pipeline java ## Run a Kafka broker until Ctrl-C, without Docker
 	@$(PYTHON) -m kafka_producer broker run
 
@@ -43,10 +48,13 @@ mlflow: $(VENV)/.extras ## Open MLflow's page of the runs logged with MILLSTREAM
 	trap : INT; trap 'kill $$!' TERM; wait $$! || wait $$!
 
 test: $(VENV)/.dev java ## Run the tests
-	@$(PYTHON) -m pytest -q -m "not slow and not chaos"
+	@$(PYTHON) -m pytest -q -m "not slow and not chaos and not browser"
 
 test-long: $(VENV)/.dev java ## Run the tests that take longer: a cluster, a stream that trains
-	@$(PYTHON) -m pytest -q -m "slow and not chaos"
+	@$(PYTHON) -m pytest -q -m "slow and not chaos and not browser"
+
+test-browser: $(VENV)/.dev java ## Run the tests of the page in Chromium; without one they are skipped
+	@$(PYTHON) -m pytest -q -m browser
 
 chaos: $(VENV)/.dev java ## Kill, damage and refill it; ends with a table of what that cost
 	@$(PYTHON) -m pytest -q -m chaos

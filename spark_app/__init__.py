@@ -38,6 +38,8 @@ The flow, a line a module, in order:
     pipeline         calls them in this order
     following        wiring of what never ends: micro-batches, and training beside them
     quarantine  retention               what was rejected, judged again; what is too old, removed
+    listening        where a server listens, and how it ends
     serving          a published generation and the newest events, answered over HTTP, without Spark
+    web              the page: what serving says, to be looked at and tried
     cli  status  doctor                 the command line, how things stand, the look at the machine
 """

@@ -17,6 +17,7 @@ import spark_app.cli
 from kafka_producer import __main__ as kafka_producer
 from spark_app import java, settings
 from spark_app.serving.guard import OPEN_PATHS
+from spark_app.web import door
 
 ROOT = Path(__file__).parent.parent
 COMPOSE = ROOT / "docker-compose.yml"
@@ -125,7 +126,7 @@ def test_the_checker_finds_what_is_wrong(checker, tmp_path, line, instead, compl
 # The compose file against the code.
 
 
-@pytest.mark.parametrize("service", ["app", "api", "producer"])
+@pytest.mark.parametrize("service", ["app", "api", "web", "producer"])
 def test_the_program_knows_the_command_of_a_service(service):
     parse(SERVICES[service]["entrypoint"], SERVICES[service]["command"])
 
@@ -205,7 +206,7 @@ def test_health_checks_use_programs_of_the_image_and_ports_of_the_service():
         assert program in (("python", "test") if name in OURS else ("/opt/kafka/bin/kafka-topics.sh",))
         if program == "python":
             compile(arguments[1], name, "exec")
-            assert f"localhost:{option(name, '--port' if name == 'api' else '--webui-port')}/" in arguments[1]
+            assert f"localhost:{option(name, '--port' if name in ('api', 'web') else '--webui-port')}/" in arguments[1]
 
 
 def test_the_api_is_asked_for_its_health_at_a_route_that_needs_no_key():
@@ -224,6 +225,15 @@ def test_the_api_is_reached_at_the_port_that_it_listens_on_and_by_the_name_of_it
     assert SERVICES["api"]["ports"] == [f"127.0.0.1:8000:{option('api', '--port')}"]
     assert given("api")["MILLSTREAM_SERVE__HOSTS"] == "api"
     assert option("api", "--host") == "0.0.0.0"
+
+
+def test_the_page_asks_the_api_by_its_name_and_takes_its_password_from_the_callers_own_file():
+    api = urlsplit(given("web")["MILLSTREAM_WEB__API_URL"])
+    assert (api.hostname, str(api.port)) == (given("api")["MILLSTREAM_SERVE__HOSTS"], option("api", "--port"))
+    assert SERVICES["web"]["ports"] == [f"127.0.0.1:8501:{option('web', '--port')}"]
+    assert SERVICES["web"]["env_file"] == SERVICES["api"]["env_file"] and "volumes" not in SERVICES["web"]
+    assert not [name for name in given("web") if name.endswith(("_KEY", "PASSWORD"))]
+    assert urlsplit(re.search(r"http://\S+?(?=')", str(SERVICES["web"]["healthcheck"]))[0]).path in door.OPEN_PATHS
 
 
 def test_keys_come_from_the_callers_own_file_and_no_default_opens_the_api():

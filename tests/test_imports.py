@@ -16,7 +16,7 @@ GROUND_FLOOR = {
     "terms", "trials", "rating_trials", "choice", "explanation", "shop_rules", "layouts", "records", "java",
     "failpoints", "progress", "connection", "topic", "event_ids", "tables", "ledger", "locks", "checkpoints",
     "logged_model", "preflight", "variants", "checks", "endings", "logs", "strengths", "folding", "spreads",
-    "offered", "folded",
+    "offered", "folded", "listening",
 }  # fmt: skip
 # What a model is, for those that use one; `models/__init__.py` holds nothing else.
 INTERFACES = {"models", "held", "near", "ages"}
@@ -36,6 +36,8 @@ STAGES = {
 # The API answers from what stages have written, without Spark.
 SERVING = sorted((APP / "serving").rglob("*.py"))
 SERVING_MAY_READ = {"generations", "maps", "graph_maps", "status"}
+# The page asks the API alone.
+WEB = sorted((APP / "web").rglob("*.py"))
 # A session needs a Java; all that speaks to the user is wiring.
 PICTURES = [ROOT / "visualize_graph.py", *sorted((ROOT / "pictures").glob("*.py"))]
 MODELS = {path.stem for path in (APP / "models").glob("*.py")} - {"__init__"}
@@ -84,6 +86,14 @@ def test_serving_imports_the_ground_floor_and_neither_spark_nor_a_stage(path):
     assert imported(path) <= GROUND_FLOOR | SERVING_MAY_READ | {"serving"}
 
 
+@pytest.mark.parametrize("path", WEB, ids=[path.name for path in WEB])
+def test_the_page_asks_the_api_and_imports_neither_spark_nor_a_stage_nor_serving(path):
+    assert not packages(path) & {"pyspark", "deltalake", "pyarrow", "requests", "urllib3"}
+    assert imported(path) <= GROUND_FLOOR | {"web"}
+    # One room asks the API; another looks whether there is one.
+    assert "httpx" not in packages(path) or path.name in {"asking.py", "beside.py"}
+
+
 def test_every_module_is_a_stage_the_ground_floor_or_wiring():
     wiring = {
         "__init__", "__main__", "ingestion", "following", "status", "inner", "training", "judging", "gate", "making",
@@ -97,7 +107,13 @@ def test_serving_brings_no_spark_along_and_the_start_of_other_verbs_no_web_serve
     """However far: what a module imports may import what it must not."""
     everything = ", ".join(".".join(path.relative_to(ROOT).with_suffix("").parts) for path in SERVING)
     assert not loaded(everything) & {"pyspark", "py4j"}
-    assert not loaded("spark_app.cli") & {"fastapi", "starlette", "uvicorn", "prometheus_client"}
+    assert not loaded("spark_app.cli") & {"fastapi", "starlette", "uvicorn", "prometheus_client", "streamlit"}
+
+
+def test_the_page_brings_no_spark_along():
+    rooms = (path for path in WEB if path.stem != "pages")
+    found = loaded(", ".join(".".join(path.relative_to(ROOT).with_suffix("").parts) for path in rooms))
+    assert "streamlit" in found and not found & {"pyspark", "py4j", "fastapi"}
 
 
 def loaded(modules: str) -> set[str]:

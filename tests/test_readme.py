@@ -27,7 +27,9 @@ def test_every_make_target_it_names_is_there(page):
     assert all(re.search(rf"^{target}:", makefile, re.M) for target in spoken)
 
 
-TARGETS = ["run", "serve", "kafka", "mlflow", "test", "test-long", "lint", "bench", "reset", "help"]
+TARGETS = [
+    "run", "serve", "web", "kafka", "mlflow", "test", "test-long", "test-browser", "lint", "bench", "reset", "help",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -38,12 +38,12 @@ def api(settings: Settings) -> Iterator[bool]:
 
 
 def key(settings: Settings) -> str:
-    """The key to ask with: the page's own, or at loopback the narrowest of `serve` that may also post events."""
+    """The key to ask with: the page's own, or the narrowest of `serve` that may also post events."""
     if own := settings.web.api_key.get_secret_value():
         return own
     serve = settings.serve
     given = [parts(key.get_secret_value()) for key in (serve.write_key, serve.admin_key, serve.read_key)]
-    return next((keys[0] for keys in given if keys), "") if _is_here(settings.web.api_url) else ""
+    return next((keys[0] for keys in given if keys), "")
 
 
 def _is_here(url: str) -> bool:

@@ -12,9 +12,9 @@ from pictures.reading import groups
 from spark_app.web import choose, empty, look, places, tables
 from spark_app.web.asking import Trouble, api
 
-_COMMUNITIES, _HUBS, _NEIGHBOURS = 100, 14, 200
+_COMMUNITIES, _NAMES, _NEIGHBOURS = 100, 9, 200
 _PRODUCTS, _USERS = 84, 190
-_HEIGHT = 720
+_HEIGHT = 660
 _CONFIG = {"displaylogo": False, "scrollZoom": True, "modeBarButtonsToRemove": ["select2d", "lasso2d", "toImage"]}
 Found = Mapping[str, Any]
 
@@ -45,7 +45,7 @@ def show() -> None:
 def _filters(communities: Found) -> tuple[dict[str, Any], interactive.Colouring]:
     """What is asked for, as it was chosen."""
     hubs = {one["community"]: _hubs(one) for one in communities["communities"]}
-    columns = st.columns([2, 3, 2, 2, 1], vertical_alignment="bottom")
+    columns = st.columns([2.2, 3, 2, 2, 1.6], vertical_alignment="bottom")
     with columns[0]:
         colouring: interactive.Colouring = st.segmented_control(
             "Colours show", ["community", "type"], default="community", required=True, key="colours"
@@ -98,7 +98,8 @@ def _placed(
     nodes["name"] = nodes["label"].fillna(nodes.index.to_series().str[2:])
     nodes["group"] = groups(nodes["community"])
     ranked = nodes[nodes["type"] == "product"].sort_values("degree", ascending=False, kind="stable")
-    nodes["hub"] = nodes.index.isin(ranked.index[:_HUBS])
+    # Of each community the first is named, or the first few where there is one alone: more would lie on one another.
+    nodes["hub"] = nodes.index.isin(ranked.groupby("group").head(max(1, _NAMES // nodes["group"].nunique())).index)
     edges = pd.DataFrame(_found["edges"], columns=["src", "dst", "score", "rank"])
     placed, discs = lay_out(nodes, edges)
     return placed, edges, discs
