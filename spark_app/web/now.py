@@ -24,7 +24,7 @@ def show() -> None:
 def _moving() -> None:
     """What is asked for anew every two seconds; only what has changed is drawn again."""
     status = api().status()
-    if not status["read"]:
+    if not status["read"] and not status["published"]:
         empty.trouble(Trouble("not ready", "no event has been taken in yet"))
         return
     _events(status)
@@ -48,7 +48,7 @@ def _events(status: Found) -> None:
 
 
 def _next_training(status: Found) -> None:
-    new, threshold = status["new_since_last_training"], status["train_threshold"]
+    new, threshold = max(status["new_since_last_training"], 0), status["train_threshold"]
     left, middle, right = st.columns([2, 1, 1], vertical_alignment="bottom")
     said = f"Next training: {look.count(new)} of {look.count(threshold)} new events"
     left.progress(min(new / threshold, 1.0), text=said + _still(status))

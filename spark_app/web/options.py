@@ -13,7 +13,7 @@ _PLAIN: dict[str, Any] = {
     "client.toolbarMode": "minimal",
     "global.showWarningOnDirectExecution": False,
     "logger.hideWelcomeMessage": True,
-    "logger.level": "warning",
+    "logger.level": "critical",
     "runner.magicEnabled": False,
     "server.enableXsrfProtection": True,
     "server.fileWatcherType": "none",

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import streamlit
+import structlog
 import uvicorn
 from streamlit.runtime.secrets import SecretsValue
 
@@ -33,7 +34,7 @@ def show(settings: Settings) -> None:
     with beside.api(settings) as started:
         options.apply()
         asked: dict[str, SecretsValue] = {"url": web.api_url, "key": beside.key(settings)}
-        app = Door(streamlit.App(PAGES, secrets={"api": asked}), web, known_names=here)
+        app = Door(streamlit.App(PAGES, secrets={"api": asked}, on_script_error=_failed), web, known_names=here)
         config = uvicorn.Config(
             app, ws="websockets-sansio", lifespan="on", log_config=None, access_log=False, proxy_headers=False,
             server_header=False, timeout_graceful_shutdown=_LAST_SECONDS,
@@ -43,6 +44,11 @@ def show(settings: Settings) -> None:
         asks = f"asks {web.api_url}" + (", started beside it" if started else "")
         Server(config, f"the page is at {address}, until Ctrl-C; it {asks}").run([listener])
     progress.note("stopped")
+
+
+def _failed(error: Exception) -> None:
+    """What failed in a page is told in the log; the page says that something did."""
+    structlog.get_logger().error("a page failed", exc_info=error)
 
 
 def _refuse_open(web: Web) -> None:
