@@ -51,10 +51,7 @@ def _filters(communities: Found) -> tuple[dict[str, Any], interactive.Colouring]
             "Colours show", ["community", "type"], default="community", required=True, key="colours"
         ) or "community"  # fmt: skip
     with columns[1]:
-        community = st.selectbox(
-            "Community", list(hubs), index=None, key="community", placeholder="all", bind="query-params",
-            format_func=lambda number: f"{number}: {hubs.get(number, '')}",
-        )  # fmt: skip
+        community = _community(hubs)
     with columns[2]:
         user = choose.user("user")
     with columns[3]:
@@ -64,6 +61,22 @@ def _filters(communities: Found) -> tuple[dict[str, Any], interactive.Colouring]
         users = st.slider("Users at the most", 0, 1000, _USERS, key="most-users")
     filters = {"community": community, "user": user, "product": product, "products": products, "users": users}
     return filters, colouring
+
+
+def _community(hubs: Mapping[int, str]) -> int | None:
+    """One of them, which the address of the page names by its number."""
+    if "community" not in st.session_state:
+        asked = st.query_params.get("community", "")
+        st.session_state["community"] = int(asked) if asked.isdecimal() and int(asked) in hubs else None
+    chosen: int | None = st.selectbox(
+        "Community", list(hubs), key="community", index=None, placeholder="all",
+        format_func=lambda number: f"{number}: {hubs.get(number, '')}",
+    )  # fmt: skip
+    if chosen is None:
+        st.query_params.pop("community", None)
+    else:
+        st.query_params["community"] = str(chosen)
+    return chosen
 
 
 def _says(found: Found) -> None:

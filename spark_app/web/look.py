@@ -71,7 +71,7 @@ def span(seconds: float | None) -> str:
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
     parts = [(days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")]
-    return " ".join([f"{number} {unit}" for number, unit in parts if number][:2]) or "0 s"
+    return " ".join([f"{number:,} {unit}" for number, unit in parts if number][:2]) or "0 s"
 
 
 def when(text: str | None) -> str:

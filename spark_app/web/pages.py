@@ -35,7 +35,8 @@ def _served() -> None:
         st.caption("No API answers.")
         return
     generation = found["generation"]
-    st.caption(f"Generation {look.plain(generation or 'none yet')}  \n{look.count(found['accepted'])} events")
+    name = f"Generation {look.plain(generation)}" if generation else "No generation yet"
+    st.caption(f"{name}  \n{look.count(found['accepted'])} events")
     before = st.session_state.get("generation", generation)
     st.session_state["generation"] = generation
     if before != generation:

@@ -85,9 +85,10 @@ def _popular() -> None:
         empty.nothing("Nothing is popular yet.")
         return
     names = [one["name"] or one["product"] for one in found["products"]]
-    what = "distinct users; the order counts those of late more" if found["source"] == "recent" else "distinct users"
-    figure = charts.bars(names, [one["users"] for one in found["products"]], what)
+    figure = charts.bars(names, [one["users"] for one in found["products"]], "distinct users")
     charts.shown(figure, "popular", "Most popular products")
+    if found["source"] == "recent":
+        st.caption("In the order in which new users are offered them: users of late count more.")
 
 
 def _one(product: str) -> None:

@@ -24,6 +24,8 @@ _COLUMNS: dict[str, Any] = {
     "community": NumberColumn("community", format="%d", width=90),
     "in_stock": CheckboxColumn("in stock", width=70),
 }
+# What is there also where all of it is empty.
+_NEEDED = {"product", "user", "rank", "score", "state"}
 _COUNTS = ("read", "accepted", "duplicates", "rejected", "edges", "degree")
 _COLUMNS |= {name: NumberColumn(name, format="%,d", width=90) for name in _COUNTS}
 
@@ -63,7 +65,17 @@ def _row(rows: Sequence[Row], event: Any) -> Row | None:
 
 
 def _frame(rows: Sequence[Row], columns: Sequence[str]) -> pd.DataFrame:
-    return pd.DataFrame([[row.get(name) for name in columns] for row in rows], columns=list(columns))
+    """The columns; one of which nothing is known, such as the brand where a shop has none, is left out."""
+    known = [name for name in columns if name in _NEEDED or any(row.get(name) not in (None, "") for row in rows)]
+    frame = pd.DataFrame([[row.get(name) for name in known] for row in rows], columns=known)
+    # Text that is not there is empty: a table would say None.
+    texts = [name for name in known if frame[name].dtype == object and isinstance(_first(frame[name]), str)]
+    return frame.assign(**{name: frame[name].fillna("") for name in texts})
+
+
+def _first(column: pd.Series) -> Any:
+    found = column.dropna()
+    return found.iloc[0] if len(found) else None
 
 
 def _config(columns: Sequence[str]) -> dict[str, Any]:
