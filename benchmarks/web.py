@@ -1,6 +1,6 @@
 """How long each page takes in Chromium, from an address to all that it shows, once warm.
 
-python -m benchmarks.web http://127.0.0.1:8501 USER, against a page that runs; the first line is the browser with an answer of one word.
+python -m benchmarks.web http://127.0.0.1:8501 USER, against a page that runs; first the browser with one word.
 """
 
 import shutil
