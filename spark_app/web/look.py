@@ -21,6 +21,9 @@ STYLE = (
     '[data-testid="stCaptionContainer"] { color: inherit; opacity: 0.8; }'
 )
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=@&])")
+# What becomes a link without being marked up; a sign that is not seen keeps it from that.
+_ADDRESS = re.compile(r"(?i)(?<=http|ttps)(?=:)|(?<=www)(?=\.)|(?=@)")
+_UNSEEN = "\u2060"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 # What a measure is called, and what to make of it.
 METRICS = {
@@ -40,7 +43,7 @@ BASELINES = {"popular": "popularity", "published": "the one before"}
 
 def plain(text: object) -> str:
     """Text where Streamlit would read Markdown: every sign that means something there stands for itself."""
-    return _MARKDOWN.sub(r"\\\1", _CONTROL.sub(" ", str(text)))
+    return _MARKDOWN.sub(r"\\\1", _ADDRESS.sub(_UNSEEN, _CONTROL.sub(" ", str(text))))
 
 
 def count(number: float | None) -> str:
