@@ -97,8 +97,6 @@ def page(chromium, address):
     assert (foreign, failed) == ([], [])
 
 
-
-
 def write(page, label, text):
     """Into a field, and Enter."""
     field = page.get_by_label(label, exact=True)

@@ -114,5 +114,10 @@ def parts(rows: Sequence[tuple[str, float]], score: float | None) -> go.Figure:
     figure = go.Figure(bar)
     figure.update_layout(height=70 + 28 * len(rows), margin=_MARGIN, showlegend=False)
     figure.update_yaxes(autorange="reversed", tickvals=places, ticktext=names)
-    figure.update_xaxes(title=f"what it adds; together {look.decimal(score)}")
+    # Room for what is written beside the bars.
+    least, most = min([0.0, *values]), max([0.0, *values])
+    room = 0.12 * (most - least)
+    figure.update_xaxes(
+        title=f"what it adds; together {look.decimal(score)}", range=[least - room, most + room] if room else None
+    )
     return figure
