@@ -22,9 +22,9 @@ def shown(page: str, **query: str) -> AppTest:
 
 
 def words(tested: AppTest) -> str:
-    """All that it says in sentences."""
+    """All that it says in sentences, as they read: what keeps a sign from being Markdown is not seen."""
     parts = [*tested.markdown, *tested.caption, *tested.info, *tested.warning, *tested.subheader, *tested.code]
-    return "\n".join(str(part.value) for part in parts)
+    return "\n".join(str(part.value) for part in parts).replace("\\", "")
 
 
 @pytest.fixture

@@ -89,7 +89,7 @@ def test_products_are_found_by_words_and_one_is_told_of_in_full():
 def test_a_product_that_is_not_known_is_said(api):
     assert f"product 'nothing' is not in generation {api.status()['generation']}" in words(
         shown("products", product="nothing")
-    ).replace("\\", "")
+    )
 
 
 def test_the_graph_says_how_much_of_it_is_shown_and_is_filtered(api):
@@ -99,7 +99,7 @@ def test_the_graph_says_how_much_of_it_is_shown_and_is_filtered(api):
     assert "The whole graph has 50" in part
     (community, *_) = api.communities(1)["communities"]
     tested = shown("graph", community=str(community["community"]))
-    assert tested.selectbox(key="community").value == community["community"] and "The whole graph" in words(tested)
+    assert not tested.exception and tested.selectbox(key="community").value == community["community"]
 
 
 def test_a_node_shows_its_neighbours():
