@@ -11,6 +11,8 @@ The flow, a line a module, in order:
     layouts  records                    known CSV layouts by their header; files cut into records
     variants  checks                    a JSON record -> an event or a reason, by the same rules and without Spark
     event_ids  tables  ledger  locks  checkpoints   ids that were met; the Delta tables, the ledger, who works on them
+    spans  rising  turnout              stretches of time; what is rising, the one definition; events and users counted
+    activity  trends                    the event table of a range by Arrow, and what is rising in it, without Spark
     shop_rules                          the shop's own file of what to hide, boost or bury, read and checked
     connection  topic                   how a broker is connected to; what it says of a topic, without Spark
     java  failpoints  progress          a Java that serves; places to die in tests; what the user sees
@@ -26,6 +28,7 @@ The flow, a line a module, in order:
     recommendations  vectors + seen -> the best N for each user, and because of what
     policy           pairs that met + the shop's rules -> what may not be listed, what is boosted or buried
     graph            recommendations -> vertices and edges with degree, PageRank, communities
+    trending         events -> what is rising in a range of time, and its buckets
     generations      a trained model with all that was made from it, published whole
     exports          any table -> one CSV in results/
     ingestion        wiring of the intake: from sources to the tables
@@ -37,6 +40,7 @@ The flow, a line a module, in order:
     explaining  tracking  logged_model  a generation asked why; logged with MLflow, and loaded from there
     pipeline         calls them in this order
     following        wiring of what never ends: micro-batches, and training beside them
+    lately                              what is asked of a stretch of time, and its files in results/
     quarantine  retention               what was rejected, judged again; what is too old, removed
     listening        where a server listens, and how it ends
     serving          a published generation and the newest events, answered over HTTP, without Spark

@@ -7,13 +7,16 @@ and trims blanks, which is not RFC 4180. The driver joins the parts beside the t
 import csv
 import io
 import json
+import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
@@ -58,6 +61,20 @@ def write_csv(table: DataFrame, path: Path, *, order: Sequence[str], parts: bool
         _move(prepared, path)
         disk.sync(path.parent)
     return rows
+
+
+def write_rows(rows: Sequence[Sequence[object]], columns: Sequence[str], path: Path, *, parts: bool = False) -> None:
+    """The same without Spark, of a few rows in the order that they have; a float is a DOUBLE, a time has a zone."""
+    with _scratch(path.with_name(f".{path.name}.scratch")) as scratch:
+        lines = scratch / "lines"
+        texts = (",".join(_quoted_text(_plain_text(cell)) for cell in row) for row in rows)
+        lines.write_text("".join(line + LINE_END for line in texts), encoding="utf-8", newline="")
+        prepared = scratch / path.name
+        if parts:
+            prepared.mkdir()
+        _join([lines], columns, prepared / "part-00000.csv" if parts else prepared)
+        _move(prepared, path)
+        disk.sync(path.parent)
 
 
 def publish(
@@ -175,6 +192,29 @@ def _refuse_elsewhere(found: int, written: int, folder: Path) -> None:
     if found != written:
         expected = "a folder that the driver and all executors share"
         raise OSError(f"{folder}: Spark wrote {written} bytes and {found} are here; expected {expected}")
+
+
+# The same of single values.
+
+
+def _plain_text(cell: object) -> str | None:
+    """The value as text, not yet quoted, as `_text` has it."""
+    match cell:
+        case str():
+            return f"'{cell}" if re.match(rules.GUARDED, cell) else cell
+        case float():
+            number = float(f"{cell:.8e}") if abs(cell) < 1000 else round(cell, 6)
+            return np.format_float_positional(number + 0.0, trim="-")
+        case datetime():
+            return cell.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case _:
+            return None if cell is None else str(cell)
+
+
+def _quoted_text(text: str | None) -> str:
+    if text is None:
+        return ""
+    return '"' + text.replace('"', '""') + '"' if re.search(QUOTED.replace(r"\z", r"\Z"), text) else text
 
 
 # From text files to results, by the driver.

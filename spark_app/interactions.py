@@ -4,7 +4,7 @@ A pair that ever met stays a row. Its strength is null when nothing positive is 
 of the cart, disliked): such a pair shows no interest, yet the product is no longer new to the user.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -28,6 +28,8 @@ from spark_app.strengths import (
     counting,
     scaled,
 )
+
+_DETAILS = ("name", "category", "brand", "price", "in_stock")
 
 
 def from_events(
@@ -118,13 +120,14 @@ def product_index(events: DataFrame, known: DataFrame | None = None) -> DataFram
     return _index(events, known, "product", "productId")
 
 
-def product_details(events: DataFrame) -> DataFrame:
-    """What the newest events say of each product, field by field, as schemas.PRODUCT_DETAILS.
+def product_details(events: DataFrame, names: Sequence[str] = _DETAILS) -> DataFrame:
+    """What the newest events say of each product, field by field, as schemas.PRODUCT_DETAILS, or some fields of it.
 
     Of what was said at one time, the last in order stands.
     """
-    fields = {name: F.col(f"product_data.{name}") for name in ("name", "category", "brand", "price", "in_stock")}
-    fields["price"] = F.coalesce(fields["price"], F.col("price"))
+    fields = {name: F.col(f"product_data.{name}") for name in names}
+    if "price" in fields:
+        fields["price"] = F.coalesce(fields["price"], F.col("price"))
     columns = [value.alias(name) for name, value in fields.items()]
     said = events.filter(F.col("product").isNotNull()).select("product", *columns, "occurred_at")
     # First by hashing, to what was said at all: max_by sorts, and there are far more events than that.

@@ -45,6 +45,14 @@ RECOMMENDATION = (
 VERTEX = "id STRING, type STRING, label STRING, degree INT, pagerank DOUBLE, community INT, component INT"
 EDGE = "src STRING, dst STRING, score FLOAT, rank INT"
 
+# What is rising: products, brands or categories, by their kind. `total` and `users` are of the range, `growth_percent`
+# is null for what is new; a brand or a category has itself as its label.
+TRENDING = (
+    "rank INT, kind STRING, key STRING, label STRING, brand STRING, category STRING, total BIGINT, users BIGINT, "
+    "growth_percent DOUBLE, score DOUBLE, `from` TIMESTAMP, `to` TIMESTAMP"
+)
+TRENDING_BUCKET = "kind STRING, key STRING, bucket_start TIMESTAMP, total BIGINT, users BIGINT"
+
 # What explains the lists: one row per user and product that met, `strength` null where no interest is left. `trained`
 # says whether the model learnt from the pair, and `fitted` what it was given; `weight` and `again` are what the product
 # adds by likeness and to itself; `excluded` says whether it may not be listed to the user. Behind these stand columns

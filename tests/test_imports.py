@@ -17,6 +17,7 @@ GROUND_FLOOR = {
     "failpoints", "progress", "connection", "topic", "event_ids", "tables", "ledger", "locks", "checkpoints",
     "logged_model", "preflight", "variants", "checks", "endings", "logs", "strengths", "folding", "spreads",
     "offered", "folded", "listening",
+    "spans", "rising", "turnout", "activity", "trends",
 }  # fmt: skip
 # What a model is, for those that use one; `models/__init__.py` holds nothing else.
 INTERFACES = {"models", "held", "near", "ages"}
@@ -30,6 +31,7 @@ STAGES = {
     "evaluation",
     "recommendations",
     "graph",
+    "trending",
     "generations",
     "exports",
 }
@@ -99,6 +101,7 @@ def test_every_module_is_a_stage_the_ground_floor_or_wiring():
         "__init__", "__main__", "ingestion", "following", "status", "inner", "training", "judging", "gate", "making",
         "saving", "explaining", "tune", "soundness", "pipeline", "quarantine", "retention", "doctor",
         "tracking", "maps", "graph_maps", "agreement",
+        "tracking", "maps", "agreement", "lately",
     }  # fmt: skip
     assert {path.stem for path in APP.glob("*.py")} <= GROUND_FLOOR | INTERFACES | STAGES | wiring
 

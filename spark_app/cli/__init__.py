@@ -10,7 +10,7 @@ import typer
 
 from spark_app import endings, logs, progress
 from spark_app.checkpoints import CheckpointError
-from spark_app.cli import check, generation, interrupt, keep, rejected, serving, show, state, tuning, work
+from spark_app.cli import check, generation, interrupt, keep, rejected, serving, show, state, trending, tuning, work
 from spark_app.endings import NotInstalledError
 from spark_app.explaining import UnknownIdError
 from spark_app.generations import NoGenerationError, UnsoundError
@@ -27,6 +27,7 @@ from spark_app.retention import RetentionError
 from spark_app.session import NoSparkError
 from spark_app.settings import WrongSettingError
 from spark_app.shop_rules import WrongRulesError
+from spark_app.spans import WrongRangeError
 from spark_app.store import MostlyRejectedError
 from spark_app.tables import DamagedError
 from spark_app.topic import TopicError
@@ -49,6 +50,7 @@ show.add_to(app)
 state.add_to(app)
 check.add_to(app)
 keep.add_to(app)
+trending.add_to(app)
 tuning.add_to(app)
 serving.add_to(app)
 app.add_typer(generation.app, name="generations")
@@ -74,7 +76,7 @@ def main() -> NoReturn:
 def _explain(error: Exception) -> NoReturn:
     if interrupt.came():
         _stopped()
-    if isinstance(error, (WrongSettingError, WrongRulesError)):
+    if isinstance(error, (WrongSettingError, WrongRulesError, WrongRangeError)):
         endings.fail(error, endings.WRONG_USAGE)
     if isinstance(error, _IN_WORDS):
         endings.fail(error, endings.FAILED)

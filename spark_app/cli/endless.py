@@ -85,6 +85,7 @@ def _show(spark: SparkSession, settings: Settings, generation: Generation) -> No
     """Bring results and pictures to a generation that was just made, or say why it was not published."""
     if generation.metrics["published"]:
         outcome.export(spark, settings)
+        outcome.trending(lambda: spark, settings)
         outcome.draw(settings)
         progress.note(f"generation {generation.id} is published")
     else:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from pyspark.sql import SparkSession
 
-from spark_app import generations, locks, pipeline, progress, tracking
+from spark_app import generations, lately, locks, pipeline, progress, tracking
 from spark_app.generations import Generation
 from spark_app.settings import Settings
 
@@ -17,6 +17,7 @@ def bring_up_to_date(spark: Callable[[], SparkSession], settings: Settings) -> N
     published = generations.published(settings)
     if published and not pipeline.is_exported(settings, published):
         export(spark(), settings)
+    trending(spark, settings)
     if not pipeline.is_drawn(settings):
         draw(settings)
 
@@ -29,6 +30,14 @@ def export(spark: SparkSession, settings: Settings) -> None:
             raise generations.NoGenerationError("nothing is published yet")
         rows = pipeline.export(spark, settings, published)
         step.say(f"{len(rows)} CSV files in {settings.results_dir}, {sum(rows.values()):,} rows")
+
+
+def trending(spark: Callable[[], SparkSession], settings: Settings) -> None:
+    """Write what is rising of late, unless that was done since the newest event."""
+    if lately.is_current(settings):
+        return
+    with locks.held(settings, "results", "export", wait=PATIENCE), progress.phase("trending") as step:
+        step.say(lately.bring_up_to_date(spark, settings))
 
 
 def draw(settings: Settings) -> None:

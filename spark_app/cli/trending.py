@@ -1,0 +1,95 @@
+"""The verb trending: what is rising in any range of time that the event table holds."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from spark_app import lately, progress, spans
+from spark_app.cli.workplace import TOO_LITTLE, working
+from spark_app.lately import Asked
+from spark_app.rising import KINDS, PRODUCT
+from spark_app.settings import load
+from spark_app.spans import Range, Stretch
+from spark_app.trends import Trend
+
+_LEVELS = " ▁▂▃▄▅▆▇█"
+_MOST_LEVELS = 31
+
+From = Annotated[str | None, typer.Option("--from", help="A date or a time, such as 2026-01-31 or 2026-01-31T12:00Z.")]
+To = Annotated[str | None, typer.Option("--to", help="The same, not included. Default: the newest event.")]
+Last = Annotated[str | None, typer.Option("--last", help="In place of --from: 7d, 36h or 4w before the end.")]
+By = Annotated[str, typer.Option("--by", help="product, brand or category")]
+Top = Annotated[int, typer.Option("--top", min=1, max=1000, help="How many at the most.")]
+Results = Annotated[Path | None, typer.Option("--results", help="Where CSV files go.")]
+AsJson = Annotated[bool, typer.Option("--json", help="As one JSON object.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give the verb to the command line."""
+    app.command()(trending)
+
+
+def trending(
+    begin: From = None, end: To = None, last: Last = None, by: By = PRODUCT, top: Top = lately.TOP,
+    results: Results = None, as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Print what is rising in a range of time, and write it to trending.csv and trending_buckets.csv.
+
+    Example: python -m spark_app trending --from 2026-10-01 --to 2026-11-01 --by brand --top 10
+    """
+    if by not in KINDS:
+        raise typer.BadParameter(f"--by is {by!r}, expected {', '.join(KINDS)}")
+    settings = load(results_dir=results)
+    try:
+        asked = lately.asked(settings, begin, end, last)
+    except lately.NoEventsError as error:
+        progress.console.print(str(error), markup=False)
+        raise typer.Exit(TOO_LITTLE) from None
+    with working(settings, "trending") as spark:
+        found = lately.rise(spark, settings, asked, [by], top)
+        lately.write(settings, asked, found)
+    if as_json:
+        typer.echo(json.dumps(_as_dict(asked, found), ensure_ascii=False))
+        return
+    progress.console.print(f"rising, {lately.in_words(asked.range)}", markup=False)
+    progress.console.print(_drawn(found) if found else "nothing grew faster than the shop as a whole", markup=False)
+
+
+def _as_dict(asked: Asked, found: Sequence[Trend]) -> dict[str, Any]:
+    range_ = asked.range
+    return {
+        "events_version": asked.version, **_bounds(range_.asked), "later": _bounds(range_.later),
+        "earlier": [_bounds(one) for one in range_.earlier], "bucket_seconds": range_.bucket // spans.SECOND,
+        "bucket_starts": _starts(range_), "trending": [one._asdict() for one in found],
+    }  # fmt: skip
+
+
+def _bounds(stretch: Stretch) -> dict[str, str]:
+    return {"from": spans.text(stretch.start), "to": spans.text(stretch.end)}
+
+
+def _starts(range_: Range) -> list[str]:
+    return [spans.text(range_.held.start + place * range_.bucket) for place in range(range_.buckets)]
+
+
+def _drawn(found: Sequence[Trend]) -> Table:
+    table = Table("rank", found[0].kind, "name", "events", "users", "growth", "score", "users in time")
+    for name in ("rank", "events", "users", "growth", "score"):
+        next(column for column in table.columns if column.header == name).justify = "right"
+    for one in found:
+        growth = "new" if one.growth_percent is None else f"{one.growth_percent:+,.0f} %"
+        name = one.label if one.label != one.key else ""
+        numbers = (f"{one.total:,}", f"{one.users:,}", growth, f"{one.score:,.1f}")
+        table.add_row(*map(progress.plain, (one.rank, one.key, name, *numbers, _line(one.by_users))))
+    return table
+
+
+def _line(series: Sequence[int]) -> str:
+    """The last buckets as a line of blocks."""
+    shown = series[-_MOST_LEVELS:]
+    most = max(shown, default=0) or 1
+    return "".join(_LEVELS[-(-number * (len(_LEVELS) - 1) // most)] for number in shown)

@@ -1,0 +1,109 @@
+"""Wiring of what is asked of a stretch of time: a range and the event table in, rows and files of `results/` out.
+
+These files are of the event table and of no generation: each is replaced whole, beside those that metrics.json is of.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from deltalake import DeltaTable
+from pyspark.sql import DataFrame, SparkSession
+
+from spark_app import activity, exports, interactions, rising, schemas, spans, store, tables, trending, trends
+from spark_app.held import hold, released
+from spark_app.settings import Settings
+from spark_app.spans import Range
+from spark_app.trends import Trend
+
+TRENDING, TRENDING_BUCKETS = "trending.csv", "trending_buckets.csv"
+TOP = 20
+# Up to so many events this process counts by itself: Spark takes longer to begin.
+ALONE = 30_000_000
+_NOTHING = "there are no events yet; ingest some first"
+
+
+class NoEventsError(RuntimeError):
+    """The event table is empty."""
+
+
+class Asked(NamedTuple):
+    """A range of the event table as it was at a version."""
+
+    range: Range
+    version: int
+
+
+def asked(settings: Settings, begin: str | None = None, end: str | None = None, last: str | None = None) -> Asked:
+    """The range that is meant, of the table as it is now. NoEventsError, or WrongRangeError in words."""
+    if not tables.exists(settings, tables.EVENTS):
+        raise NoEventsError(_NOTHING)
+    table = DeltaTable(tables.path(settings, tables.EVENTS))
+    if (held := activity.extent(table)) is None:
+        raise NoEventsError(_NOTHING)
+    return Asked(spans.asked(begin, end, last, held), table.version())
+
+
+def rise(
+    spark: Callable[[], SparkSession], settings: Settings, of: Asked, kinds: Sequence[str], top: int
+) -> list[Trend]:
+    """What is rising, kind by kind; Spark is started for a table that is too large for one process."""
+    tables.ensure_whole(settings, tables.EVENTS, of.version)
+    if tables.rows(settings, tables.EVENTS) > ALONE:
+        events = store.read(spark(), settings, tables.EVENTS, of.version)
+        return by_spark(events, of.range, kinds, top)
+    seen = activity.read(DeltaTable(tables.path(settings, tables.EVENTS), version=of.version), of.range)
+    return [one for kind in kinds for one in trends.of(seen, of.range, kind, top)]
+
+
+def by_spark(events: DataFrame, range_: Range, kinds: Sequence[str], top: int) -> list[Trend]:
+    """The same by the stage."""
+    with released():
+        details = interactions.product_details(events, activity.DETAILS).transform(hold)
+        counted = trending.counted(events, details, range_, kinds).transform(hold)
+        best = trending.best(counted, details, range_, kinds, top).transform(hold)
+        series: dict[tuple[str, str], list[tuple[int, int]]] = {}
+        for row in trending.buckets(counted, best, range_).orderBy("kind", "key", "bucket_start").collect():
+            series.setdefault((row["kind"], row["key"]), []).append((row["total"], row["users"]))
+        rows = sorted(best.drop("from", "to").collect(), key=lambda row: (kinds.index(row["kind"]), row["rank"]))
+        return [Trend(*row, *map(list, zip(*series[row["kind"], row["key"]], strict=True))) for row in rows]
+
+
+def write(settings: Settings, of: Asked, found: Sequence[Trend]) -> None:
+    """Replace both files in the results folder."""
+    settings.results_dir.mkdir(parents=True, exist_ok=True)
+    since, until = map(spans.moment, of.range.asked)
+    starts = [spans.moment(of.range.held.start + place * of.range.bucket) for place in range(of.range.buckets)]
+    rows = [(*one[:-2], since, until) for one in found]
+    buckets = [
+        (one.kind, one.key, *row) for one in found for row in zip(starts, one.totals, one.by_users, strict=True)
+    ]
+    _write(settings, TRENDING_BUCKETS, schemas.TRENDING_BUCKET, buckets)
+    _write(settings, TRENDING, schemas.TRENDING, rows)
+
+
+def _write(settings: Settings, name: str, ddl: str, rows: Sequence[Sequence[object]]) -> None:
+    exports.write_rows(rows, schemas.names(ddl), settings.results_dir / name, parts=settings.export_parts)
+
+
+def is_current(settings: Settings) -> bool:
+    """Whether trending.csv is there and not older than what was last written to the event table."""
+    file, version = settings.results_dir / TRENDING, tables.version(settings)
+    entry = tables.path(settings, tables.EVENTS) / "_delta_log" / f"{version:020}.json"
+    return file.exists() and entry.exists() and file.stat().st_mtime >= entry.stat().st_mtime
+
+
+def bring_up_to_date(spark: Callable[[], SparkSession], settings: Settings) -> str:
+    """Write what is rising of late, all kinds of it; gives what there is to say."""
+    of = asked(settings)
+    found = rise(spark, settings, of, rising.KINDS, TOP)
+    write(settings, of, found)
+    return f"{len(found)} rising, {in_words(of.range)}"
+
+
+def in_words(range_: Range) -> str:
+    """2026-10-24T00:00:00Z to 2026-10-31T00:00:00Z, compared with 4 such stretches before."""
+    since, until = map(spans.text, range_.asked)
+    if range_.later != range_.held:
+        return f"{since} to {until}, its later part compared with its earlier one"
+    turns = len(range_.earlier)
+    return f"{since} to {until}, compared with {turns} such stretch{'es' if turns > 1 else ''} before"
