@@ -18,6 +18,7 @@ TURNS = 4
 _UNITS = {"h": HOUR, "d": DAY, "w": WEEK}
 _LAST = re.compile(r"(\d{1,6})([hdw])")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_END = 4_102_444_800 * SECOND
 
 
 class WrongRangeError(ValueError):
@@ -118,9 +119,13 @@ def _time(name: str, said: str) -> int:
     """A date or a time; no zone is UTC."""
     try:
         found = datetime.fromisoformat(said.strip())
-        return micros(found if found.tzinfo else found.replace(tzinfo=UTC))
+        time = micros(found if found.tzinfo else found.replace(tzinfo=UTC))
+        # What is far off could not be counted back from.
+        if 0 <= time < _END:
+            return time
+        raise ValueError
     except (ValueError, OverflowError):
-        expected = "expected a date or a time such as 2026-01-31 or 2026-01-31T12:00Z"
+        expected = "expected a date or a time from 1970 to 2099, such as 2026-01-31 or 2026-01-31T12:00Z"
         raise WrongRangeError(f"{name} is {said!r}, {expected}") from None
 
 
@@ -128,4 +133,7 @@ def _span(said: str) -> int:
     found = _LAST.fullmatch(said.strip().lower())
     if not found or not int(found[1]):
         raise WrongRangeError(f"last is {said!r}, expected days, hours or weeks such as {LAST}, 36h or 4w")
-    return int(found[1]) * _UNITS[found[2]]
+    span = int(found[1]) * _UNITS[found[2]]
+    if span > LONGEST:
+        raise WrongRangeError(f"last is {said!r}, expected {LONGEST // DAY:,} days at the most")
+    return span

@@ -22,6 +22,7 @@ from pyspark.sql import DataFrame, SparkSession
 from spark_app import exports, failpoints, rules
 from spark_app.exports import Csv, publish, write_csv
 from spark_app.generations import published_in
+from spark_app.exports import Csv, publish, published_in, write_csv, write_rows
 
 TRICKY = st.sampled_from("'=+-@\t\r\n\"\\, ;|\0\x0b\x85\u2028\ufeff\u200f\u0301")
 TEXTS = st.text(st.one_of(TRICKY, st.characters(exclude_categories=("Cs",))), max_size=12)
@@ -346,3 +347,14 @@ def test_metrics_that_cannot_be_read_name_no_generation(tmp_path, text):
     if text is not None:
         (tmp_path / "metrics.json").write_text(text)
     assert published_in(tmp_path) is None
+
+
+def test_a_few_rows_without_spark_are_written_to_the_same_bytes(spark, tmp_path):
+    ddl = "a INT, b STRING, c STRING, d DOUBLE, e TIMESTAMP"
+    at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    some = [
+        (1, '=1+1, "x"', " a\n", 33.3, at), (2, "@", "", -0.0, at), (3, "'-", None, None, None), (4, "b", "c", 1e7 / 3, at)
+    ]  # fmt: skip
+    write_csv(spark.createDataFrame(some, ddl), tmp_path / "spark.csv", order=["a"])
+    write_rows(some, list("abcde"), tmp_path / "rows.csv")
+    assert (tmp_path / "rows.csv").read_bytes() == (tmp_path / "spark.csv").read_bytes()

@@ -29,6 +29,7 @@ from spark_app.serving.routes import (
     stats,
     status,
     stream,
+    trending,
     users,
 )
 from spark_app.serving.stream import Stream
@@ -43,6 +44,7 @@ _NO_TELEMETRY: Any = dict.fromkeys(("tracing", "metrics", "logs", "operation_spa
 _NOUNS = (
     recommendations, events, health, users, products, popular, explanations, graph, generations, stats, status, stream,
     docs,
+    recommendations, events, health, users, products, popular, trending, explanations, graph, generations, stats, docs,
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from spark_app.serving.measures import Measures
 from spark_app.serving.model import Served
 from spark_app.serving.problems import Problem
 from spark_app.serving.receiving import Receiver, RecentIds
+from spark_app.serving.risers import Risers
 from spark_app.serving.shown import Shelf, Shown
 from spark_app.serving.standing import Standing
 from spark_app.serving.tail import Tail
@@ -39,7 +40,11 @@ class State:
     stopping: Signal = field(default_factory=Signal)
     follower: Thread | None = None
     posts: Receiver | None = None
+    risers: Risers = field(init=False)
     lost: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.risers = Risers(self.settings)
 
     def shown(self) -> Shown:
         """The published generation; Problem 503 before the first."""

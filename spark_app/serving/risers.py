@@ -1,0 +1,137 @@
+"""What is rising, for whoever asks: found from the event table, one question at a time, and remembered by its version.
+
+Where the table grows all the while, an answer stands for a time that is long beside what it took to find.
+"""
+
+import time
+from collections import OrderedDict
+from threading import BoundedSemaphore, Lock
+from typing import Any, NamedTuple
+
+from deltalake import DeltaTable
+
+from spark_app import activity, spans, tables, trends
+from spark_app.activity import Activity, Memory
+from spark_app.serving.problems import Problem
+from spark_app.settings import Settings
+from spark_app.spans import Range, Stretch, WrongRangeError
+from spark_app.tables import EVENTS, DamagedError
+
+# An answer of an older version of the table stands so many times as long as it took: a tenth of the time goes into it.
+STANDS = 9.0
+_REMEMBERED, _WAITING = 128, 8
+# Events that are held for the next question of the same range, 13 bytes each.
+_HELD = 4_000_000
+
+
+class Question(NamedTuple):
+    """As it was asked."""
+
+    begin: str | None
+    end: str | None
+    last: str | None
+    by: str
+    category: str | None
+    limit: int
+
+
+class _Answer(NamedTuple):
+    said: dict[str, Any]
+    version: int
+    at: float
+    took: float
+
+
+class Risers:
+    """Answers questions, from any thread. What it raises is a Problem."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._answers: OrderedDict[Question, _Answer] = OrderedDict()
+        self._memory: Memory = {}
+        self._held: tuple[tuple[int, Range], Activity] | None = None
+        self._turn, self._places = Lock(), BoundedSemaphore(_WAITING)
+
+    def ask(self, question: Question) -> dict[str, Any]:
+        """The answer, with `age_seconds` and the version of the event table that it is of."""
+        version = tables.version(self._settings)
+        found = self._known(question, version) or self._in_turn(question)
+        return found.said | {"age_seconds": round(time.monotonic() - found.at, 3)}
+
+    def _known(self, question: Question, version: int) -> _Answer | None:
+        found = self._answers.get(question)
+        if found is None or (found.version != version and time.monotonic() - found.at > STANDS * found.took):
+            return None
+        return found
+
+    def _in_turn(self, question: Question) -> _Answer:
+        """One is found at a time, and few may wait: each holds a thread that others need."""
+        if not self._places.acquire(blocking=False):
+            detail = f"{_WAITING} other questions about what is rising are being answered"
+            raise Problem(503, "Busy", detail, headers={"Retry-After": "2"})
+        try:
+            with self._turn:
+                version = tables.version(self._settings)
+                return self._known(question, version) or self._remembered(question, self._found(question))
+        finally:
+            self._places.release()
+
+    def _remembered(self, question: Question, found: _Answer) -> _Answer:
+        self._answers[question] = found
+        self._answers.move_to_end(question)
+        while len(self._answers) > _REMEMBERED:
+            self._answers.popitem(last=False)
+        return found
+
+    def _found(self, question: Question) -> _Answer:
+        begun = time.monotonic()
+        try:
+            said, version = self._asked(question)
+        except WrongRangeError as error:
+            raise Problem(422, "Not valid", str(error)) from None
+        except (DamagedError, OSError) as error:
+            # Such as a file that `retention` has just removed.
+            detail = f"the event table cannot be read now: {error}"
+            raise Problem(503, "Not ready", detail, headers={"Retry-After": "5"}) from error
+        return _Answer(said, version, time.monotonic(), time.monotonic() - begun)
+
+    def _asked(self, question: Question) -> tuple[dict[str, Any], int]:
+        if not tables.exists(self._settings, EVENTS):
+            raise _nothing()
+        table = DeltaTable(tables.path(self._settings, EVENTS))
+        if (held := activity.extent(table)) is None:
+            raise _nothing()
+        range_ = spans.asked(question.begin, question.end, question.last, held)
+        seen = self._read(table, range_)
+        found = trends.of(seen, range_, question.by, question.limit, category=question.category)
+        return _said(question, range_, found, table.version()), table.version()
+
+    def _read(self, table: DeltaTable, range_: Range) -> Activity:
+        key = table.version(), range_
+        if self._held is None or self._held[0] != key:
+            self._held = None
+            seen = activity.read(table, range_, self._memory)
+            if len(seen.rows.user) > _HELD:
+                return seen
+            self._held = key, seen
+        return self._held[1]
+
+
+def _nothing() -> Problem:
+    return Problem(503, "Not ready", "no event was taken in yet", headers={"Retry-After": "5"})
+
+
+def _said(question: Question, range_: Range, found: list[trends.Trend], version: int) -> dict[str, Any]:
+    starts = [spans.text(range_.held.start + place * range_.bucket) for place in range(range_.buckets)]
+    rows = [one._asdict() for one in found]
+    for row in rows:
+        row["buckets"] = {"total": row.pop("totals"), "users": row.pop("by_users")}
+    return {
+        "events_version": version, **_bounds(range_.asked), "later": _bounds(range_.later),
+        "earlier": [_bounds(one) for one in range_.earlier], "by": question.by, "category": question.category,
+        "bucket_seconds": range_.bucket // spans.SECOND, "bucket_starts": starts, "trending": rows,
+    }  # fmt: skip
+
+
+def _bounds(stretch: Stretch) -> dict[str, str]:
+    return {"from": spans.text(stretch.start), "to": spans.text(stretch.end)}

@@ -1,0 +1,92 @@
+"""The stage finds what is found without Spark; the verb and the API show it."""
+
+import json
+import random
+
+import pytest
+from conftest import settings_for
+from fastapi.testclient import TestClient
+from sold import Sold, planted, table
+from test_cli import call
+from test_pipeline import rows
+
+from spark_app import activity, lately, rising, schemas, tables, trends
+from spark_app.serving import app
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """Settings of a shop whose events are shuffled, late, returned, and partly without a brand."""
+    settings = settings_for(tmp_path_factory.mktemp("trending"))
+    events, _ = planted()
+    bare = {f"P{number:04d}" for number in range(1, 120, 5)}
+    events = [one._replace(said=None) if one.product in bare else one for one in events]
+    events += [Sold("ann", None, 2.0, "post")]
+    random.Random(3).shuffle(events)
+    half = len(events) // 2
+    table(tables.path(settings, tables.EVENTS), events[:half], events[half:])
+    return settings
+
+
+@pytest.mark.parametrize(("begin", "end"), [(None, None), ("2026-09-05", "2026-10-25T06:00")], ids=["week", "halves"])
+def test_the_stage_finds_what_is_found_without_spark(spark, shop, begin, end):
+    of = lately.asked(shop, begin, end)
+    events = spark.read.format("delta").load(str(tables.path(shop, tables.EVENTS)))
+    seen = activity.read(lately.DeltaTable(tables.path(shop, tables.EVENTS)), of.range)
+    alone = [one for kind in rising.KINDS for one in trends.of(seen, of.range, kind, 25)]
+    assert lately.by_spark(events, of.range, rising.KINDS, 25) == alone
+    assert {one.kind for one in alone} >= {"product", "category"}
+
+
+def test_the_verb_writes_both_files_and_a_wrong_range_is_one_line(shop, tmp_path):
+    home = {"MILLSTREAM_DATA_DIR": str(shop.data_dir), "MILLSTREAM_RESULTS_DIR": str(shop.results_dir)}
+    done = call(tmp_path, "trending", "--last", "7d", "--top", "3", "--json", **home)
+    assert done.returncode == 0, done.stderr
+    assert [one["key"] for one in json.loads(done.stdout)["trending"]] == planted()[1]
+    listed, buckets = (rows(shop.results_dir / name) for name in ("trending.csv", "trending_buckets.csv"))
+    assert [(row["rank"], row["key"], row["growth_percent"] == "") for row in listed] == [
+        ("1", "P0007", False), ("2", "P0011", False), ("3", "new", True),
+    ]  # fmt: skip
+    assert list(listed[0]) == schemas.names(schemas.TRENDING)
+    assert list(buckets[0]) == schemas.names(schemas.TRENDING_BUCKET)
+    for row in listed:
+        mine = [int(bucket["total"]) for bucket in buckets if bucket["key"] == row["key"]]
+        assert len(mine) == 7 and sum(mine) == int(row["total"])
+    wrong = call(tmp_path, "trending", "--from", "2026-13-01", **home)
+    assert wrong.returncode == 2 and wrong.stderr.startswith("error: from is '2026-13-01'")
+    assert wrong.stderr.count("\n") == 1
+
+
+def test_the_api_has_the_rows_of_the_verb(shop):
+    of = lately.asked(shop, "2026-10-01", "2026-10-29")
+    for kind in rising.KINDS:
+        found = lately.rise(None, shop, of, [kind], 10)
+        with TestClient(app.create(shop), base_url="http://127.0.0.1") as client:
+            answer = client.get(f"/trending?from=2026-10-01&to=2026-10-29&by={kind}&limit=10").json()
+        assert answer["events_version"] == of.version and answer["generation"] is None
+        assert (answer["from"], answer["to"]) == ("2026-10-01T00:00:00Z", "2026-10-29T00:00:00Z")
+        told = [trends.Trend(**{k: v for k, v in one.items() if k != "buckets"}, totals=one["buckets"]["total"],
+                by_users=one["buckets"]["users"]) for one in answer["trending"]]  # fmt: skip
+        assert told == found and len(answer["bucket_starts"]) == 28
+
+
+def test_the_api_refuses_a_wrong_range_and_has_nothing_before_the_first_event(shop, tmp_path):
+    with TestClient(app.create(shop), base_url="http://127.0.0.1") as client:
+        for wrong in ("from=yesterday", "last=7", "from=2026-10-02&to=2026-10-01", "from=2026-10-02&last=7d"):
+            answer = client.get(f"/trending?{wrong}")
+            assert answer.status_code == 422 and answer.json()["detail"]
+        first = client.get("/trending").json()
+        assert client.get("/trending").json()["age_seconds"] > first["age_seconds"]
+    with TestClient(app.create(settings_for(tmp_path)), base_url="http://127.0.0.1") as client:
+        assert client.get("/trending").status_code == 503
+
+
+def test_an_answer_follows_the_table(tmp_path):
+    settings = settings_for(tmp_path)
+    folder = tables.path(settings, tables.EVENTS)
+    table(folder, [Sold(f"u{number}", "lamp", number / 9) for number in range(9)] + [Sold("x", "old", 40.0)] * 20)
+    with TestClient(app.create(settings), base_url="http://127.0.0.1") as client:
+        assert [one["key"] for one in client.get("/trending").json()["trending"]] == ["lamp"]
+        table(folder, [Sold(f"u{number}", "chair", number / 9) for number in range(12)])
+        client.app.state.millstream.risers._answers.clear()
+        assert [one["key"] for one in client.get("/trending").json()["trending"]] == ["chair", "lamp"]
