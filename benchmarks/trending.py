@@ -15,10 +15,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
@@ -28,9 +31,10 @@ from spark_app import activity, lately, rising, session, spans, store, tables, t
 from spark_app.preflight import GIGABYTE
 from spark_app.settings import Settings, load
 
-BEGIN = spans.micros(spans.datetime(2026, 1, 1, tzinfo=spans.UTC))
+BEGIN = spans.micros(datetime(2026, 1, 1, tzinfo=UTC))
 DAYS, RANGE, SLICE = 180, "30d", 1_000_000
 WAYS = ("alone", "spark", "duckdb")
+TYPES = ["view", "cart", "purchase"]
 
 
 def main() -> None:
@@ -70,16 +74,14 @@ def write(home: Path, events: int, users: int, products: int) -> None:
         )  # fmt: skip
         rows = {
             "event_id": _named("e", np.arange(first, first + count)), "user": _named("U", user),
-            "product": _named("P", product), "event_type": _named("", np.array(["view", "cart", "purchase"]), random, count),
+            "product": _named("P", product), "event_type": pa.array(random.choice(TYPES, count)),
             "quantity": pa.array(np.ones(count)), "occurred_at": pa.array(at, pa.timestamp("us", "UTC")),
             "product_data": data, "session_id": nothing,
         }  # fmt: skip
         write_deltalake(home / "data" / tables.EVENTS, pa.table(rows), mode="append")
 
 
-def _named(word: str, numbers: np.ndarray, random: np.random.Generator | None = None, count: int = 0) -> pa.Array:
-    if random is not None:
-        return pa.array(random.choice(numbers, count))
+def _named(word: str, numbers: npt.NDArray[np.int64]) -> pa.Array:
     return pa.array(np.char.add(word, numbers.astype(str)))
 
 
@@ -105,8 +107,9 @@ def measured(way: str, home: Path) -> dict[str, float]:
     return seconds
 
 
-def _alone(settings: Settings):
-    of, memory = lately.asked(settings, None, None, RANGE), {}
+def _alone(settings: Settings) -> Callable[[], None]:
+    of = lately.asked(settings, None, None, RANGE)
+    memory: activity.Memory = {}
 
     def ask() -> None:
         seen = activity.read(DeltaTable(tables.path(settings, tables.EVENTS)), of.range, memory)
@@ -116,7 +119,7 @@ def _alone(settings: Settings):
     return ask
 
 
-def _spark(settings: Settings):
+def _spark(settings: Settings) -> Callable[[], None]:
     of, spark = lately.asked(settings, None, None, RANGE), session.start(settings)
 
     def ask() -> None:
@@ -126,13 +129,14 @@ def _spark(settings: Settings):
     return ask
 
 
-def _duckdb(settings: Settings):
+def _duckdb(settings: Settings) -> Callable[[], None]:
     import duckdb
 
     of = lately.asked(settings, None, None, RANGE)
     files = DeltaTable(tables.path(settings, tables.EVENTS)).file_uris()
     database = duckdb.connect(config={"threads": os.cpu_count() or 1})
-    stretches = ", ".join(f"({number}, {one.start}, {one.end})" for number, one in enumerate((of.range.held, *of.range.earlier)))
+    parts = enumerate((of.range.held, *of.range.earlier))
+    stretches = ", ".join(f"({number}, {one.start}, {one.end})" for number, one in parts)
     first, behind = of.range.read
 
     def ask() -> None:
@@ -153,7 +157,7 @@ def _duckdb(settings: Settings):
             for by in ("stretch", "bucket"):
                 database.execute(f"""
                     SELECT {kind}, {by}, count(*), count(DISTINCT user) FROM met
-                    WHERE {kind} IS NOT NULL AND {by} IS NOT NULL GROUP BY ALL""").fetch_arrow_table()
+                    WHERE {kind} IS NOT NULL AND {by} IS NOT NULL GROUP BY ALL""").to_arrow_table()
 
     return ask
 

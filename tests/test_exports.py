@@ -353,7 +353,8 @@ def test_a_few_rows_without_spark_are_written_to_the_same_bytes(spark, tmp_path)
     ddl = "a INT, b STRING, c STRING, d DOUBLE, e TIMESTAMP"
     at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     some = [
-        (1, '=1+1, "x"', " a\n", 33.3, at), (2, "@", "", -0.0, at), (3, "'-", None, None, None), (4, "b", "c", 1e7 / 3, at)
+        (1, '=1+1, "x"', " a\n", 33.3, at), (2, "@", "", -0.0, at), (3, "'-", None, None, None),
+        (4, "b", "c", 1e7 / 3, at),
     ]  # fmt: skip
     write_csv(spark.createDataFrame(some, ddl), tmp_path / "spark.csv", order=["a"])
     write_rows(some, list("abcde"), tmp_path / "rows.csv")
