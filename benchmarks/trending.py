@@ -27,7 +27,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from benchmarks import beside
 from benchmarks.run import resident
-from spark_app import activity, lately, rising, session, spans, store, tables, trends
+from spark_app import activity, lately, rising, session, spans, store, tables
 from spark_app.preflight import GIGABYTE
 from spark_app.settings import Settings, load
 
@@ -113,8 +113,7 @@ def _alone(settings: Settings) -> Callable[[], None]:
 
     def ask() -> None:
         seen = activity.read(DeltaTable(tables.path(settings, tables.EVENTS)), of.range, memory)
-        for kind in rising.KINDS:
-            trends.of(seen, of.range, kind, lately.TOP)
+        lately.alone(seen, of.range, rising.KINDS, lately.TOP)
 
     return ask
 
@@ -147,15 +146,15 @@ def _duckdb(settings: Settings) -> Callable[[], None]:
             FROM read_parquet({files}) GROUP BY product""")
         database.execute(f"""
             CREATE OR REPLACE TEMP TABLE met AS SELECT user, product, brand, category, stretch,
-                CASE WHEN stretch = 0 THEN (at - {of.range.held.start}) // {of.range.bucket} END AS bucket
-            FROM (SELECT user, product, epoch_us(occurred_at) AS at FROM read_parquet({files})
+                CASE WHEN stretch = 0 THEN (met_at - {of.range.held.start}) // {of.range.bucket} END AS bucket
+            FROM (SELECT user, product, epoch_us(occurred_at) AS met_at FROM read_parquet({files})
                   WHERE quantity >= 0 AND event_type NOT IN {rising.AWAY} AND product IS NOT NULL
                     AND epoch_us(occurred_at) >= {first} AND epoch_us(occurred_at) < {behind})
-            JOIN (VALUES {stretches}) AS of(stretch, begin_, end_) ON at >= begin_ AND at < end_
+            JOIN (VALUES {stretches}) AS parts(stretch, first, behind) ON met_at >= first AND met_at < behind
             JOIN said USING (product)""")
         for kind in rising.KINDS:
             for by in ("stretch", "bucket"):
-                database.execute(f"""
+                database.sql(f"""
                     SELECT {kind}, {by}, count(*), count(DISTINCT user) FROM met
                     WHERE {kind} IS NOT NULL AND {by} IS NOT NULL GROUP BY ALL""").to_arrow_table()
 

@@ -101,7 +101,8 @@ def read(table: DeltaTable, range_: Range, memory: Memory | None = None) -> Acti
     for (file, _, is_new), parts in zip(tasks, found, strict=True):
         if is_new:
             memory.setdefault(file, []).extend(part.said for part in parts)
-    return _joined([part for parts in found for part in parts], [said for some in memory.values() for said in some])
+    said = [some for parts in memory.values() for some in parts]
+    return _joined([part for parts in found for part in parts], said, range_.buckets)
 
 
 def _files(table: DeltaTable) -> dict[str, Stretch | None]:
@@ -190,14 +191,14 @@ def _newest(product, at, rank, newest, times):
             newest[one], times[one] = rank[row], at[row]
 
 
-def _joined(parts: list[_Part], said: list[dict[str, _Said]]) -> Activity:
+def _joined(parts: list[_Part], said: list[dict[str, _Said]], buckets: int) -> Activity:
     """All parts under the same codes."""
     users, user_words = _unified([part.user for part in parts])
     named = [some[name] for name in DETAILS for some in said if some]
     products, words = _unified([part.product for part in parts] + [one.product for one in named])
     met = sum(len(part.product) for part in parts)
-    buckets, bits = _together([part.bucket for part in parts]), _together([part.parts for part in parts])
-    rows = Rows(users, products[:met], buckets, bits.astype(np.uint8, copy=False))
+    bucket, bits = _together([part.bucket for part in parts]), _together([part.parts for part in parts])
+    rows = turnout.in_order(Rows(users, products[:met], bucket, bits.astype(np.uint8, copy=False)), buckets)
     details, begin = {}, met
     for name in DETAILS:
         told = [some[name] for some in said if some]

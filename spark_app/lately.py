@@ -4,12 +4,14 @@ These files are of the event table and of no generation: each is replaced whole,
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 
 from spark_app import activity, exports, interactions, rising, schemas, spans, store, tables, trending, trends
+from spark_app.activity import Activity
 from spark_app.held import hold, released
 from spark_app.settings import Settings
 from spark_app.spans import Range
@@ -52,7 +54,14 @@ def rise(
         events = store.read(spark(), settings, tables.EVENTS, of.version)
         return by_spark(events, of.range, kinds, top)
     seen = activity.read(DeltaTable(tables.path(settings, tables.EVENTS), version=of.version), of.range)
-    return [one for kind in kinds for one in trends.of(seen, of.range, kind, top)]
+    return alone(seen, of.range, kinds, top)
+
+
+def alone(seen: Activity, range_: Range, kinds: Sequence[str], top: int) -> list[Trend]:
+    """By this process, the kinds side by side."""
+    with ThreadPoolExecutor(len(kinds)) as threads:
+        found = threads.map(lambda kind: trends.of(seen, range_, kind, top), kinds)
+        return [one for some in found for one in some]
 
 
 def by_spark(events: DataFrame, range_: Range, kinds: Sequence[str], top: int) -> list[Trend]:

@@ -20,6 +20,8 @@ AWAY = ("remove_from_cart", rules.DISLIKE)
 LEAST_USERS = 5
 # As many users are added to each key, spread as all users are: the fewer there are, the more they count.
 SMOOTHING = 4.0
+# The shop is taken to have grown so many times at the most: one that had no users earlier says nothing of growth.
+MOST_GROWTH = 5.0
 # One-sided, 95 %.
 Z = 1.6448536269514722
 
@@ -43,12 +45,13 @@ def of(earlier: Counts, later: Counts, *, all_earlier: int, all_later: int, turn
     (Wilson 1927) says how many times faster than the shop the key grew at the least. The score is how many of the later
     users that makes: more than the shop's growth brought, at the least; below 0 where it may have brought all.
     """
-    shop = (all_later + 1) / (all_earlier + all_later + 2)
+    odds = min((all_later + 1) / (all_earlier + 1), MOST_GROWTH / turns)
+    shop = odds / (1 + odds)
     trials = earlier + later + SMOOTHING
     share = (later + SMOOTHING * shop) / trials
     half = Z * np.sqrt(share * (1 - share) / trials + Z**2 / (4 * trials**2))
     least = (share + Z**2 / (2 * trials) - half) / (1 + Z**2 / trials)
-    times = least / (1 - least) / (shop / (1 - shop))
+    times = least / (1 - least) / odds
     growth: Floats = np.where(earlier > 0, 100 * (later * turns / np.maximum(earlier, 1) - 1), np.nan)
     score: Floats = later * (1 - 1 / times)
     return Rise((later >= LEAST_USERS) & (share > shop), growth.round(1), score.round(3))

@@ -33,7 +33,7 @@ class Trend(NamedTuple):
 
 def of(seen: Activity, range_: Range, kind: str, limit: int, *, category: str | None = None) -> list[Trend]:
     """The first of a kind; of one `category` alone, compared with the whole shop all the same."""
-    rows = turnout.in_order(seen.rows, range_.buckets)
+    rows = seen.rows
     keys, words = _keys(seen, kind)
     whole = turnout.count(rows, keys[rows.product], len(words), seen.users)
     counted, may = whole, np.ones(len(words), np.bool_)

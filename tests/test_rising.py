@@ -38,6 +38,11 @@ def test_a_score_is_never_more_than_there_are_users_nor_infinite():
     assert np.isfinite(found.score).all() and (found.score <= [5, 1_000_000, 5, 0]).all()
 
 
+def test_in_a_shop_without_an_earlier_life_what_has_more_users_stands_first():
+    found = rise((0, 9), (0, 12), (0, 200), earlier=0, later=221)
+    assert found.is_rising.all() and (np.diff(found.score) > 0).all() and found.score[0] > 0
+
+
 def test_ties_are_broken_by_key_also_where_not_all_are_listed():
     found = rise((0, 40), (0, 40), (0, 9), (0, 40))
     assert rising.best(found, ["d", "b", "a", "c"], 2).tolist() == [1, 3]
