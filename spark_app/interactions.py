@@ -11,8 +11,9 @@ from typing import Literal
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from spark_app import rules
+from spark_app import rules, turns
 from spark_app.ages import decay
+from spark_app.recency import TURNED
 from spark_app.strengths import (
     LAST_RATING,
     NET,
@@ -60,6 +61,8 @@ def from_events(
 def net_columns(names: Collection[str]) -> list[str]:
     """Those of the names that hold what was netted: by event type, and of ratings their mean, number and last."""
     return [name for name in names if name.startswith((NET, NEWEST)) or name in OF_RATINGS]
+    """Those of the names that hold what was netted: by event type, of ratings mean and number, and the last look."""
+    return [name for name in names if name.startswith((NET, NEWEST)) or name in (RATING, RATED, TURNED)]
 
 
 def netted(events: DataFrame, weights: Mapping[str, float], *, kinds: Collection[str] | None = None) -> DataFrame:
@@ -72,6 +75,7 @@ def netted(events: DataFrame, weights: Mapping[str, float], *, kinds: Collection
     nets = [part for kind in looked_for for part in _parts(kind)]
     ratings = _of_ratings() if is_rated else []
     met = [F.count("*").alias("event_count"), F.max("occurred_at").alias("last_event_at")]
+    met.append(F.max(F.when(turns.to_product(weights), F.col("occurred_at"))).alias(TURNED))
     pairs = events.filter(F.col("product").isNotNull()).groupBy("user", "product").agg(*nets, *ratings, *met)
     return pairs.join(_mean_ratings(events), "user", "left") if is_rated else pairs
 
@@ -134,7 +138,8 @@ def product_details(events: DataFrame, names: Sequence[str] = _DETAILS) -> DataF
     said = said.groupBy("product", *fields).agg(F.max("occurred_at").alias("at"))
     # A null order is passed over, so that each field finds its own newest event in one aggregation.
     newest = [F.max_by(name, F.when(F.col(name).isNotNull(), F.struct("at", name))).alias(name) for name in fields]
-    return said.groupBy("product").agg(*newest)
+    brand_at = F.max(F.when(F.col("brand").isNotNull(), F.col("at"))).alias("brand_at")
+    return said.groupBy("product").agg(*newest, brand_at)
 
 
 def _parts(kind: str) -> tuple[Column, Column]:

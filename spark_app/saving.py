@@ -14,7 +14,7 @@ from spark_app.models import Model, popular
 from spark_app.training import Index, Learned, Shop
 from spark_app.vectors import places
 
-_NAMED = ["product", "productId", "name", "category", "brand", "price", "in_stock"]
+_NAMED = ["product", "productId", "name", "category", "brand", "price", "in_stock", "brand_at"]
 _TOUCHED = pa.schema({"productId": pa.int32(), "hidden": pa.bool_(), "boost": pa.float64(), "rule": pa.string()})
 
 

@@ -35,12 +35,18 @@ RATING = "user STRING, product STRING, rating DOUBLE"
 
 USER_INDEX = "user STRING, userId INT"
 PRODUCT_INDEX = "product STRING, productId INT"
-PRODUCT_DETAILS = "product STRING, name STRING, category STRING, brand STRING, price DOUBLE, in_stock BOOLEAN"
+# `brand_at` is when the brand was said.
+PRODUCT_DETAILS = (
+    "product STRING, name STRING, category STRING, brand STRING, price DOUBLE, in_stock BOOLEAN, brand_at TIMESTAMP"
+)
 
 RECOMMENDATION = (
     "user STRING, product STRING, userId INT, productId INT, score FLOAT, rank INT, source STRING, "
     "because ARRAY<STRING>"
 )
+
+# What a user turned to last: a row for each brand, with the newest of its products, or for each product.
+RECENT = "user STRING, rank INT, brand STRING, product STRING, last_event_at TIMESTAMP"
 
 VERTEX = "id STRING, type STRING, label STRING, degree INT, pagerank DOUBLE, community INT, component INT"
 EDGE = "src STRING, dst STRING, score FLOAT, rank INT"
@@ -56,7 +62,7 @@ TRENDING_BUCKET = "kind STRING, key STRING, bucket_start TIMESTAMP, total BIGINT
 # What explains the lists: one row per user and product that met, `strength` null where no interest is left. `trained`
 # says whether the model learnt from the pair, and `fitted` what it was given; `weight` and `again` are what the product
 # adds by likeness and to itself; `excluded` says whether it may not be listed to the user. Behind these stand columns
-# of what was netted (strengths.NET, NEWEST, RATING, RATED), for the event types that occur.
+# of what was netted (strengths.NET, NEWEST, RATING, RATED), for the event types that occur, and recency.TURNED.
 KEPT_INTERACTION = (
     "userId INT, productId INT, strength FLOAT, fitted FLOAT, weight FLOAT, again FLOAT, event_count BIGINT, "
     "last_event_at TIMESTAMP, trained BOOLEAN, excluded BOOLEAN"

@@ -42,7 +42,7 @@ def recommendations(spark: SparkSession, lists: Lists) -> DataFrame:
 
 
 def details(spark: SparkSession, names: Mapping[str, str | None]) -> DataFrame:
-    return spark.createDataFrame([(*named, None, None, None, None) for named in names.items()], schemas.PRODUCT_DETAILS)
+    return spark.createDataFrame([(*named, *[None] * 5) for named in names.items()], schemas.PRODUCT_DETAILS)
 
 
 def build(spark: SparkSession, lists: Lists, names: Mapping[str, str | None] | None = None, **rounds: int) -> Graph:

@@ -18,9 +18,10 @@ GROUND_FLOOR = {
     "logged_model", "preflight", "variants", "checks", "endings", "logs", "strengths", "folding", "spreads",
     "offered", "folded", "listening",
     "spans", "rising", "turnout", "activity", "trends",
+    "logged_model", "preflight", "variants", "checks", "endings", "logs", "strengths", "folding", "spreads", "recency",
 }  # fmt: skip
 # What a model is, for those that use one; `models/__init__.py` holds nothing else.
-INTERFACES = {"models", "held", "near", "ages"}
+INTERFACES = {"models", "held", "near", "ages", "turns"}
 STAGES = {
     "session",
     "sources",
@@ -32,6 +33,7 @@ STAGES = {
     "recommendations",
     "graph",
     "trending",
+    "recent",
     "generations",
     "exports",
 }

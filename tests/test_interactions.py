@@ -290,24 +290,31 @@ def test_the_newest_value_of_a_product_wins_field_by_field(spark):
         ({"name": "Lump", "category": "wrong"}, None, 0),
         (None, None, 9),
     )
-    assert product_details(seen).collect() == [("lamp", "Desk lamp", "light", "Lux", 5.0, None)]
+    assert [tuple(row)[:6] for row in product_details(seen).collect()] == [
+        ("lamp", "Desk lamp", "light", "Lux", 5.0, None)
+    ]
+
+
+def test_a_brand_has_the_time_beside_it_at_which_it_was_said(spark):
+    seen = told(spark, ({"brand": "Lux"}, None, 3), ({"brand": "Old"}, None, 1), ({"name": "Lamp"}, None, 9))
+    assert product_details(seen).select("brand", F.date_format("brand_at", "dd")).collect() == [("Lux", "04")]
 
 
 def test_the_price_of_the_event_stands_in_for_that_of_the_product(spark):
     seen = told(spark, ({"price": 5.0}, 1.0, 1), ({"name": "Lamp"}, 4.5, 2), (None, None, 3))
-    assert product_details(seen).collect() == [("lamp", "Lamp", None, None, 4.5, None)]
+    assert product_details(seen).collect() == [("lamp", "Lamp", None, None, 4.5, None, None)]
 
 
 def test_of_what_is_said_of_a_product_at_one_time_the_last_in_order_stands(spark):
     seen = told(spark, ({"name": "Lamp", "price": 9.0}, None, 1), ({"name": "Desk"}, 10.0, 1), ({"name": "Z"}, 1.0, 0))
-    assert product_details(seen).collect() == [("lamp", "Lamp", None, None, 10.0, None)]
+    assert product_details(seen).collect() == [("lamp", "Lamp", None, None, 10.0, None, None)]
 
 
 def test_every_product_has_a_row_of_details(spark):
     seen = events(spark, ("ann", "lamp", "dislike"), ("ann", "sofa"), ("ann", None, "post"))
     assert {tuple(row) for row in product_details(seen).collect()} == {
-        ("lamp", None, None, None, None, None),
-        ("sofa", None, None, None, None, None),
+        ("lamp", None, None, None, None, None, None),
+        ("sofa", None, None, None, None, None, None),
     }
 
 

@@ -20,7 +20,7 @@ HOUR = 1 / 24
 
 def shop(spark, *products: tuple) -> DataFrame:
     """Details from (product, category=None, brand=None)."""
-    rows = [(name, None, *((*rest, None, None)[:2]), None, None) for name, *rest in products]
+    rows = [(name, None, *((*rest, None, None)[:2]), None, None, None) for name, *rest in products]
     return spark.createDataFrame(rows, schemas.PRODUCT_DETAILS)
 
 

@@ -10,7 +10,20 @@ import typer
 
 from spark_app import endings, logs, progress
 from spark_app.checkpoints import CheckpointError
-from spark_app.cli import check, generation, interrupt, keep, rejected, serving, show, state, trending, tuning, work
+from spark_app.cli import (
+    check,
+    generation,
+    interrupt,
+    keep,
+    recents,
+    rejected,
+    serving,
+    show,
+    state,
+    trending,
+    tuning,
+    work,
+)
 from spark_app.endings import NotInstalledError
 from spark_app.explaining import UnknownIdError
 from spark_app.generations import NoGenerationError, UnsoundError
@@ -52,6 +65,7 @@ check.add_to(app)
 keep.add_to(app)
 trending.add_to(app)
 tuning.add_to(app)
+recents.add_to(app)
 serving.add_to(app)
 app.add_typer(generation.app, name="generations")
 app.add_typer(rejected.app, name="quarantine")

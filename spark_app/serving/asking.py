@@ -8,7 +8,7 @@ import orjson
 from fastapi import Response
 
 from spark_app.arrays import Indices
-from spark_app.serving import cursor, people, rendering
+from spark_app.serving import cursor, describing, people, rendering
 from spark_app.serving.answers import Session
 from spark_app.serving.fresh import Event
 from spark_app.serving.lists import Filters, Listed, Newer
@@ -92,7 +92,7 @@ def listed(
 
 def described(state: State, served: Served, row: int) -> dict[str, Any]:
     """What is known of a product, the newest events included."""
-    return rendering.described(served, state.fresh, row)
+    return describing.of_row(served, state.fresh, row)
 
 
 def age(state: State, served: Served) -> float:

@@ -146,6 +146,10 @@ class Fresh:
         said = self._views.said.get(product, _NOTHING)
         return Details(*(None if field is None else field[1] for field in said))
 
+    def said_of(self, product: str, field: str) -> tuple[int, Any] | None:
+        """(when, what) the newest event says of one field of a product; None where none says anything."""
+        return self._views.said.get(product, _NOTHING)[Details._fields.index(field)]
+
     def said(self, field: str) -> dict[str, Any]:
         """Product -> what the newest event says of one field of Details, where any says it."""
         place = Details._fields.index(field)

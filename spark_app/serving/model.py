@@ -132,6 +132,14 @@ class Served:
         return _codes(self.maps.products["brand"])
 
     @cached_property
+    def brand_times(self) -> np.ndarray:
+        """(products,): when the brand was said, in microseconds; 0 where it is not known."""
+        if "brand_at" not in self.maps.products.column_names:
+            return np.zeros(len(self.products), np.int64)
+        said = self.maps.products["brand_at"]
+        return said.cast(pa.timestamp("us", said.type.tz)).cast(pa.int64()).fill_null(0).to_numpy()
+
+    @cached_property
     def prices(self) -> np.ndarray:
         """(products,), NaN where there is none."""
         return pc.fill_null(self.maps.products["price"].cast(pa.float64()), np.nan).to_numpy()

@@ -1,15 +1,13 @@
 """Lists as JSON, put together from parts that are made once for each product: this is what is asked for most."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
-from spark_app.serving import cursor, lists
-from spark_app.serving.fresh import Details, Fresh
+from spark_app.serving import cursor, describing, lists
+from spark_app.serving.fresh import Fresh
 from spark_app.serving.lists import Listed
 from spark_app.serving.model import Served
-
-_NOTHING_NEW = Details()
 
 
 class Page(NamedTuple):
@@ -40,15 +38,6 @@ def listed(
     return b'%b,"recommendations":[%b]}' % (orjson.dumps(said)[:-1], items)
 
 
-def described(served: Served, fresh: Fresh, row: int) -> dict[str, Any]:
-    """What is known of a product, the newest events included."""
-    known = served.product(row)
-    newer = fresh.details(known["product"])
-    if newer == _NOTHING_NEW:
-        return known
-    return known | {name: value for name, value in newer._asdict().items() if value is not None}
-
-
 def _items(served: Served, fresh: Fresh | None, found: Listed, offset: int) -> bytes:
     names, items = served.named, []
     rows = zip(found.rows.tolist(), found.scores.tolist(), found.because.tolist(), strict=True)
@@ -63,3 +52,5 @@ def _described(served: Served, fresh: Fresh | None, row: int) -> bytes:
     if fresh is not None and fresh.describes:
         return orjson.dumps(described(served, fresh, row))[1:-1]
     return served.details(row)
+        return orjson.dumps(describing.of_row(served, fresh, row))[1:-1]
+    return served.face(row).details

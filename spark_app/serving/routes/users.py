@@ -8,6 +8,11 @@ from spark_app.serving import alike, asking, histories, people, problems, search
 from spark_app.serving import state as state_
 from spark_app.serving.answers import History, SimilarUsers, Users
 from spark_app.serving.queries import Cursor, Limit, Search
+from spark_app.recency import LAST, Kind
+from spark_app.serving import alike, asking, histories, people, problems, recents
+from spark_app.serving import state as state_
+from spark_app.serving.answers import History, Recents, SimilarUsers, Users
+from spark_app.serving.queries import Cursor, Limit
 
 router = APIRouter(tags=["users"])
 
@@ -61,3 +66,17 @@ def history(
         "generation": served.id, "user": user, "folded_in": len(people.happened(served, later)), "products": products,
         "next_cursor": following,
     })  # fmt: skip
+
+
+@router.get("/users/{user:path}/brands", response_model=Recents, responses=problems.documented(404))
+def brands(
+    request: Request,
+    user: str,
+    limit: Annotated[int, Query(ge=1, le=LAST, description="how many at the most")] = LAST,
+    kind: Annotated[Kind, Query(description="distinct brands, or distinct products")] = "brand",
+) -> Response:
+    """What a user turned to last, the newest first, with what happened since the generation."""
+    state = state_.of(request)
+    served = state.shown().served
+    asking.met(state, served, user)
+    return asking.answer(recents.told(served, state.fresh, user, kind, limit))
