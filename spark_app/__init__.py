@@ -47,5 +47,6 @@ The flow, a line a module, in order:
     listening        where a server listens, and how it ends
     serving          a published generation and the newest events, answered over HTTP, without Spark
     web              the page: what serving says, to be looked at and tried
+    layers           what batch and speed view took of each day, side by side
     cli  status  doctor                 the command line, how things stand, the look at the machine
 """

@@ -15,6 +15,7 @@ from spark_app.cli import (
     generation,
     interrupt,
     keep,
+    layered,
     recents,
     rejected,
     serving,
@@ -25,6 +26,9 @@ from spark_app.cli import (
     work,
 )
 from spark_app.endings import NotInstalledError
+    tuning,
+    work,
+)
 from spark_app.explaining import UnknownIdError
 from spark_app.generations import NoGenerationError, UnsoundError
 from spark_app.graph import GraphError
@@ -66,6 +70,7 @@ keep.add_to(app)
 trending.add_to(app)
 tuning.add_to(app)
 recents.add_to(app)
+layered.add_to(app)
 serving.add_to(app)
 app.add_typer(generation.app, name="generations")
 app.add_typer(rejected.app, name="quarantine")
