@@ -48,6 +48,9 @@ RECOMMENDATION = (
 # What a user turned to last: a row for each brand, with the newest of its products, or for each product.
 RECENT = "user STRING, rank INT, brand STRING, product STRING, last_event_at TIMESTAMP"
 
+# Rising products of the brands that a user turned to last.
+TRENDING_RECOMMENDATION = "user STRING, product STRING, rank INT, score DOUBLE, brand STRING, because STRING"
+
 VERTEX = "id STRING, type STRING, label STRING, degree INT, pagerank DOUBLE, community INT, component INT"
 EDGE = "src STRING, dst STRING, score FLOAT, rank INT"
 

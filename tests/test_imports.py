@@ -19,6 +19,7 @@ GROUND_FLOOR = {
     "offered", "folded", "listening",
     "spans", "rising", "turnout", "activity", "trends",
     "logged_model", "preflight", "variants", "checks", "endings", "logs", "strengths", "folding", "spreads", "recency",
+    "recency", "matches",
 }  # fmt: skip
 # What a model is, for those that use one; `models/__init__.py` holds nothing else.
 INTERFACES = {"models", "held", "near", "ages", "turns"}
@@ -34,6 +35,7 @@ STAGES = {
     "graph",
     "trending",
     "recent",
+    "matching",
     "generations",
     "exports",
 }
