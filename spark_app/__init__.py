@@ -44,6 +44,7 @@ The flow, a line a module, in order:
     pipeline         calls them in this order
     following        wiring of what never ends: micro-batches, and training beside them
     lately                              what is asked of a stretch of time, and its files in results/
+    personal                            the last brands of a generation's users, and what rises of them, in results/
     quarantine  retention               what was rejected, judged again; what is too old, removed
     listening        where a server listens, and how it ends
     serving          a published generation and the newest events, answered over HTTP, without Spark

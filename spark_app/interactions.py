@@ -138,8 +138,9 @@ def product_details(events: DataFrame, names: Sequence[str] = _DETAILS) -> DataF
     said = said.groupBy("product", *fields).agg(F.max("occurred_at").alias("at"))
     # A null order is passed over, so that each field finds its own newest event in one aggregation.
     newest = [F.max_by(name, F.when(F.col(name).isNotNull(), F.struct("at", name))).alias(name) for name in fields]
-    brand_at = F.max(F.when(F.col("brand").isNotNull(), F.col("at"))).alias("brand_at")
-    return said.groupBy("product").agg(*newest, brand_at)
+    if "brand" in fields:
+        newest.append(F.max(F.when(F.col("brand").isNotNull(), F.col("at"))).alias("brand_at"))
+    return said.groupBy("product").agg(*newest)
 
 
 def _parts(kind: str) -> tuple[Column, Column]:

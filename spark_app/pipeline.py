@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from spark_app import choice, exports, generations, held, judging, locks, making, quarantine, retention, tables
 from spark_app import (
@@ -15,20 +14,17 @@ from spark_app import (
     exports,
     generations,
     held,
-    interactions,
     judging,
     ledger,
     locks,
     making,
+    personal,
     quarantine,
-    recent,
     retention,
-    store,
     tables,
 )
 from spark_app import tune as tune_
 from spark_app.generations import Generation
-from spark_app.recency import TURNED, Kind
 from spark_app.settings import Settings, untuned
 
 PICTURES = Path(__file__).parent.parent / "visualize_graph.py"
@@ -133,42 +129,12 @@ def export(spark: SparkSession, settings: Settings, generation: Generation) -> d
         for name, (file, order) in _EXPORTED.items()
     ]
     return exports.publish(
-        [*csvs, *_recents(spark, generation)],
+        [*csvs, *personal.csvs(spark, generation)],
         settings.results_dir,
         metrics=generation.metrics | _by_hand(generation),
         texts={"rmse.txt": generation.manifest["rmse"] + "\n"},
         parts=settings.export_parts,
     )
-
-
-def write_recent(spark: SparkSession, settings: Settings, kind: Kind, limit: int) -> tuple[Path, int]:
-    """Write what each user of the event table turned to last; gives the file and its rows."""
-    path = settings.results_dir / _RECENT[kind]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rows = exports.write_csv(
-        of_all_users(spark, settings, kind, limit), path, order=_BY_RANK, parts=settings.export_parts
-    )
-    return path, rows
-
-
-def of_all_users(spark: SparkSession, settings: Settings, kind: Kind, limit: int) -> DataFrame:
-    """What each user of the event table as it is now turned to last, as schemas.RECENT."""
-    stored = store.read(spark, settings, tables.EVENTS)
-    looks = recent.turned(stored, settings.weights)
-    return recent.last(looks, interactions.product_details(stored), kind=kind, n=limit)
-
-
-def _recents(spark: SparkSession, generation: Generation) -> list[exports.Csv]:
-    """The same of the events that a generation was trained on, from its pairs; none of one that did not keep them."""
-    users, products, pairs = (
-        generations.read(spark, generation, name)
-        for name in (generations.USERS, generations.PRODUCTS, generations.INTERACTIONS)
-    )
-    if TURNED not in pairs.columns:
-        return []
-    names = products.select("product", "productId")
-    looks = pairs.select("userId", "productId", TURNED).join(users, "userId").join(F.broadcast(names), "productId")
-    return [exports.Csv(_RECENT["brand"], recent.last(looks, products, kind="brand"), _BY_RANK)]
 
 
 def _by_hand(generation: Generation) -> dict[str, Any]:
@@ -200,8 +166,6 @@ def draw(settings: Settings) -> list[str]:
     return run.stdout.strip().splitlines()
 
 
-_BY_RANK = ("user", "rank")
-_RECENT: dict[Kind, str] = {"brand": "recent_brands.csv", "product": "recent_products.csv"}
 # Table of a generation -> (file, order of its rows).
 _EXPORTED: dict[str, tuple[str, Sequence[str]]] = {
     generations.RECOMMENDATIONS: ("recommendations.csv", ("user", "rank")),

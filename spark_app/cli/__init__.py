@@ -26,9 +26,6 @@ from spark_app.cli import (
     work,
 )
 from spark_app.endings import NotInstalledError
-    tuning,
-    work,
-)
 from spark_app.explaining import UnknownIdError
 from spark_app.generations import NoGenerationError, UnsoundError
 from spark_app.graph import GraphError

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from pyspark.sql import SparkSession
 
-from spark_app import generations, lately, locks, pipeline, progress, tracking
+from spark_app import generations, lately, locks, personal, pipeline, progress, tracking
 from spark_app.generations import Generation
 from spark_app.settings import Settings
 
@@ -33,11 +33,13 @@ def export(spark: SparkSession, settings: Settings) -> None:
 
 
 def trending(spark: Callable[[], SparkSession], settings: Settings) -> None:
-    """Write what is rising of late, unless that was done since the newest event."""
-    if lately.is_current(settings):
-        return
-    with locks.held(settings, "results", "export", wait=PATIENCE), progress.phase("trending") as step:
-        step.say(lately.bring_up_to_date(spark, settings))
+    """Write what is rising of late, and for whom, unless that was done since the newest event and generation."""
+    if not lately.is_current(settings):
+        with locks.held(settings, "results", "export", wait=PATIENCE), progress.phase("trending") as step:
+            step.say(lately.bring_up_to_date(spark, settings))
+    if not personal.is_current(settings) and (published := generations.published(settings)):
+        with locks.held(settings, "results", "export", wait=PATIENCE), progress.phase("for you") as step:
+            step.say(personal.bring_up_to_date(spark(), settings, published))
 
 
 def draw(settings: Settings) -> None:

@@ -7,7 +7,7 @@ import orjson
 import typer
 from rich.table import Table
 
-from spark_app import ledger, locks, pipeline, progress, recency
+from spark_app import ledger, locks, personal, progress, recency
 from spark_app.cli import outcome
 from spark_app.cli.workplace import TOO_LITTLE, published, working
 from spark_app.recency import Kind
@@ -54,7 +54,7 @@ def _write(settings: Settings, kind: Kind, limit: int) -> None:
     with working(settings, "recent") as spark:
         session = spark()
         with locks.held(settings, "results", "recent", wait=outcome.PATIENCE), progress.phase("recent") as step:
-            path, rows = pipeline.write_recent(session, settings, kind, limit)
+            path, rows = personal.write_recent(session, settings, kind, limit)
             step.say(f"{path}, {rows:,} rows")
 
 
