@@ -21,7 +21,8 @@ def last(looks: DataFrame, details: DataFrame, *, kind: Kind, n: int = LAST) -> 
     From (user, product, turned_at), a row for each pair, null where the user never turned to the product, and from the
     brands in schemas.PRODUCT_DETAILS. A brand has the newest of its products beside it.
     """
-    found = looks.filter(F.col(TURNED).isNotNull()).join(details.select("product", "brand"), "product", "left")
+    found = looks.select("user", "product", TURNED).filter(F.col(TURNED).isNotNull())
+    found = found.join(details.select("product", "brand"), "product", "left")
     newest = (F.desc(TURNED), "product")
     if kind == "brand":
         # By user alone, so that both windows have their rows together.

@@ -1,4 +1,4 @@
-"""Trending for you, for one user as of now: what rises, among the brands that they turned to last, as matches.py has it."""
+"""Trending for you, for one user as of now, as matches.py defines it."""
 
 from collections.abc import Mapping
 from datetime import datetime
