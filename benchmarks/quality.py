@@ -108,7 +108,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _judged(spark: SparkSession, settings: Settings, home: Path, asked: argparse.Namespace) -> Iterator[Row]:
-    for name, files in _shops(home, asked.data):
+    for name, files in shops(home, asked.data):
         if asked.only and name not in asked.only:
             continue
         own = settings.model_copy(update={"data_dir": home / name.replace(" ", "_")})
@@ -122,7 +122,7 @@ def _judged(spark: SparkSession, settings: Settings, home: Path, asked: argparse
             yield row
 
 
-def _shops(home: Path, data: Path) -> Iterator[tuple[str, Callable[[], Path]]]:
+def shops(home: Path, data: Path) -> Iterator[tuple[str, Callable[[], Path]]]:
     """(name, what gives its files)."""
     for name, path in REAL.items():
         if (data / path).exists():

@@ -18,7 +18,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from spark_app import near as near_
-from spark_app import rules, scoring
+from spark_app import recency, rules, scoring, turns
 
 RATE = "rate"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -96,12 +96,7 @@ class Metrics:
 
 def positive(events: DataFrame, weights: Mapping[str, float]) -> DataFrame:
     """The events that show interest, each for itself: weight and quantity above 0. Ratings of any height are in."""
-    kinds = _showing(weights)
-    return events.filter(F.col("product").isNotNull() & F.col("event_type").isin(kinds) & (F.col("quantity") > 0))
-
-
-def _showing(weights: Mapping[str, float]) -> list[str]:
-    return [kind for kind, weight in weights.items() if weight > 0 and kind not in (rules.POST, rules.DISLIKE)]
+    return events.filter(turns.to_product(weights))
 
 
 def cut(events: DataFrame, weights: Mapping[str, float]) -> datetime | None:
@@ -135,7 +130,7 @@ def positive_pairs(before: DataFrame, held_out: DataFrame, weights: Mapping[str,
     Who rated nothing before the cut is held against the mean of all; with no rating at all before it, all count.
     """
     shown = positive(held_out, weights)
-    if RATE not in _showing(weights):
+    if RATE not in recency.turning(weights):
         return shown.select("user", "product").distinct()
     rated = before.filter(F.col("product").isNotNull() & F.col("rating").isNotNull())
     of_user = rated.groupBy("user").agg(F.avg("rating").alias("of_user"))

@@ -11,8 +11,7 @@ from spark_app.recency import LAST, TURNED, Kind
 
 def turned(events: DataFrame, weights: Mapping[str, float]) -> DataFrame:
     """(user, product, turned_at): when each user turned to each product last."""
-    counted = events.filter(F.col("product").isNotNull() & turns.to_product(weights))
-    return counted.groupBy("user", "product").agg(F.max("occurred_at").alias(TURNED))
+    return events.filter(turns.to_product(weights)).groupBy("user", "product").agg(F.max("occurred_at").alias(TURNED))
 
 
 def last(looks: DataFrame, details: DataFrame, *, kind: Kind, n: int = LAST) -> DataFrame:

@@ -9,5 +9,6 @@ from spark_app import recency
 
 
 def to_product(weights: Mapping[str, float]) -> Column:
-    """Whether an event that has a product turns its user to it."""
-    return F.col("event_type").isin(sorted(recency.turning(weights))) & (F.col("quantity") > 0)
+    """Whether an event turns its user to a product: the positive ones of judging, and the looks of recents."""
+    of_kind = F.col("event_type").isin(sorted(recency.turning(weights)))
+    return F.col("product").isNotNull() & of_kind & (F.col("quantity") > 0)
