@@ -71,22 +71,6 @@ class History(Page):
     products: list[Met]
 
 
-class Look(Product):
-    """A product that a user turned to, or the newest of a brand."""
-
-    rank: int = Field(ge=1, description="1 is the newest")
-    last_event_at: datetime = Field(description="when the user turned to it last")
-
-
-class Recents(Answer):
-    """What a user turned to last, the newest first: distinct brands, or distinct products."""
-
-    user: str
-    kind: Literal["brand", "product"]
-    folded_in: int = Field(description="events since the generation that count in it already")
-    recent: list[Look]
-
-
 class Users(Page):
     """Users in the order of their ids, or the most active first."""
 

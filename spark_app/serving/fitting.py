@@ -15,7 +15,7 @@ MICROS = 1_000_000
 
 
 def risers(served: Served, rising: Mapping[str, Any]) -> list[Riser]:
-    """From answers.Rising, without what a rule of the shop hides."""
+    """From what /trending answers, without what a rule of the shop hides."""
     since, until = (datetime.fromisoformat(rising["later"][end]) for end in ("from", "to"))
     shown = [one for one in rising["trending"] if not _is_hidden(served, one["key"])]
     rows = [(one["key"], one["brand"], one["score"], one["growth_percent"]) for one in shown]
@@ -34,7 +34,7 @@ def of(served: Served, fresh: Fresh, user: str, rising: list[Riser], n: int) -> 
 
 
 def told(served: Served, fresh: Fresh, user: str, rising: list[Riser], n: int) -> dict[str, Any]:
-    """The same as it is answered: answers.Matches without its checks."""
+    """The same as it is answered: looks.Matches without its checks."""
     found = [
         describing.of_product(served, fresh, one.riser.product)
         | {"brand": one.riser.brand, "rank": rank, "score": one.riser.score, "because": one.because}

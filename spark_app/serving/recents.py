@@ -33,7 +33,7 @@ def of(served: Served, fresh: Fresh, user_id: int, later: Sequence[Event], kind:
 
 
 def told(served: Served, fresh: Fresh, user: str, kind: Kind, n: int) -> dict[str, Any]:
-    """The same as it is answered: answers.Recents without its checks."""
+    """The same as it is answered: looks.Recents without its checks."""
     user_id, later = served.user_id(user), fresh.of(user)
     looks = of(served, fresh, user_id, later, kind, n)
     found = [

@@ -8,13 +8,17 @@ from spark_app.serving import alike, asking, histories, people, problems, search
 from spark_app.serving import state as state_
 from spark_app.serving.answers import History, SimilarUsers, Users
 from spark_app.serving.queries import Cursor, Limit, Search
+from spark_app import matches, tables
 from spark_app.recency import LAST, Kind
-from spark_app.serving import alike, asking, histories, people, problems, recents
+from spark_app.serving import alike, asking, fitting, histories, people, problems, recents
 from spark_app.serving import state as state_
-from spark_app.serving.answers import History, Recents, SimilarUsers, Users
+from spark_app.serving.answers import History, SimilarUsers, Users
+from spark_app.serving.looks import Matches, Recents
 from spark_app.serving.queries import Cursor, Limit
+from spark_app.serving.risers import Question
 
 router = APIRouter(tags=["users"])
+_OF_LATE = Question(None, None, None, "product", None, matches.MOST)
 
 
 @router.get("/users", response_model=Users, responses=problems.documented(410))
@@ -66,6 +70,17 @@ def history(
         "generation": served.id, "user": user, "folded_in": len(people.happened(served, later)), "products": products,
         "next_cursor": following,
     })  # fmt: skip
+
+
+@router.get("/users/{user:path}/trending", response_model=Matches, responses=problems.documented(404, 503))
+def trending(request: Request, user: str, limit: Limit = 10) -> Response:
+    """What rises of late, the best first, among the brands that a user turned to last."""
+    state = state_.of(request)
+    served = state.shown().served
+    asking.met(state, served, user)
+    # Before anything is in the table, nothing rises in it.
+    risers = fitting.risers(served, state.risers.ask(_OF_LATE)) if tables.version(state.settings) >= 0 else []
+    return asking.answer(fitting.told(served, state.fresh, user, risers, limit))
 
 
 @router.get("/users/{user:path}/brands", response_model=Recents, responses=problems.documented(404))
