@@ -35,14 +35,14 @@ COPY (
     SELECT product, arg_max(product_data.brand, occurred_at) AS brand FROM events
     WHERE product_data.brand IS NOT NULL GROUP BY product
   ), looks AS (
-    SELECT "user", product, max(occurred_at) AS at FROM events
+    SELECT "user", product, max(occurred_at) AS turned_at FROM events
     WHERE event_type IN ('view', 'cart', 'purchase', 'rate', 'like') AND quantity > 0 GROUP BY ALL
   ), brands AS (
-    SELECT "user", brand, product, at FROM looks JOIN details USING (product)
-    QUALIFY row_number() OVER (PARTITION BY "user", brand ORDER BY at DESC, product) = 1
+    SELECT "user", brand, product, turned_at FROM looks JOIN details USING (product)
+    QUALIFY row_number() OVER (PARTITION BY "user", brand ORDER BY turned_at DESC, product) = 1
   )
-  SELECT "user", row_number() OVER (PARTITION BY "user" ORDER BY at DESC, product) AS rank, brand, product,
-         at AS last_event_at
+  SELECT "user", row_number() OVER (PARTITION BY "user" ORDER BY turned_at DESC, product) AS rank, brand, product,
+         turned_at AS last_event_at
   FROM brands QUALIFY rank <= 50 ORDER BY "user", rank
 ) TO '{path}' (HEADER)
 """

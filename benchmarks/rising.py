@@ -78,7 +78,7 @@ def _judged(spark: SparkSession, settings: Settings, name: str) -> Iterator[str]
         relevant = evaluation.relevant(before, held_out, weights, excluded).transform(held.hold)
         users = relevant.select("user").distinct().join(ids.users, "user").transform(held.hold)
         ours = training.lists(learned, users, ids, n=N, explain=False).select("user", "product", "rank")
-        fading = training.learn(before, ids, shop, changed(settings, {"algorithm": "recent"}))
+        fading = training.learn(before, ids, shop, changed(choice.plain(settings), {"algorithm": "recent"}))
         risers = _risers(before)
         for_you = _for_you(before, settings, users, excluded, risers).transform(held.hold)
         lists = {
