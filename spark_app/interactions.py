@@ -59,10 +59,8 @@ def from_events(
 
 
 def net_columns(names: Collection[str]) -> list[str]:
-    """Those of the names that hold what was netted: by event type, and of ratings their mean, number and last."""
-    return [name for name in names if name.startswith((NET, NEWEST)) or name in OF_RATINGS]
-    """Those of the names that hold what was netted: by event type, of ratings mean and number, and the last look."""
-    return [name for name in names if name.startswith((NET, NEWEST)) or name in (RATING, RATED, TURNED)]
+    """Those of the names that hold what was netted: by event type, of ratings all of it, and the last look."""
+    return [name for name in names if name.startswith((NET, NEWEST)) or name in (*OF_RATINGS, TURNED)]
 
 
 def netted(events: DataFrame, weights: Mapping[str, float], *, kinds: Collection[str] | None = None) -> DataFrame:

@@ -8,14 +8,12 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_app import choice, exports, generations, held, judging, locks, making, quarantine, retention, tables
 from spark_app import (
     choice,
     exports,
     generations,
     held,
     judging,
-    ledger,
     locks,
     making,
     personal,

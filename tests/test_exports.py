@@ -20,9 +20,8 @@ from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 
 from spark_app import exports, failpoints, rules
-from spark_app.exports import Csv, publish, write_csv
+from spark_app.exports import Csv, publish, write_csv, write_rows
 from spark_app.generations import published_in
-from spark_app.exports import Csv, publish, published_in, write_csv, write_rows
 
 TRICKY = st.sampled_from("'=+-@\t\r\n\"\\, ;|\0\x0b\x85\u2028\ufeff\u200f\u0301")
 TEXTS = st.text(st.one_of(TRICKY, st.characters(exclude_categories=("Cs",))), max_size=12)

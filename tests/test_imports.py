@@ -103,11 +103,7 @@ def test_every_module_is_a_stage_the_ground_floor_or_wiring():
     wiring = {
         "__init__", "__main__", "ingestion", "following", "status", "inner", "training", "judging", "gate", "making",
         "saving", "explaining", "tune", "soundness", "pipeline", "quarantine", "retention", "doctor",
-        "tracking", "maps", "graph_maps", "agreement",
-        "tracking", "maps", "agreement", "lately",
-        "tracking", "maps", "agreement", "layers",
-        "tracking", "maps", "agreement", "lately", "personal",
-        "layers",
+        "tracking", "maps", "graph_maps", "agreement", "lately", "personal", "layers",
     }  # fmt: skip
     assert {path.stem for path in APP.glob("*.py")} <= GROUND_FLOOR | INTERFACES | STAGES | wiring
 

@@ -42,9 +42,8 @@ Errors are problem details (RFC 9457). When keys are set, each request but those
 _NO_TELEMETRY: Any = dict.fromkeys(("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False)
 # Routes are tried in this order: what is asked most comes first.
 _NOUNS = (
-    recommendations, events, health, users, products, popular, explanations, graph, generations, stats, status, stream,
-    docs,
-    recommendations, events, health, users, products, popular, trending, explanations, graph, generations, stats, docs,
+    recommendations, events, health, users, products, popular, trending, explanations, graph, generations, stats,
+    status, stream, docs,
 )  # fmt: skip
 
 

@@ -50,7 +50,5 @@ def _items(served: Served, fresh: Fresh | None, found: Listed, offset: int) -> b
 
 def _described(served: Served, fresh: Fresh | None, row: int) -> bytes:
     if fresh is not None and fresh.describes:
-        return orjson.dumps(described(served, fresh, row))[1:-1]
-    return served.details(row)
         return orjson.dumps(describing.of_row(served, fresh, row))[1:-1]
-    return served.face(row).details
+    return served.details(row)

@@ -4,17 +4,13 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from spark_app.serving import alike, asking, histories, people, problems, search
-from spark_app.serving import state as state_
-from spark_app.serving.answers import History, SimilarUsers, Users
-from spark_app.serving.queries import Cursor, Limit, Search
 from spark_app import matches, tables
 from spark_app.recency import LAST, Kind
-from spark_app.serving import alike, asking, fitting, histories, people, problems, recents
+from spark_app.serving import alike, asking, fitting, histories, people, problems, recents, search
 from spark_app.serving import state as state_
 from spark_app.serving.answers import History, SimilarUsers, Users
 from spark_app.serving.looks import Matches, Recents
-from spark_app.serving.queries import Cursor, Limit
+from spark_app.serving.queries import Cursor, Limit, Search
 from spark_app.serving.risers import Question
 
 router = APIRouter(tags=["users"])
