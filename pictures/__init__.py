@@ -6,7 +6,7 @@ words       counts, names cut to a line, a community in words
 choosing    what is shown of a graph that is too large to draw
 layout      where each node stands
 sheet       a sheet with its head
-network, degrees, favourites, rising    a picture each
+network, degrees, favourites, sparklines    a picture each
 interactive the graph as a Plotly figure; document and explorer.html: one file around it, for a browser
 drawing     all of them, or none
 watching    again for each new generation

@@ -16,7 +16,7 @@ from pictures.favourites import top_products
 from pictures.look import FONTS, STYLE
 from pictures.network import recommendation_graph
 from pictures.reading import Results, read_results
-from pictures.rising import trending
+from pictures.sparklines import trending
 
 Maker = Callable[[Path], object]
 

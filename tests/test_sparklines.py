@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pictured import colours_of, results_of_shop, texts, write_csv, write_results
 
-from pictures import drawing, reading, rising
+from pictures import drawing, reading, sparklines
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -36,7 +36,7 @@ def lines_of(figure):
 
 def test_each_row_has_a_line_a_name_a_total_and_its_growth(tmp_path):
     rows = {"lamp": ([1, 0, 3], 240.4), "rug": ([0, 0, 9], ""), "=mat": ([2, 2, 1], -12.3)}
-    figure = rising.trending(reading.read_results(write_trending(tmp_path, rows, length=3)))
+    figure = sparklines.trending(reading.read_results(write_trending(tmp_path, rows, length=3)))
     assert lines_of(figure) == [[1, 0, 3], [0, 0, 9], [2, 2, 1]]
     assert {"lamp", "rug", "=mat", "4", "9", "5", "+240 %", "new", "-12 %", "Products"} <= set(texts(figure))
     assert any(text.startswith("1 March 2026 to 4 March 2026 · by the day") for text in texts(figure))
@@ -44,14 +44,14 @@ def test_each_row_has_a_line_a_name_a_total_and_its_growth(tmp_path):
 
 def test_hours_are_hours_and_a_bucket_without_events_is_zero(tmp_path):
     folder = write_trending(tmp_path, {"lamp": ([1, 0, 0, 2, 3], 5)}, step=timedelta(hours=1), length=5)
-    figure = rising.trending(reading.read_results(folder))
+    figure = sparklines.trending(reading.read_results(folder))
     assert lines_of(figure) == [[1, 0, 0, 2, 3]]
     assert any(text.startswith("1 March 2026 to 1 March 2026 05:00 · by the hour") for text in texts(figure))
 
 
 def test_the_first_fifteen_are_drawn(tmp_path):
     rows = {f"item{of}": ([1, 2], 100) for of in range(40)}
-    figure = rising.trending(reading.read_results(write_trending(tmp_path, rows)))
+    figure = sparklines.trending(reading.read_results(write_trending(tmp_path, rows)))
     assert len(figure.axes) == 15
     assert {"item0", "item14"} <= set(texts(figure)) and "item15" not in texts(figure)
 
