@@ -34,7 +34,7 @@ def show() -> None:
         return
     _says(found)
     if found["vertices"]:
-        left, right = st.columns([3, 1], gap="medium")
+        left, right = st.columns([2.6, 1], gap="medium")
         with right:
             chosen = _chosen(found)
         with left:
@@ -95,7 +95,7 @@ def _drawn(
     nodes, edges, discs = _placed(found["generation"], filters, found)
     dark = st.context.theme.type == "dark"
     figure = interactive.figure(nodes, edges, discs, colouring=colouring, chosen=chosen, dark=dark)
-    figure.update_layout(height=_HEIGHT)
+    figure.update_layout(height=_HEIGHT, modebar={"bgcolor": "rgba(0,0,0,0)", "color": look.GREY})
     says = f"{len(nodes)} users and products, joined by {len(edges)} recommendations"
     st.plotly_chart(
         figure, theme=None, key="graph", config=_CONFIG, on_select=_pressed, selection_mode="points", alt=says
