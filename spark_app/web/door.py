@@ -5,6 +5,7 @@ The page acts with the key of the API, so whoever may open it may do with it wha
 
 import hmac
 import html
+import re
 import secrets
 from collections.abc import Iterable
 from http.cookies import CookieError, SimpleCookie
@@ -24,9 +25,11 @@ OPEN_PATHS = frozenset({"/_stcore/health"})
 # Scripts, fonts and data come from here alone; Streamlit sets styles in its elements and makes parts of it as blobs.
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws: data: blob:; worker-src 'self' blob:; "
-    "frame-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' {sockets}data: blob:; "
+    "worker-src 'self' blob:; frame-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self'; "
+    "frame-ancestors 'none'"
 )
+_NAME = re.compile(r"[A-Za-z0-9.:_\[\]-]+")
 _MOST_BYTES = 4096
 _ENTRANCE = """<!DOCTYPE html>
 <html lang="en">
@@ -76,7 +79,7 @@ class Door:
         elif not self._is_in(scope, headers):
             await _answer(await self._entrance(scope, receive), scope, receive, send)
         else:
-            await self.app(scope, receive, _guarded(send))
+            await self.app(scope, receive, _guarded(send, headers.get("host", "")))
 
     def _refused(self, headers: Headers) -> str:
         """Why nobody may ask like that; empty when all is well."""
@@ -142,11 +145,16 @@ async def _answer(answer: Response, scope: Scope, receive: Receive, send: Send) 
         await answer(scope, receive, send)
 
 
-def _guarded(send: Send) -> Send:
+def policy(host: str) -> str:
+    """What the page may load when it is asked by this name; not every browser takes a socket for its own place."""
+    return POLICY.format(sockets=f"ws://{host} wss://{host} " if _NAME.fullmatch(host) else "")
+
+
+def _guarded(send: Send, host: str) -> Send:
     async def with_policy(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(raw=message.setdefault("headers", []))
-            headers["content-security-policy"] = POLICY
+            headers["content-security-policy"] = policy(host)
             headers["x-content-type-options"] = "nosniff"
             headers["referrer-policy"] = "no-referrer"
         await send(message)
