@@ -37,7 +37,7 @@ class Rise(NamedTuple):
     score: Floats
 
 
-def of(earlier: Counts, later: Counts, *, all_earlier: int, all_later: int, turns: int) -> Rise:
+def of(earlier: Counts, later: Counts, *, all_earlier: Counts | int, all_later: Counts | int, turns: int) -> Rise:
     """From users of each key in `turns` earlier stretches and in the later one, and their sums over all keys.
 
     Of two Poisson counts their sum says nothing of growth; given it, the later one is binomial (Przyborowski and
@@ -45,7 +45,7 @@ def of(earlier: Counts, later: Counts, *, all_earlier: int, all_later: int, turn
     (Wilson 1927) says how many times faster than the shop the key grew at the least. The score is how many of the later
     users that makes: more than the shop's growth brought, at the least; below 0 where it may have brought all.
     """
-    odds = min((all_later + 1) / (all_earlier + 1), MOST_GROWTH / turns)
+    odds = np.minimum((all_later + 1) / (all_earlier + 1), MOST_GROWTH / turns)
     shop = odds / (1 + odds)
     trials = earlier + later + SMOOTHING
     share = (later + SMOOTHING * shop) / trials
