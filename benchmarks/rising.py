@@ -79,7 +79,7 @@ def _judged(spark: SparkSession, settings: Settings, name: str) -> Iterator[str]
         users = relevant.select("user").distinct().join(ids.users, "user").transform(held.hold)
         ours = training.lists(learned, users, ids, n=N, explain=False).select("user", "product", "rank")
         fading = training.learn(before, ids, shop, changed(choice.plain(settings), {"algorithm": "recent"}))
-        risers = _risers(before)
+        risers = _risers(before, settings)
         for_you = _for_you(before, settings, users, excluded, risers).transform(held.hold)
         lists = {
             "popular": training.listed(learned.popular, learned, users, ids, n=N),
@@ -102,11 +102,11 @@ def _judged(spark: SparkSession, settings: Settings, name: str) -> Iterator[str]
             yield f"| {name} | {label} | {metrics.ndcg:.4f} | {low:.4f} to {high:.4f} | {metrics.users_judged:,} |"
 
 
-def _risers(before: DataFrame) -> list[Trend]:
+def _risers(before: DataFrame, settings: Settings) -> list[Trend]:
     """What rose in the last week of these events."""
     first, last = before.agg(F.unix_micros(F.min("occurred_at")), F.unix_micros(F.max("occurred_at"))).first()
     range_ = spans.asked(None, None, None, spans.Stretch(first, last + 1))
-    return lately.by_spark(before, range_, (rising.PRODUCT,), matches.MOST)
+    return lately.by_spark(before, range_, (rising.PRODUCT,), matches.MOST, settings.weights)
 
 
 def _for_you(

@@ -27,7 +27,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from benchmarks import beside
 from benchmarks.run import resident
-from spark_app import activity, lately, rising, session, spans, store, tables
+from spark_app import activity, lately, recency, rising, session, spans, store, tables
 from spark_app.preflight import GIGABYTE
 from spark_app.settings import Settings, load
 
@@ -110,9 +110,10 @@ def measured(way: str, home: Path) -> dict[str, float]:
 def _alone(settings: Settings) -> Callable[[], None]:
     of = lately.asked(settings, None, None, RANGE)
     memory: activity.Memory = {}
+    turning = recency.turning(settings.weights)
 
     def ask() -> None:
-        seen = activity.read(DeltaTable(tables.path(settings, tables.EVENTS)), of.range, memory)
+        seen = activity.read(DeltaTable(tables.path(settings, tables.EVENTS)), of.range, turning, memory)
         lately.alone(seen, of.range, rising.KINDS, lately.TOP)
 
     return ask
@@ -123,7 +124,7 @@ def _spark(settings: Settings) -> Callable[[], None]:
 
     def ask() -> None:
         events = store.read(spark, settings, tables.EVENTS, of.version)
-        lately.by_spark(events, of.range, rising.KINDS, lately.TOP)
+        lately.by_spark(events, of.range, rising.KINDS, lately.TOP, settings.weights)
 
     return ask
 
@@ -137,6 +138,7 @@ def _duckdb(settings: Settings) -> Callable[[], None]:
     parts = enumerate((of.range.held, *of.range.earlier))
     stretches = ", ".join(f"({number}, {one.start}, {one.end})" for number, one in parts)
     first, behind = of.range.read
+    turning = tuple(sorted(recency.turning(settings.weights)))
 
     def ask() -> None:
         database.execute(f"""
@@ -148,7 +150,7 @@ def _duckdb(settings: Settings) -> Callable[[], None]:
             CREATE OR REPLACE TEMP TABLE met AS SELECT user, product, brand, category, stretch,
                 CASE WHEN stretch = 0 THEN (met_at - {of.range.held.start}) // {of.range.bucket} END AS bucket
             FROM (SELECT user, product, epoch_us(occurred_at) AS met_at FROM read_parquet({files})
-                  WHERE quantity >= 0 AND event_type NOT IN {rising.AWAY} AND product IS NOT NULL
+                  WHERE quantity > 0 AND event_type IN {turning} AND product IS NOT NULL
                     AND epoch_us(occurred_at) >= {first} AND epoch_us(occurred_at) < {behind})
             JOIN (VALUES {stretches}) AS parts(stretch, first, behind) ON met_at >= first AND met_at < behind
             JOIN said USING (product)""")

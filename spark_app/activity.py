@@ -6,7 +6,7 @@ files say of products is remembered, for a file never changes.
 # mypy: allow-untyped-defs, no-check-untyped-defs
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
-from spark_app import rising, spans, turnout
+from spark_app import spans, turnout
 from spark_app.arrays import kernel
 from spark_app.spans import Range, Stretch
 from spark_app.tables import DamagedError
@@ -88,8 +88,8 @@ def extent(table: DeltaTable) -> Stretch | None:
     return Stretch(oldest, newest + spans.SECOND)
 
 
-def read(table: DeltaTable, range_: Range, memory: Memory | None = None) -> Activity:
-    """Who turned to what in a range. DamagedError names a file that is gone or cannot be read."""
+def read(table: DeltaTable, range_: Range, turning: Collection[str], memory: Memory | None = None) -> Activity:
+    """Who turned to what in a range, by events of these types. DamagedError names a file that cannot be read."""
     memory = {} if memory is None else memory
     files = _files(table)
     for gone in memory.keys() - files.keys():
@@ -97,7 +97,7 @@ def read(table: DeltaTable, range_: Range, memory: Memory | None = None) -> Acti
     wanted = [file for file, held in files.items() if file not in memory or _meet(held, range_.read)]
     with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_THREADS)) as threads:
         tasks = [(file, group, file not in memory) for file in wanted for group in range(_groups(file))]
-        found = list(threads.map(lambda task: list(_parts(task[0], task[1], task[2], range_)), tasks))
+        found = list(threads.map(lambda task: list(_parts(task[0], task[1], task[2], range_, turning)), tasks))
     for (file, _, is_new), parts in zip(tasks, found, strict=True):
         if is_new:
             memory.setdefault(file, []).extend(part.said for part in parts)
@@ -128,12 +128,12 @@ def _groups(file: str) -> int:
         return int(part.num_row_groups)
 
 
-def _parts(file: str, group: int, describes: bool, range_: Range) -> Iterator[_Part]:
+def _parts(file: str, group: int, describes: bool, range_: Range, turning: Collection[str]) -> Iterator[_Part]:
     """A row group, so many rows at a time."""
     columns = _FLAT + _SAID * describes
     with _opened(file) as part:
         for rows in part.iter_batches(_ROWS_AT_ONCE, row_groups=[group], columns=columns, use_threads=False):
-            yield _part(rows, range_, describes)
+            yield _part(rows, range_, turning, describes)
 
 
 @contextmanager
@@ -146,13 +146,13 @@ def _opened(file: str) -> Iterator[pq.ParquetFile]:
         raise DamagedError(f"{file} cannot be read: {error}: put it back from a copy") from error
 
 
-def _part(rows: pa.RecordBatch, range_: Range, describes: bool) -> _Part:
+def _part(rows: pa.RecordBatch, range_: Range, turning: Collection[str], describes: bool) -> _Part:
     times = rows["occurred_at"].cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy(zero_copy_only=False)
     quantity = pc.fill_null(rows["quantity"], 1.0).to_numpy(zero_copy_only=False)
     product, kind = _encoded(rows["product"]), _encoded(rows["event_type"])
-    away = np.append(np.isin(kind.dictionary.to_pylist(), rising.AWAY), False)
+    turns = np.append(np.isin(kind.dictionary.to_pylist(), sorted(turning)), False)
     first, behind = range_.read
-    counts = (times >= first) & (times < behind) & (quantity >= 0) & ~away[_codes(kind)] & (_codes(product) >= 0)
+    counts = (times >= first) & (times < behind) & (quantity > 0) & turns[_codes(kind)] & (_codes(product) >= 0)
     kept = np.flatnonzero(counts)
     return _Part(
         _some(_encoded(rows["user"]), kept), _some(product, kept), *turnout.placed(times[kept], range_),

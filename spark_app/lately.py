@@ -3,14 +3,14 @@
 These files are of the event table and of no generation: each is replaced whole, beside those that metrics.json is of.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_app import activity, exports, interactions, rising, schemas, spans, store, tables, trending, trends
+from spark_app import activity, exports, interactions, recency, rising, schemas, spans, store, tables, trending, trends
 from spark_app.activity import Activity
 from spark_app.held import hold, released
 from spark_app.settings import Settings
@@ -52,8 +52,9 @@ def rise(
     tables.ensure_whole(settings, tables.EVENTS, of.version)
     if tables.rows(settings, tables.EVENTS) > ALONE:
         events = store.read(spark(), settings, tables.EVENTS, of.version)
-        return by_spark(events, of.range, kinds, top)
-    seen = activity.read(DeltaTable(tables.path(settings, tables.EVENTS), version=of.version), of.range)
+        return by_spark(events, of.range, kinds, top, settings.weights)
+    turning = recency.turning(settings.weights)
+    seen = activity.read(DeltaTable(tables.path(settings, tables.EVENTS), version=of.version), of.range, turning)
     return alone(seen, of.range, kinds, top)
 
 
@@ -64,11 +65,13 @@ def alone(seen: Activity, range_: Range, kinds: Sequence[str], top: int) -> list
         return [one for some in found for one in some]
 
 
-def by_spark(events: DataFrame, range_: Range, kinds: Sequence[str], top: int) -> list[Trend]:
+def by_spark(
+    events: DataFrame, range_: Range, kinds: Sequence[str], top: int, weights: Mapping[str, float]
+) -> list[Trend]:
     """The same by the stage."""
     with released():
         details = interactions.product_details(events, activity.DETAILS).transform(hold)
-        counted = trending.counted(events, details, range_, kinds).transform(hold)
+        counted = trending.counted(events, details, range_, kinds, weights).transform(hold)
         best = trending.best(counted, details, range_, kinds, top).transform(hold)
         series: dict[tuple[str, str], list[tuple[int, int]]] = {}
         for row in trending.buckets(counted, best, range_).orderBy("kind", "key", "bucket_start").collect():
@@ -83,9 +86,7 @@ def write(settings: Settings, of: Asked, found: Sequence[Trend]) -> None:
     since, until = map(spans.moment, of.range.asked)
     starts = [spans.moment(of.range.held.start + place * of.range.bucket) for place in range(of.range.buckets)]
     rows = [(*one[:-2], since, until) for one in found]
-    buckets = [
-        (one.kind, one.key, *row) for one in found for row in zip(starts, one.totals, one.by_users, strict=True)
-    ]
+    buckets = [(one.kind, one.key, *row) for one in found for row in zip(starts, one.totals, one.by_users, strict=True)]
     _write(settings, TRENDING_BUCKETS, schemas.TRENDING_BUCKET, buckets)
     _write(settings, TRENDING, schemas.TRENDING, rows)
 

@@ -2,7 +2,7 @@
 
 A key (a product, a brand, a category) rises when more users turn to it than before, more so than the whole shop: what
 lifts everything, such as a Saturday, lifts nothing here. Users are counted and not events, so that one who buys a
-thousand is one. An event adds when it is no return, and neither takes out of the cart nor dislikes.
+thousand is one. An event adds when it turns its user to the product, as recency.py says.
 """
 
 from collections.abc import Sequence
@@ -11,11 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from spark_app import rules
-
 PRODUCT, BRAND, CATEGORY = KINDS = ("product", "brand", "category")
-# Event types that turn away from a product; a negative quantity does too.
-AWAY = ("remove_from_cart", rules.DISLIKE)
 # A key with fewer users in the later part is not listed.
 LEAST_USERS = 5
 # As many users are added to each key, spread as all users are: the fewer there are, the more they count.

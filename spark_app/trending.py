@@ -4,14 +4,14 @@ One shuffle, by user: then each task knows all of its users, counts as `turnout`
 counted are exact. Ids travel as hashes of 64 bits. `trends` finds the same without Spark.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from spark_app import rising, schemas, spans, turnout
+from spark_app import rising, schemas, spans, turnout, turns
 from spark_app.rising import BRAND, CATEGORY, PRODUCT
 from spark_app.spans import Range
 from spark_app.turnout import Rows
@@ -27,15 +27,16 @@ _RISING = (
 )
 
 
-def counted(events: DataFrame, details: DataFrame, range_: Range, kinds: Sequence[str]) -> DataFrame:
+def counted(
+    events: DataFrame, details: DataFrame, range_: Range, kinds: Sequence[str], weights: Mapping[str, float]
+) -> DataFrame:
     """Events and users of each product, brand or category and bucket; `details` says what a product's are.
 
     To be kept, since both tables are made from it.
     """
     first, behind = (F.lit(spans.moment(time)) for time in range_.read)
-    counts = (F.col("occurred_at") >= first) & (F.col("occurred_at") < behind) & (F.col("quantity") >= 0)
-    counts &= F.col("product").isNotNull() & ~F.col("event_type").isin(*rising.AWAY)
-    met = events.filter(counts).select(
+    within = (F.col("occurred_at") >= first) & (F.col("occurred_at") < behind)
+    met = events.filter(within & turns.to_product(weights)).select(
         F.xxhash64("user").alias("user"), F.xxhash64(PRODUCT).alias(PRODUCT), F.unix_micros("occurred_at").alias("at")
     )
     if set(kinds) - {PRODUCT}:

@@ -10,8 +10,8 @@ import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
 from kafka_producer.simulate import Simulation, good_events
-from spark_app import rising
 
+AWAY = ("remove_from_cart", "dislike")
 UNTIL = datetime(2026, 10, 31, tzinfo=UTC)
 _DATA = pa.struct([(name, pa.string()) for name in ("name", "category", "brand")])
 SCHEMA = pa.schema([
@@ -78,5 +78,5 @@ def planted(seed: int = 7) -> tuple[list[Sold], list[str]]:
     extra += [Sold("rich", "hoard", chance.uniform(0.1, 6.9)) for _ in range(1000)]
     extra += [Sold("ann", "two", 9.0), Sold("bob", "two", 2.0), Sold("cem", "two", 1.0)]
     extra += [Sold(f"V{number:04d}", "back", 3.0, quantity=-1.0) for number in range(80)]
-    extra += [Sold(f"V{number:04d}", "away", 3.0, kind) for number in range(80) for kind in rising.AWAY]
+    extra += [Sold(f"V{number:04d}", "away", 3.0, kind) for number in range(80) for kind in AWAY]
     return simulated(seed=seed) + extra, list(risers)

@@ -10,7 +10,7 @@ from sold import Sold, planted, table
 from test_cli import call
 from test_pipeline import rows
 
-from spark_app import activity, lately, rising, schemas, tables, trends
+from spark_app import activity, lately, recency, rising, schemas, tables, trends
 from spark_app.serving import app
 
 
@@ -32,9 +32,9 @@ def shop(tmp_path_factory):
 def test_the_stage_finds_what_is_found_without_spark(spark, shop, begin, end):
     of = lately.asked(shop, begin, end)
     events = spark.read.format("delta").load(str(tables.path(shop, tables.EVENTS)))
-    seen = activity.read(lately.DeltaTable(tables.path(shop, tables.EVENTS)), of.range)
+    seen = activity.read(lately.DeltaTable(tables.path(shop, tables.EVENTS)), of.range, recency.turning(shop.weights))
     alone = [one for kind in rising.KINDS for one in trends.of(seen, of.range, kind, 25)]
-    assert lately.by_spark(events, of.range, rising.KINDS, 25) == alone
+    assert lately.by_spark(events, of.range, rising.KINDS, 25, shop.weights) == alone
     assert {one.kind for one in alone} >= {"product", "category"}
 
 

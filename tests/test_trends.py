@@ -8,12 +8,15 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from sold import SCHEMA, Sold, planted, table
 
-from spark_app import activity, spans, trends
+from spark_app import activity, recency, spans, trends
+from spark_app.schemas import EVENT_WEIGHTS
+
+TURNING = recency.turning(EVENT_WEIGHTS)
 
 
 def rises(found, kind="product", limit=20, last=None, **more):
     range_ = spans.asked(None, None, last, activity.extent(found))
-    return trends.of(activity.read(found, range_), range_, kind, limit, **more)
+    return trends.of(activity.read(found, range_, TURNING), range_, kind, limit, **more)
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +79,8 @@ def test_a_category_is_a_filter_before_the_ranking_and_leaves_scores_as_they_are
 def test_files_are_read_once_for_what_they_say_of_products(shop):
     range_ = spans.asked(None, None, "1d", activity.extent(shop))
     memory = {"gone": []}
-    first = activity.read(shop, range_, memory)
-    again = activity.read(shop, range_, memory)
+    first = activity.read(shop, range_, TURNING, memory)
+    again = activity.read(shop, range_, TURNING, memory)
     assert len(memory) == 3 and "gone" not in memory
     assert trends.of(first, range_, "brand", 9) == trends.of(again, range_, "brand", 9)
 
@@ -96,7 +99,7 @@ def test_november_in_online_retail_shows_its_christmas_goods_and_agrees_with_pan
     write_deltalake(tmp_path / "e", pa.Table.from_pandas(sold, SCHEMA, preserve_index=False))
     found = DeltaTable(tmp_path / "e")
     range_ = spans.asked("2011-11-01", "2011-12-01", None, activity.extent(found))
-    best = trends.of(activity.read(found, range_), range_, "product", 20)
+    best = trends.of(activity.read(found, range_, TURNING), range_, "product", 20)
     assert sum("CHRISTMAS" in one.label for one in best) >= 4
     counted = raw[(raw["n"] >= 0) & (raw["at"] >= "2011-11-01") & (raw["at"] < "2011-12-01")]
     for one in best:

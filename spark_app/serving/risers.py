@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from deltalake import DeltaTable
 
-from spark_app import activity, spans, tables, trends
+from spark_app import activity, recency, spans, tables, trends
 from spark_app.activity import Activity, Memory
 from spark_app.serving.problems import Problem
 from spark_app.settings import Settings
@@ -110,7 +110,7 @@ class Risers:
         key = table.version(), range_
         if self._held is None or self._held[0] != key:
             self._held = None
-            seen = activity.read(table, range_, self._memory)
+            seen = activity.read(table, range_, recency.turning(self._settings.weights), self._memory)
             if len(seen.rows.user) > _HELD:
                 return seen
             self._held = key, seen
