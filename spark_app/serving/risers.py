@@ -97,10 +97,10 @@ class Risers:
 
     def _asked(self, question: Question) -> tuple[dict[str, Any], int]:
         if not tables.exists(self._settings, EVENTS):
-            raise _nothing()
+            return _empty(question, -1), -1
         table = DeltaTable(tables.path(self._settings, EVENTS))
         if (held := activity.extent(table)) is None:
-            raise _nothing()
+            return _empty(question, table.version()), table.version()
         range_ = spans.asked(question.begin, question.end, question.last, held)
         seen = self._read(table, range_)
         found = trends.of(seen, range_, question.by, question.limit, category=question.category)
@@ -117,8 +117,11 @@ class Risers:
         return self._held[1]
 
 
-def _nothing() -> Problem:
-    return Problem(503, "Not ready", "no event was taken in yet", headers={"Retry-After": "5"})
+def _empty(question: Question, version: int) -> dict[str, Any]:
+    """Before the first event nothing rises; what is counted back is counted back from now."""
+    now = int(time.time()) * spans.SECOND
+    range_ = spans.asked(question.begin, question.end, question.last, Stretch(now - spans.SECOND, now))
+    return _said(question, range_, [], version)
 
 
 def _said(question: Question, range_: Range, found: list[trends.Trend], version: int) -> dict[str, Any]:
