@@ -110,6 +110,7 @@ def write(page, label, text):
         ("/", "Now", "What is published"),
         ("/user", "A user", "The most active users"),
         ("/products", "Products", "Most popular"),
+        ("/trending", "Trending", "that grew faster than the shop"),
         ("/graph", "Graph", "Communities"),
     ],
 )
@@ -143,6 +144,31 @@ def test_an_event_that_is_posted_matters_in_the_next_list(page, address):
     expect(page.get_by_text("1 event since the training included")).to_be_visible(timeout=PATIENCE)
     expect(page.get_by_text("1 product they have met left out")).to_be_visible(timeout=PATIENCE)
     page.wait_for_function("() => document.body.innerHTML.includes('Chair 5')", timeout=PATIENCE)
+
+
+def test_what_a_user_turned_to_last_follows_a_posted_event(page, address):
+    page.goto(f"{address}/user?user=U00001")
+    expect(page.get_by_role("heading", name="Trending for you")).to_be_visible(timeout=PATIENCE)
+    first = "() => document.querySelector('.st-key-recent-products [role=grid]')?.innerText.split(/\\s+/)"
+    page.wait_for_function(f"() => ({first})()?.length > 8", timeout=PATIENCE)
+    assert "P0020" not in page.evaluate(first)
+    write(page, "Product of the event", "P0020")
+    page.get_by_role("button", name="Post", exact=True).click()
+    expect(page.get_by_text("purchase of P0020: accepted")).to_be_visible(timeout=PATIENCE)
+    page.wait_for_function(f"() => ({first})()?.includes('P0020')", timeout=PATIENCE)
+
+
+def test_a_range_is_chosen_and_the_address_leads_there_again(page, address):
+    page.goto(f"{address}/trending")
+    expect(page.get_by_text("that grew faster than the shop")).to_be_visible(timeout=PATIENCE)
+    page.get_by_role("radio", name="Last 30 days").click()
+    page.wait_for_url("**/trending?*last=30d*")
+    page.get_by_role("radio", name="Brands").click()
+    page.wait_for_url("**/trending?*by=brand*")
+    page.goto(f"{address}/trending?from=2025-12-20&to=2026-01-03&category=seats")
+    expect(page.get_by_text("2025-12-20 00:00 UTC to 2026-01-03 00:00 UTC")).to_be_visible(timeout=PATIENCE)
+    page.goto(f"{address}/trending?from=2026-01-03&to=2025-12-20")
+    expect(page.get_by_text("expected an earlier time")).to_be_visible(timeout=PATIENCE)
 
 
 def test_a_product_that_is_missed_says_why(page, address):

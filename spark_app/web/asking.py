@@ -108,6 +108,18 @@ class Api:
         """The most popular products."""
         return self.get("popular", limit=limit)
 
+    def trending(self, **asked: object) -> Found:
+        """What is rising in a range of time; without one, of the last seven days."""
+        return self.get("trending", **asked)
+
+    def recent(self, user: str, kind: str) -> Found:
+        """The last brands of a user, or products."""
+        return self.get("users", user, "brands", kind=kind)
+
+    def trending_for(self, user: str, limit: int) -> Found:
+        """What rises among the last brands of a user."""
+        return self.get("users", user, "trending", limit=limit)
+
     def add(self, event: Mapping[str, Any]) -> Found:
         """What became of an event that is posted."""
         return dict(self.post("events", body=dict(event))["events"][0])

@@ -1,5 +1,7 @@
 """Choosing one of many: the words go to the API, which searches, so that a million are as quick as ten."""
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from spark_app.web import look
@@ -61,3 +63,14 @@ def these(users: list[str], key: str, title: str) -> None:
 
 def _take(key: str, value: str) -> None:
     st.session_state[key] = value
+
+
+def one_of(label: str, key: str, options: Mapping[str, str], first: str) -> str:
+    """One of these, shown in words, which the address of the page names."""
+    if key not in st.session_state:
+        asked = st.query_params.get(key, "")
+        st.session_state[key] = asked if asked in options else first
+    kept = st.segmented_control(label, list(options), key=key, required=True, format_func=lambda one: options[one])
+    chosen = kept or first
+    st.query_params[key] = chosen
+    return chosen

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from spark_app.web import graph, look, now, places, products, user
+from spark_app.web import graph, look, now, places, products, trending, user
 from spark_app.web.asking import Trouble, api
 
 _EVERY = 3.0
@@ -17,6 +17,7 @@ def main() -> None:
         "now": st.Page(now.show, title="Now", icon=":material/monitoring:", url_path="now", default=True),
         "user": st.Page(user.show, title="A user", icon=":material/person:", url_path="user"),
         "products": st.Page(products.show, title="Products", icon=":material/inventory_2:", url_path="products"),
+        "trending": st.Page(trending.show, title="Trending", icon=":material/trending_up:", url_path="trending"),
         "graph": st.Page(graph.show, title="Graph", icon=":material/hub:", url_path="graph"),
     }
     places.remember(pages)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
-from streamlit.column_config import CheckboxColumn, NumberColumn, TextColumn
+from streamlit.column_config import CheckboxColumn, LineChartColumn, NumberColumn, TextColumn
 
 Row = Mapping[str, Any]
 # How a column is shown, by its name.
@@ -22,6 +22,9 @@ _COLUMNS: dict[str, Any] = {
     "reason": TextColumn("why", width="large"),
     "hubs": TextColumn("hubs", width="large", help="The products that are recommended most often"),
     "community": NumberColumn("community", format="%d", width=90),
+    "total": NumberColumn("events", format="%,d", width=80, help="Returns and dislikes are none"),
+    "growth": TextColumn("growth", width=80, alignment="right", help="Of users beside before; new: there were none"),
+    "buckets": LineChartColumn("events in time", width="medium", y_min=0, help="From the start of the range on"),
     "in_stock": CheckboxColumn("in stock", width=70),
 }
 # What is there also where all of it is empty.

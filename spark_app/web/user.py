@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from spark_app.web import charts, choose, empty, look, places, tables
+from spark_app.web import charts, choose, empty, lately, look, places, tables
 from spark_app.web.asking import Trouble, api, name_of
 
 _SHOWN, _MET = 10, 100
@@ -43,6 +43,8 @@ def _by_id() -> None:
     with right:
         _post(user)
         _why_not(user)
+    if history is not None:
+        lately.of(user)
     _like(user)
 
 

@@ -1,0 +1,62 @@
+"""What a user turned to last, and what rises of it; a posted event counts at the next look."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from spark_app.web import empty, look, tables
+from spark_app.web.asking import api
+
+_SHOWN, _HEIGHT = 10, 300
+Found = Mapping[str, Any]
+
+
+def of(user: str) -> None:
+    """The last brands and products of a user, and what rises among those brands."""
+    left, right = st.columns(2, gap="medium")
+    with left:
+        _brands(user)
+    with right:
+        _products(user)
+    _trending(user)
+
+
+@empty.told
+def _brands(user: str) -> None:
+    st.subheader("Brands they turned to last", anchor=False)
+    rows = _rows(api().recent(user, "brand"))
+    if not rows:
+        empty.nothing("No brand yet: none of their events is of a product that is said to have one.")
+        return
+    columns = ["rank", "brand", "last", "name", "product"]
+    tables.shown(rows, columns, key="recent-brands", says="Brands, the newest first, with the product", height=_HEIGHT)
+
+
+@empty.told
+def _products(user: str) -> None:
+    st.subheader("Products they turned to last", anchor=False)
+    rows = _rows(api().recent(user, "product"))
+    if not rows:
+        empty.nothing("No product yet: what was sent back, removed or disliked does not count.")
+        return
+    columns = ["rank", "product", "name", "brand", "last"]
+    tables.shown(rows, columns, key="recent-products", says="Products, the newest first", height=_HEIGHT)
+
+
+def _rows(found: Found) -> list[dict[str, Any]]:
+    return [one | {"last": look.when(one["last_event_at"])} for one in found["recent"]]
+
+
+@empty.told
+def _trending(user: str) -> None:
+    st.subheader("Trending for you", anchor=False)
+    found = api().trending_for(user, _SHOWN)
+    if not found["trending"]:
+        looked = look.of_kind(found["rising"], "rising product")
+        empty.nothing(f"Nothing rises among the brands they turned to last, of {looked} with a brand.")
+        return
+    rows = [one | {"reason": one["because"]} for one in found["trending"]]
+    columns = ["rank", "product", "name", "brand", "price", "reason"]
+    tables.shown(rows, columns, key="trending-for", says="What rises of their brands, the best first")
+    st.caption("What rose in the last 7 days of the brands above, without what they have bought.")

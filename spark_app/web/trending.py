@@ -1,0 +1,122 @@
+"""Trending: what grows faster than the shop as a whole, in any range of time, as GET /trending finds it."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import streamlit as st
+
+from spark_app.web import choose, empty, look, places, tables
+from spark_app.web.asking import api
+
+_MOST = 20
+_DATES = "dates"
+_RANGES = {"24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days", _DATES: "Two dates"}
+_KINDS = {"product": "Products", "brand": "Brands", "category": "Categories"}
+_COLUMNS = ["rank", "label", "brand", "total", "users", "growth", "score", "buckets"]
+Found = Mapping[str, Any]
+
+
+@empty.told
+def show() -> None:
+    """The page."""
+    st.title("Trending", anchor=False)
+    asked = _asked()
+    found = api().trending(**asked, limit=_MOST)
+    _says(found)
+    if not found["trending"]:
+        _nothing(found)
+        return
+    rows = [one | {"growth": _growth(one), "buckets": one["buckets"]["total"]} for one in found["trending"]]
+    says = f"{_KINDS[found['by']]} that rise, the best first"
+    key = "rising-" + "-".join(str(part) for part in asked.values())
+    # Of brands and categories the name says it all.
+    columns = _COLUMNS if found["by"] == "product" else [name for name in _COLUMNS if name != "brand"]
+    if chosen := tables.chosen(rows, columns, key=key, says=says):
+        _onward(chosen)
+
+
+def _asked() -> dict[str, str]:
+    """What is asked for, as it was chosen; the address of the page holds it too."""
+    left, middle, right = st.columns([4, 3, 2], vertical_alignment="bottom")
+    with left:
+        last = choose.one_of("Range", "last", _RANGES, "7d" if not _names_dates() else _DATES)
+    with middle:
+        by = choose.one_of("Of", "by", _KINDS, "product")
+    with right:
+        category = st.text_input(
+            "Category", key="category", type="search", bind="query-params", max_chars=256, placeholder="all"
+        )
+    asked = {"by": by, "category": (category or "").strip()}
+    return asked | (_dates() if last == _DATES else {"last": last})
+
+
+def _names_dates() -> bool:
+    return "from" in st.query_params or "to" in st.query_params
+
+
+def _dates() -> dict[str, str]:
+    left, right, _ = st.columns([2, 2, 5])
+    begin = _date(left, "From", "from", "Unset: seven days before the end")
+    end = _date(right, "To, without that day", "to", "Unset: up to the newest event")
+    return {"from": begin, "to": end}
+
+
+def _date(place: Any, label: str, key: str, says: str) -> str:
+    """A day, or nothing."""
+    day = place.date_input(
+        label, None, date(1970, 1, 1), date(2099, 12, 31), key=key, help=says, format="YYYY-MM-DD", bind="query-params"
+    )
+    return day.isoformat() if day else ""
+
+
+def _says(found: Found) -> None:
+    rising = len(found["trending"])
+    first = f"the first {rising}" if rising == _MOST else look.count(rising)
+    one, several = found["by"], _KINDS[found["by"]].lower()
+    what = f"{first} {one if rising == 1 else several}"
+    within = f" of {look.plain(found['category'])}" if found["category"] else ""
+    range_ = f"{look.when(found['from'])} to {look.when(found['to'])}"
+    st.caption(f"{range_}: {what}{within} that grew faster than the shop. {_compared(found)}.")
+
+
+def _compared(found: Found) -> str:
+    """With what, in words."""
+    earlier = found["earlier"]
+    if found["later"]["from"] == earlier[0]["to"]:
+        return f"What came from {look.when(found['later']['from'])} on is compared with what came before"
+    return f"Compared with {look.of_kind(len(earlier), 'stretch', 'stretches')} as long before it"
+
+
+def _growth(one: Found) -> str:
+    growth = one["growth_percent"]
+    return "new" if growth is None else f"{growth:+,.0f} %"
+
+
+def _nothing(found: Found) -> None:
+    """Why, and what changes it."""
+    if found["category"]:
+        empty.nothing("Nothing of this category rises in this range. Its name has to be written as the shop writes it.")
+        return
+    kind = found["by"]
+    named = "" if kind == "product" else f", and events that name a {kind}"
+    empty.nothing(
+        f"No {kind} rises in this range. One does that five users turned to, more than before{named}: "
+        "a longer range may hold some, and so does what comes in.",
+        "python -m spark_app run --input path/to/files",
+    )
+
+
+def _onward(row: Found) -> None:
+    """The way to what was chosen."""
+    label, key = f"All about {look.plain(row['label'])}", row["key"]
+    if row["kind"] == "product":
+        places.link("products", label, ":material/inventory_2:", product=key)
+    elif row["kind"] == "brand":
+        places.link("products", f"Products of {look.plain(key)}", ":material/inventory_2:", q=key)
+    else:
+        st.button(f"Rising products of {look.plain(key)}", on_click=_inside, args=(key,), icon=":material/trending_up:")
+
+
+def _inside(category: str) -> None:
+    st.session_state["by"], st.session_state["category"] = "product", category
