@@ -29,8 +29,8 @@ def _brands(user: str) -> None:
     if not rows:
         empty.nothing("No brand yet: none of their events is of a product that is said to have one.")
         return
-    columns = ["rank", "brand", "last", "name", "product"]
-    tables.shown(rows, columns, key="recent-brands", says="Brands, the newest first, with the product", height=_HEIGHT)
+    columns = ["last", "brand", "name"]
+    tables.shown(rows, columns, key="recent-brands", says="Brands, the newest first, by which product", height=_HEIGHT)
 
 
 @empty.told
@@ -40,7 +40,7 @@ def _products(user: str) -> None:
     if not rows:
         empty.nothing("No product yet: what was sent back, removed or disliked does not count.")
         return
-    columns = ["rank", "product", "name", "brand", "last"]
+    columns = ["last", "product", "name", "brand"]
     tables.shown(rows, columns, key="recent-products", says="Products, the newest first", height=_HEIGHT)
 
 

@@ -13,7 +13,7 @@ _MOST = 20
 _DATES = "dates"
 _RANGES = {"24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days", _DATES: "Two dates"}
 _KINDS = {"product": "Products", "brand": "Brands", "category": "Categories"}
-_COLUMNS = ["rank", "label", "brand", "total", "users", "growth", "score", "buckets"]
+_COLUMNS = ["rank", "label", "brand", "total", "users", "growth", "rise", "buckets"]
 Found = Mapping[str, Any]
 
 
@@ -27,7 +27,10 @@ def show() -> None:
     if not found["trending"]:
         _nothing(found)
         return
-    rows = [one | {"growth": _growth(one), "buckets": one["buckets"]["total"]} for one in found["trending"]]
+    rows = [
+        one | {"growth": _growth(one), "rise": one["score"], "buckets": one["buckets"]["total"]}
+        for one in found["trending"]
+    ]
     says = f"{_KINDS[found['by']]} that rise, the best first"
     key = "rising-" + "-".join(str(part) for part in asked.values())
     # Of brands and categories the name says it all.
@@ -83,8 +86,9 @@ def _says(found: Found) -> None:
 def _compared(found: Found) -> str:
     """With what, in words."""
     earlier = found["earlier"]
-    if found["later"]["from"] == earlier[0]["to"]:
-        return f"What came from {look.when(found['later']['from'])} on is compared with what came before"
+    if look.moment(earlier[0]["from"]) >= look.moment(found["from"]):
+        since = look.when(found["later"]["from"])
+        return f"No event is from before the range, so what came from {since} on is compared with as long before that"
     return f"Compared with {look.of_kind(len(earlier), 'stretch', 'stretches')} as long before it"
 
 
@@ -99,10 +103,10 @@ def _nothing(found: Found) -> None:
         empty.nothing("Nothing of this category rises in this range. Its name has to be written as the shop writes it.")
         return
     kind = found["by"]
-    named = "" if kind == "product" else f", and events that name a {kind}"
+    what = "more events" if kind == "product" else f"more events that name a {kind}"
     empty.nothing(
-        f"No {kind} rises in this range. One does that five users turned to, more than before{named}: "
-        "a longer range may hold some, and so does what comes in.",
+        f"No {kind} rises in this range: none grew faster than the shop and has five users. "
+        f"A longer range may change that, and so may {what}.",
         "python -m spark_app run --input path/to/files",
     )
 
