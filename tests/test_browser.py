@@ -156,7 +156,8 @@ def test_what_a_user_turned_to_last_follows_a_posted_event(page, address):
     page.goto(f"{address}/user?user=U00001")
     expect(page.get_by_role("heading", name="Trending for you")).to_be_visible(timeout=PATIENCE)
     page.wait_for_function("() => document.body.innerHTML.includes('you looked at Lux on')", timeout=PATIENCE)
-    last = "document.querySelector('.st-key-recent-products table')?.textContent"
+    tables_ = "[...document.querySelectorAll('table')].map(one => one.textContent)"
+    last = f"{tables_}.find(said => said.startsWith('lastproductnamebrand'))"
     page.wait_for_function(f"() => {last}?.includes('P00')", timeout=PATIENCE)
     assert "P0020" not in page.evaluate(last)
     write(page, "Product of the event", "P0020")

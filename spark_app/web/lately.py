@@ -53,10 +53,10 @@ def _trending(user: str) -> None:
     st.subheader("Trending for you", anchor=False)
     found = api().trending_for(user, _SHOWN)
     if not found["trending"]:
-        looked = look.of_kind(found["rising"], "rising product")
-        empty.nothing(f"Nothing rises among the brands they turned to last, of {looked} with a brand.")
+        risen = look.of_kind(found["rising"], "product")
+        empty.nothing(f"Nothing that they lack rises of their last brands; of all brands {risen} rose in 7 days.")
         return
     rows = [one | {"reason": one["because"]} for one in found["trending"]]
     columns = ["rank", "product", "name", "brand", "price", "reason"]
     tables.shown(rows, columns, key="trending-for", says="What rises of their brands, the best first")
-    st.caption("What rose in the last 7 days of the brands above, without what they have bought.")
+    st.caption("What rose in the last 7 days of the brands above, without what they have bought or turned down.")

@@ -23,7 +23,7 @@ _COLUMNS: dict[str, Any] = {
     "hubs": TextColumn("hubs", width="large", help="The products that are recommended most often"),
     "community": NumberColumn("community", format="%d", width=90),
     "label": TextColumn("name", width="medium"),
-    "rise": NumberColumn("score", format="%.1f", width=80, help="Users beyond the growth of the shop, at the least"),
+    "rise": NumberColumn("score", format="%.1f", width=80, help="Users beyond the shop's growth, at the least"),
     "total": NumberColumn("events", format="%,d", width=80, help="Returns and dislikes are none"),
     "growth": TextColumn("growth", width=80, alignment="right", help="Of users beside before; new: there were none"),
     "buckets": LineChartColumn("events in time", width="medium", y_min=0, help="From the start of the range on"),
