@@ -11,7 +11,9 @@ import streamlit as st
 _TIMEOUT = httpx.Timeout(10.0, connect=2.0)
 _CONNECTIONS = httpx.Limits(max_connections=32, max_keepalive_connections=8, keepalive_expiry=20.0)
 Kind = Literal["away", "slow", "key", "not ready", "unknown", "gone", "refused"]
-_KINDS: dict[int, Kind] = {401: "key", 403: "key", 404: "unknown", 410: "gone", 503: "not ready"}
+_KINDS: dict[int, Kind] = {401: "key", 403: "key", 404: "unknown", 410: "gone"}
+# Of those that may pass by themselves (503), what is told apart.
+_FOR_NOW: dict[str, Kind] = {"Not ready": "not ready", "Busy": "slow"}
 Found = dict[str, Any]
 
 
@@ -51,7 +53,10 @@ class Api:
             raise Trouble("away", str(error) or type(error).__name__, self.url) from None
         if answer.is_success:
             return _read(answer, self.url)
-        raise Trouble(_KINDS.get(answer.status_code, "refused"), _said(answer), self.url)
+        problem = _problem(answer)
+        kinds = _FOR_NOW.get(str(problem.get("title")), "refused") if answer.status_code == 503 else "refused"
+        said = problem.get("detail") or problem.get("title") or f"it answered with status {answer.status_code}"
+        raise Trouble(_KINDS.get(answer.status_code, kinds), str(said), self.url)
 
     # What the pages ask for, a line each.
 
@@ -78,7 +83,7 @@ class Api:
 
     def explain(self, user: str, product: str) -> Found:
         """The parts of a score, and what keeps a product out of the list."""
-        return self.get("explain", user, product)
+        return self.get("explain", user=user, product=product)
 
     def users(self, words: str, limit: int, order: str = "id") -> Found:
         """Users whose id begins with these words, or has them."""
@@ -159,10 +164,10 @@ def _read(answer: httpx.Response, url: str) -> Found:
         raise Trouble("away", "what answers there is not Millstream's API", url) from None
 
 
-def _said(answer: httpx.Response) -> str:
-    """The words of a problem (RFC 9457), or the status where there are none."""
+def _problem(answer: httpx.Response) -> Found:
+    """The words of a problem (RFC 9457); nothing where it is none."""
     try:
-        problem = answer.json()
-        return str(problem.get("detail") or problem["title"])
-    except (ValueError, AttributeError, KeyError):
-        return f"it answered with status {answer.status_code}"
+        found = answer.json()
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
