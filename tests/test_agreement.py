@@ -6,6 +6,8 @@ from conftest import settings_for
 
 from spark_app import agreement, choice, tables
 
+pytestmark = pytest.mark.slow
+
 BEFORE = [(f"u{user}", f"p{product:02d}") for user in range(12) for product in range(12) if (user + product) % 3 == 0]
 SINCE = [(f"u{user}", f"p{(user + 6) % 12:02d}", "purchase", 1, 1) for user in range(6)]
 

@@ -154,6 +154,7 @@ def keep_producing(kafka, first, until, seconds=240.0):
     return first
 
 
+@pytest.mark.slow
 def test_what_is_old_goes_once_a_day_beside_a_stream_that_goes_on(spark, settings, monkeypatch):
     """A taken file is moved aside; the stream, whose memory is then of another version, takes the next."""
     monkeypatch.setattr(following, "SETTLES", 0.0)

@@ -257,6 +257,7 @@ def test_an_edge_to_nowhere_is_refused_by_name(spark):
         graph.validate(vertices, edges)
 
 
+@pytest.mark.slow
 def test_a_large_graph_is_measured_as_a_small_one(spark, monkeypatch):
     lists = planted(3, 12, 40)
     small = build(spark, lists)

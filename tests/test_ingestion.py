@@ -157,6 +157,7 @@ def test_a_kill_after_the_write_and_before_the_commit_loses_and_doubles_nothing(
         assert not ledger.is_cut_short(settings)
 
 
+@pytest.mark.slow
 def test_few_rows_and_many_are_added_to_one_table(spark, settings, monkeypatch):
     for number, few in enumerate((20_000, 0, 20_000)):
         monkeypatch.setattr(store, "_FEW", few)

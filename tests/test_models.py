@@ -167,6 +167,7 @@ def test_a_boost_of_one_is_a_standard_deviation_of_the_users_scores(spark, stren
     np.testing.assert_allclose(boosted[5], plain[5], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_boost_of_neighbours_with_popularity_is_one_of_all_that_they_score(spark, strengths):
     base = fit(spark, "blend of neighbours", strengths)
     boosts = spark.createDataFrame([(4, 1.0)], "productId INT, boost DOUBLE")
@@ -210,7 +211,7 @@ def newcomer(spark, model, category="even"):
     return newcomers.admit(model, details.filter(f"productId = {SIZE}"), details)
 
 
-@pytest.mark.parametrize("name", ["als", "cosine", "blend"])
+@pytest.mark.parametrize("name", [pytest.param("als", marks=pytest.mark.slow), "cosine", "blend"])
 def test_a_product_without_history_is_listed_to_those_who_like_its_category(spark, strengths, name):
     model = newcomer(spark, fit(spark, name, strengths))
     catalogue = recommendations.catalogue(model, index(spark, "product", SIZE + 1))

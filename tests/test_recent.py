@@ -3,6 +3,7 @@
 import random
 from datetime import timedelta
 
+import pytest
 from builders import START, events, generation
 from chispa.schema_comparer import assert_schema_equality_ignore_nullable
 from conftest import settings_for
@@ -98,6 +99,7 @@ def as_told(row: dict) -> Event:
     return Event(**known | {"occurred_at": micros, "brand": (row["product_data"] or {}).get("brand")})
 
 
+@pytest.mark.slow
 def test_what_the_api_tells_is_what_spark_finds_in_all_events(spark, tmp_path):
     """Two generations know more and more of them; the rest come late, some twice, some are posted first."""
     rows = shuffled(260, seed=7)
