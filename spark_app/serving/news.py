@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from spark_app.serving.risers import Question
 from spark_app.serving.state import State
 
 # Of the status, what changes when something has happened, and not with every second.
@@ -10,6 +11,9 @@ COUNTS = (
     "read", "accepted", "duplicates", "rejected", "new_since_last_training", "train_threshold", "missing",
     "generations", "published", "held", "cut_short", "running",
 )  # fmt: skip
+# Of what is rising in the last seven days, the first ten, and what is told of each.
+_OF_LATE = Question(None, None, "7d", "product", None, 10)
+_TOLD = ("rank", "key", "label", "brand", "category", "total", "users", "growth_percent", "score")
 
 
 def generation(state: State) -> dict[str, Any]:
@@ -24,5 +28,11 @@ def counts(state: State) -> dict[str, Any]:
     return {name: found[name] for name in COUNTS}
 
 
+def trending(state: State) -> dict[str, Any]:
+    """The first of what is rising of late."""
+    found = state.risers.ask(_OF_LATE)
+    return {"trending": [{name: row[name] for name in _TOLD} for row in found["trending"]]}
+
+
 # Name of the event -> what it says now; told to each who begins to listen, and whenever it has changed.
-SOURCES: dict[str, Callable[[State], Any]] = {"generation": generation, "counts": counts}
+SOURCES: dict[str, Callable[[State], Any]] = {"generation": generation, "counts": counts, "trending": trending}

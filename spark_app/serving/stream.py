@@ -1,4 +1,4 @@
-"""Server-sent events: what the sources say, told to many listeners when it changes, by one task on the event loop.
+"""Server-sent events: what the sources say, told to many listeners when it changes, by a task for each source.
 
 A listener has no thread and no queue: of each event it is sent the newest alone, as fast as it reads.
 """
@@ -6,6 +6,7 @@ A listener has no thread and no queue: of each event it is sent the newest alone
 import asyncio
 import itertools
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -18,8 +19,10 @@ from spark_app.serving.problems import Problem
 
 MEDIA_TYPE = "text/event-stream"
 MOST = 100
-# Seconds between two looks at the sources, and of silence before a listener hears that it is still connected.
+# Seconds between two looks at a source, and of silence before a listener hears that it is still connected.
 BETWEEN, HEARTBEAT = 0.5, 15.0
+# A source that takes long is looked at for a tenth of the time.
+RESTS = 9.0
 _STILL_HERE = b": still here\n\n"
 # A browser that was cut off comes again after so many milliseconds.
 _AGAIN = b"retry: 2000\n\n"
@@ -65,13 +68,13 @@ class Listener:
 
 
 class Stream:
-    """Tells what each source says now; `sources` are called in a thread, one at a time, and only while one listens."""
+    """Tells what each source says now; `sources` are called in threads, and only while somebody listens."""
 
     def __init__(self, sources: Mapping[str, Callable[[], Any]], *, most: int = MOST) -> None:
         self._sources, self._most = sources, most
         self._listeners: set[Listener] = set()
         self._newest: dict[str, Message] = {}
-        self._follower: asyncio.Task[None] | None = None
+        self._followers: dict[str, asyncio.Task[None]] = {}
         self._run, self._numbers = secrets.token_hex(3), itertools.count(1)
         self.is_closed = False
 
@@ -83,9 +86,7 @@ class Stream:
         if len(self._listeners) >= self._most:
             raise Problem(503, "Too many listeners", f"{self._most} listen already", headers=_LATER)
         listener = Listener()
-        if self._follower is None or self._follower.done():
-            self._newest = {}
-            self._follower = asyncio.create_task(self._follow())
+        self._follow_all()
         for event, message in self._newest.items():
             listener.tell(event, message)
         self._listeners.add(listener)
@@ -115,12 +116,21 @@ class Stream:
         self.is_closed = True
         for listener in self._listeners:
             listener.wake()
+        for follower in self._followers.values():
+            follower.cancel()
 
-    async def _follow(self) -> None:
+    def _follow_all(self) -> None:
+        """Each at its own pace: one that takes long keeps no other back."""
+        for event, source in self._sources.items():
+            if event not in self._followers or self._followers[event].done():
+                self._newest.pop(event, None)
+                self._followers[event] = asyncio.create_task(self._follow(event, source))
+
+    async def _follow(self, event: str, source: Callable[[], Any]) -> None:
         while self._listeners and not self.is_closed:
-            for event, source in self._sources.items():
-                await self._look(event, source)
-            await asyncio.sleep(BETWEEN)
+            begun = time.monotonic()
+            await self._look(event, source)
+            await asyncio.sleep(max(BETWEEN, RESTS * (time.monotonic() - begun)))
 
     async def _look(self, event: str, source: Callable[[], Any]) -> None:
         try:
