@@ -174,7 +174,7 @@ def _described(data: object, fields: list[tuple[str, str]]) -> dict[str, Any] | 
     texts = {name: variants.text(data.get(name)) for name, _ in fields}
     if all(text is None for text in texts.values()):
         return None
-    return {name: None if texts[name] is None else _TYPED[kind](texts[name]) for name, kind in fields}
+    return {name: _TYPED[kind](text) if (text := texts[name]) else None for name, kind in fields}
 
 
 def _said(data: Mapping[str, Any] | None, last: str) -> dict[str, Any] | None:

@@ -209,7 +209,8 @@ def _judged_columns() -> list[Column]:
 def _described(texts: Column, ddl: str) -> Column:
     """A struct of texts as the typed one of the event table; null when it says nothing."""
     fields = schemas.fields(ddl)
-    typed = [texts[name].try_cast(kind.lower()).alias(name) for name, kind in fields]
+    # An empty word is none: a brand that is called nothing would stand for all that say it.
+    typed = [_non_empty(texts[name]).try_cast(kind.lower()).alias(name) for name, kind in fields]
     said = F.coalesce(*[texts[name] for name, _ in fields]).isNotNull()
     return F.when(said, F.struct(*typed))
 

@@ -283,6 +283,7 @@ def test_an_older_copy_of_a_checkpoint_is_found_and_after_a_repair_nothing_is_lo
     look(checkpoint, kafka.source, kept)
 
 
+@pytest.mark.slow
 def test_the_doctor_finds_a_damaged_checkpoint_and_repairs_it(stream):
     def found():
         return next(one for one in doctor.look(stream.settings, start_spark=False) if one.name == "checkpoints")

@@ -91,6 +91,7 @@ def _scores(lines):
     return {cells[1]: float(cells[3]) for cells in (line.split(",") for line in lines[1:])}
 
 
+@pytest.mark.slow
 def test_where_nothing_was_taken_in_nothing_rises(spark, tmp_path):
     made = choice.plain(settings_for(tmp_path, algorithm="popular"))
     generation(made, spark.createDataFrame(rows()[:3], schemas.EVENT), version=-1)

@@ -195,6 +195,7 @@ def test_of_two_equal_communities_a_user_is_in_that_of_the_better_product(small)
     assert found["p:ink"].community != found["p:tea"].community
 
 
+@pytest.mark.slow
 def test_a_best_seller_on_every_list_does_not_glue_the_tastes_together(spark):
     found = communities(build(spark, planted(3, 12, 90, best_seller=True)), "product")
     tastes = [{product[0] for product in members} - {"b"} for members in found.values()]

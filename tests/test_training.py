@@ -31,6 +31,7 @@ def test_weights_of_types_that_do_not_occur_are_left_out(spark):
     assert Shop(details, kinds=frozenset({"view", "wave"})).occurring(EVENT_WEIGHTS) == {"view": EVENT_WEIGHTS["view"]}
 
 
+@pytest.mark.slow
 def test_a_product_that_was_only_announced_gets_in_by_its_category(spark, settings):
     facts = [*SOLD, ("u0", "lamp", "announced")]
     seen = events(spark, *facts).withColumn(

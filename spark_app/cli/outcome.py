@@ -24,7 +24,7 @@ def bring_up_to_date(spark: Callable[[], SparkSession], settings: Settings) -> N
 
 def export(spark: SparkSession, settings: Settings) -> None:
     """Write the CSV files of what is published by the time that it is our turn."""
-    with locks.held(settings, "results", "export", wait=PATIENCE), progress.phase("export") as step:
+    with locks.held(settings, locks.RESULTS, "export", wait=PATIENCE), progress.phase("export") as step:
         published = generations.published(settings)
         if published is None:
             raise generations.NoGenerationError("nothing is published yet")
@@ -35,11 +35,15 @@ def export(spark: SparkSession, settings: Settings) -> None:
 def trending(spark: Callable[[], SparkSession], settings: Settings) -> None:
     """Write what is rising of late, and for whom, unless that was done since the newest event and generation."""
     if not lately.is_current(settings):
-        with locks.held(settings, "results", "export", wait=PATIENCE), progress.phase("trending") as step:
+        with locks.held(settings, locks.RESULTS, "export", wait=PATIENCE), progress.phase("trending") as step:
             step.say(lately.bring_up_to_date(spark, settings))
-    if not personal.is_current(settings) and (published := generations.published(settings)):
-        with locks.held(settings, "results", "export", wait=PATIENCE), progress.phase("for you") as step:
-            step.say(personal.bring_up_to_date(spark(), settings, published))
+    if personal.is_current(settings):
+        return
+    with locks.held(settings, locks.RESULTS, "export", wait=PATIENCE):
+        # Not before: meanwhile another may have been published.
+        if published := generations.published(settings):
+            with progress.phase("for you") as step:
+                step.say(personal.bring_up_to_date(spark(), settings, published))
 
 
 def draw(settings: Settings) -> None:

@@ -53,7 +53,7 @@ def _write(settings: Settings, kind: Kind, limit: int) -> None:
         raise typer.Exit(TOO_LITTLE)
     with working(settings, "recent") as spark:
         session = spark()
-        with locks.held(settings, "results", "recent", wait=outcome.PATIENCE), progress.phase("recent") as step:
+        with locks.held(settings, locks.RESULTS, "recent", wait=outcome.PATIENCE), progress.phase("recent") as step:
             path, rows = personal.write_recent(session, settings, kind, limit)
             step.say(f"{path}, {rows:,} rows")
 

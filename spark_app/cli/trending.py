@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from spark_app import lately, progress, spans
+from spark_app import lately, locks, progress, spans
+from spark_app.cli import outcome
 from spark_app.cli.workplace import TOO_LITTLE, working
 from spark_app.lately import Asked
 from spark_app.rising import KINDS, PRODUCT
@@ -51,7 +52,8 @@ def trending(
         raise typer.Exit(TOO_LITTLE) from None
     with working(settings, "trending") as spark:
         found = lately.rise(spark, settings, asked, [by], top)
-        lately.write(settings, asked, found)
+        with locks.held(settings, locks.RESULTS, "trending", wait=outcome.PATIENCE):
+            lately.write(settings, asked, found)
     if as_json:
         typer.echo(json.dumps(_as_dict(asked, found), ensure_ascii=False))
         return

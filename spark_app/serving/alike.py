@@ -1,6 +1,6 @@
 """Who and what is alike: by the cosine of factors, or where a model has none, by what was found or met in common."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 import scipy.sparse as sp
@@ -41,11 +41,17 @@ def products(
         scores[served.hidden[served.row_of_place]] = scoring.MINUS_INFINITY
         return [(int(served.row_of_place[place]), float(scores[place])) for place in best(scores, n)]
     asked = served.place_of_row[np.asarray(candidates)]
-    return [(row, float(scores[place])) for row, place in zip(candidates, asked.tolist(), strict=True) if place >= 0]
+    # What has nothing in common is like it by 0.
+    found = np.where(np.isfinite(scores), scores, 0.0)
+    pairs = zip(candidates, asked.tolist(), strict=True)
+    return [(row, float(found[place]) if place >= 0 else 0.0) for row, place in pairs]
 
 
-def buyers(served: Served, row: int, n: int) -> list[tuple[str, float]]:
-    """(user, score) of those who should get a product most of all, without those who may not be shown it."""
+def buyers(served: Served, row: int, n: int, met_lately: Collection[str] = ()) -> list[tuple[str, float]]:
+    """(user, score) of those who should get a product most of all, without those who may not be shown it.
+
+    Those who have met it since the generation are left out, too.
+    """
     place, mould = int(served.place_of_row[row]), served.mould
     ids, vectors = served.maps.user_ids, served.maps.user_vectors
     if place < 0 or mould is None or ids is None or vectors is None:
@@ -55,7 +61,8 @@ def buyers(served: Served, row: int, n: int) -> list[tuple[str, float]]:
     met = served.maps.met
     mine = np.flatnonzero((met.table["productId"] == served.product_ids[row]) & met.table["excluded"])
     owners = np.searchsorted(met.starts, mine, side="right") - 1
-    scores[np.isin(ids, owners)] = scoring.MINUS_INFINITY
+    lately = [served.user_id(user) for user in met_lately]
+    scores[np.isin(ids, [*owners.tolist(), *lately])] = scoring.MINUS_INFINITY
     return [(served.user(int(ids[at])), float(scores[at])) for at in best(scores, n)]
 
 

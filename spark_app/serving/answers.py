@@ -126,7 +126,7 @@ class Buyer(BaseModel):
 
 
 class Buyers(Answer):
-    """Who should get a product most of all: users who have not met it yet."""
+    """Who should get a product most of all: users whose list may hold it."""
 
     product: str
     users: list[Buyer]
@@ -228,6 +228,15 @@ class Several(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     user_ids: list[str] = Field(min_length=1, max_length=1000, examples=[["U0001", "U0002"]])
+    limit: int = Field(10, ge=1, le=100)
+
+
+class Group(BaseModel):
+    """Users who are given one list together."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    user_ids: list[str] = Field(min_length=1, max_length=100, examples=[["U0001", "U0002"]])
     limit: int = Field(10, ge=1, le=1000)
 
 

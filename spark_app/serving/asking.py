@@ -61,12 +61,12 @@ def following(served: Served, offset: int, more: bool) -> str | None:
 
 def person(state: State, served: Served, user: str) -> Person:
     """A user, whoever that is, with what happened since the generation."""
-    return people.known(served, served.user_id(user), state.fresh.of(user))
+    return people.known(served, served.user_id(user), state.fresh.of(user, served.version))
 
 
 def met(state: State, served: Served, user: str) -> tuple[int, Sequence[Event]]:
     """(engine's id, events since) of a user that the generation or such an event has met; Problem 404 for any other."""
-    later, user_id = state.fresh.of(user), served.user_id(user)
+    later, user_id = state.fresh.of(user, served.version), served.user_id(user)
     if user_id < 0 and not later:
         raise Problem(404, "Unknown user", f"no event of {user!r} was ever taken in", user=user)
     return user_id, later
@@ -110,7 +110,7 @@ def somebody(state: State, served: Served, session: Session) -> Person:
     ]
     if session.user is None:
         return people.known(served, -1, happened)
-    return people.known(served, served.user_id(user), [*state.fresh.of(user), *happened])
+    return people.known(served, served.user_id(user), [*state.fresh.of(user, served.version), *happened])
 
 
 def answer(content: Any, status: int = 200) -> Response:

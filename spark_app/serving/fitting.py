@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from spark_app import matches, recency, strengths
+from spark_app import matches, recency
 from spark_app.matches import Match, Riser
 from spark_app.serving import describing, people, recents
 from spark_app.serving.fresh import Fresh
@@ -24,7 +24,7 @@ def risers(served: Served, rising: Mapping[str, Any]) -> list[Riser]:
 
 def of(served: Served, fresh: Fresh, user: str, rising: list[Riser], n: int) -> list[Match]:
     """The first `n` of a user; none for one of whom nothing is known."""
-    user_id, later = served.user_id(user), fresh.of(user)
+    user_id, later = served.user_id(user), fresh.of(user, served.version)
     brands = {
         look.brand: look.at
         for look in recents.of(served, fresh, user_id, later, "brand", recency.LAST)
@@ -40,7 +40,7 @@ def told(served: Served, fresh: Fresh, user: str, rising: list[Riser], n: int) -
         | {"brand": one.riser.brand, "rank": rank, "score": one.riser.score, "because": one.because}
         for rank, one in enumerate(of(served, fresh, user, rising, n), 1)
     ]
-    since = sum(event.product is not None for event in fresh.of(user))
+    since = sum(event.product is not None for event in fresh.of(user, served.version))
     return {"generation": served.id, "user": user, "folded_in": since, "rising": len(rising), "trending": found}
 
 
@@ -51,10 +51,11 @@ def _is_hidden(served: Served, product: str) -> bool:
 
 def _barred(served: Served, fresh: Fresh, user: str) -> set[str]:
     """Products that were bought or turned down."""
-    known, new = people.pairs(served, people.rows_of(served, served.user_id(user)), fresh.of(user))
-    of_known, of_new = people.strengths_of(served, known), strengths.of(dict(enumerate(new.values())), served.terms)
+    later = fresh.of(user, served.version)
+    known, new = people.pairs(served, people.rows_of(served, served.user_id(user)), later)
+    of_known, of_new = people.all_strengths(served, known, new)
     found = {served.products[row] for row, pair in known.items() if _is_out(pair, of_known[row])}
-    return found | {name for place, (name, pair) in enumerate(new.items()) if _is_out(pair, of_new[place])}
+    return found | {name for name, pair in new.items() if _is_out(pair, of_new[name])}
 
 
 def _is_out(pair: Pair, strength: float | None) -> bool:

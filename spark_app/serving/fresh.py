@@ -59,7 +59,7 @@ _by_time = attrgetter("occurred_at", "event_id")
 
 
 class Fresh:
-    """Events beyond a generation, at most `cap` of them; the first to come are the first to go.
+    """Events beyond the oldest generation that is served, at most `cap` of them; the first to come are the first to go.
 
     Ids of events that were let go stay known, about `cap` of them, so that one that is posted again is not held again.
     """
@@ -97,7 +97,7 @@ class Fresh:
                 self._hold(self._noted(version, events))
 
     def rebase(self, version: int) -> None:
-        """Go over to a generation trained on this version of the event table: what that had goes.
+        """Go over to this version of the event table, that of the oldest generation: what that had goes.
 
         An older version than before is allowed; what the table got after it has to be told again.
         """
@@ -119,9 +119,13 @@ class Fresh:
         with self._turn:
             return self._held.keys() - self._versions.keys()
 
-    def of(self, user: str) -> tuple[Event, ...]:
-        """The user's events in order of (occurred_at, event_id)."""
-        return self._views.by_user.get(user, ())
+    def of(self, user: str, since: int | None = None) -> tuple[Event, ...]:
+        """The user's events in order of (occurred_at, event_id), those that the table got after a version alone."""
+        found = self._views.by_user.get(user, ())
+        if since is None or not found or since <= self._base:
+            return found
+        versions = self._versions
+        return tuple(event for event in found if versions.get(event.event_id, since + 1) > since)
 
     @property
     def newest_at(self) -> int:
@@ -155,9 +159,9 @@ class Fresh:
         place = Details._fields.index(field)
         return {product: found[1] for product, said in list(self._views.said.items()) if (found := said[place])}
 
-    def users_of(self, product: str) -> int:
-        """How many users have an event with the product here."""
-        return len(self._views.met.get(product, ()))
+    def users_of(self, product: str) -> list[str]:
+        """Who has an event with the product here."""
+        return list(self._views.met.get(product, ()))
 
     def counts(self) -> Counts:
         """How much is held; while one writes, give or take what it is at."""

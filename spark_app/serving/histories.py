@@ -38,9 +38,9 @@ def of(served: Served, user_id: int, later: Sequence[Event], order: str) -> list
 
 def _pairs(served: Served, user_id: int, later: Sequence[Event]) -> list[tuple[int, dict[str, Any]]]:
     pairs, unknown = people.pairs(served, people.rows_of(served, user_id), later)
-    strengths = people.strengths_of(served, pairs)
-    known = [(row, _met(served.products[row], pair, strengths[row])) for row, pair in pairs.items()]
-    return known + [(-1, _met(product, pair, None)) for product, pair in unknown.items()]
+    of_known, of_unknown = people.all_strengths(served, pairs, unknown)
+    known = [(row, _met(served.products[row], pair, of_known[row])) for row, pair in pairs.items()]
+    return known + [(-1, _met(product, pair, of_unknown[product])) for product, pair in unknown.items()]
 
 
 def _met(product: str, pair: Pair, strength: float | None) -> dict[str, Any]:

@@ -96,6 +96,15 @@ def strengths_of(served: Served, found: dict[int, Pair]) -> dict[int, float | No
     return strengths.of(found, served.terms)
 
 
+def all_strengths(
+    served: Served, known: dict[int, Pair], unknown: dict[str, Pair]
+) -> tuple[dict[int, float | None], dict[str, float | None]]:
+    """The same of all that one user met, by row, and by id what the generation never met."""
+    rows = {-1 - place: pair for place, pair in enumerate(unknown.values())}
+    found = strengths_of(served, known | rows)
+    return {row: found[row] for row in known}, {name: found[-1 - place] for place, name in enumerate(unknown)}
+
+
 def _updated(served: Served, table: np.ndarray, later: Sequence[Event]) -> Person:
     """With later events: strengths are made anew, and the user is folded in."""
     found, _ = pairs(served, table, later)

@@ -15,6 +15,7 @@ from spark_app.serving.fresh import Event, Fresh
 from spark_app.serving.model import Served
 from spark_app.serving.tail import Tail
 from spark_app.settings import Settings
+from spark_app.tables import DamagedError
 
 MICROS = 1_000_000
 
@@ -34,7 +35,7 @@ def of(served: Served, fresh: Fresh, user_id: int, later: Sequence[Event], kind:
 
 def told(served: Served, fresh: Fresh, user: str, kind: Kind, n: int) -> dict[str, Any]:
     """The same as it is answered: looks.Recents without its checks."""
-    user_id, later = served.user_id(user), fresh.of(user)
+    user_id, later = served.user_id(user), fresh.of(user, served.version)
     looks = of(served, fresh, user_id, later, kind, n)
     found = [
         describing.of_product(served, fresh, look.product)
@@ -46,9 +47,12 @@ def told(served: Served, fresh: Fresh, user: str, kind: Kind, n: int) -> dict[st
 
 
 def asked(generation: Generation, settings: Settings, user: str, kind: Kind, n: int) -> dict[str, Any]:
-    """The same without a server: a generation, and what the event table got since."""
+    """The same without a server: a generation, and what the event table got since, or DamagedError."""
     served, fresh = model.opened(generation, settings), Fresh()
-    Tail(settings, fresh).catch_up(served.version)
+    tail = Tail(settings, fresh)
+    tail.catch_up(served.version)
+    if tail.fault:
+        raise DamagedError(tail.fault)
     return told(served, fresh, user, kind, n)
 
 

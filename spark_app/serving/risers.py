@@ -19,6 +19,8 @@ from spark_app.tables import EVENTS, DamagedError
 
 # An answer of an older version of the table stands so many times as long as it took: a tenth of the time goes into it.
 STANDS = 9.0
+# So many events of a range, and of what it is compared with, are looked at in this process.
+MOST = 60_000_000
 _REMEMBERED, _WAITING = 128, 8
 # Events that are held for the next question of the same range, 13 bytes each.
 _HELD = 4_000_000
@@ -92,7 +94,7 @@ class Risers:
         except (DamagedError, OSError) as error:
             # Such as a file that `retention` has just removed.
             detail = f"the event table cannot be read now: {error}"
-            raise Problem(503, "Not ready", detail, headers={"Retry-After": "5"}) from error
+            raise Problem(503, "Not readable now", detail, headers={"Retry-After": "5"}) from error
         return _Answer(said, version, time.monotonic(), time.monotonic() - begun)
 
     def _asked(self, question: Question) -> tuple[dict[str, Any], int]:
@@ -110,6 +112,10 @@ class Risers:
         key = table.version(), range_
         if self._held is None or self._held[0] != key:
             self._held = None
+            if (events := activity.number(table, range_.read)) > MOST:
+                detail = f"{events:,} events would have to be looked at, more than {MOST:,}: " \
+                    "`python -m spark_app trending` counts them by Spark"
+                raise Problem(422, "Too long a range", detail)
             seen = activity.read(table, range_, recency.turning(self._settings.weights), self._memory)
             if len(seen.rows.user) > _HELD:
                 return seen

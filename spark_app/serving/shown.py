@@ -5,6 +5,7 @@ A large catalogue is ranked by an index as soon as that is built and measured, a
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
@@ -24,6 +25,8 @@ from spark_app.serving.rendering import Page
 from spark_app.settings import Settings
 
 KEPT = 3
+# Seconds until what could not be served is tried again.
+PATIENCE = 5.0
 # Published lists whose JSON is remembered, some 2 kB each.
 PAGES = 16_384
 # An index that finds less of the best is not used; and so many threads build one, for answers go on meanwhile.
@@ -57,17 +60,21 @@ class Shown(NamedTuple):
 class Shelf:
     """Follows the published generation; a swap is one assignment, and who began with the old one ends with it."""
 
-    def __init__(self, settings: Settings, swapped: Callable[[Served], None]) -> None:
+    def __init__(self, settings: Settings, swapped: Callable[[int], Any]) -> None:
         self._settings, self._swapped = settings, swapped
         self._pointer, self._turn = Pointer(settings), threading.Lock()
         self._held: dict[str, Shown] = {}
         self.current: Shown | None = None
-        self.fault = ""
+        self.fault, self._rests_until = "", 0.0
         self.swaps = 0
 
     def held(self, generation: str) -> Shown | None:
         """A generation that is still open."""
         return self._held.get(generation)
+
+    def follow(self) -> bool:
+        """The same as `look`; after a fault it is tried again in some seconds."""
+        return time.monotonic() >= self._rests_until and self.look()
 
     def look(self) -> bool:
         """Serve what is published now; whether that is another one. What cannot be served leaves the old one shown."""
@@ -80,6 +87,7 @@ class Shelf:
                 self._put(generations.find(self._settings, name))
             except Exception as error:  # noqa: BLE001 - following goes on, and what is shown stays, whatever it was
                 self._tell(f"{type(error).__name__}: {error}")
+                self._rests_until = time.monotonic() + PATIENCE
                 return False
             self._tell("")
             return True
@@ -96,20 +104,17 @@ class Shelf:
         mould = served.mould
         batcher = Batcher(Exact(mould.products, served.similar)) if mould is not None else None
         shown = Shown(served, batcher, lru_cache(PAGES)(partial(rendering.page, served)))
+        again = self._held.pop(served.id, None)
         self._held[served.id] = shown
         if mould is not None and len(mould.products) >= self._settings.serve.index_from:
             threading.Thread(target=_index, args=(shown,), name="index", daemon=True).start()
-        first, self.swaps = self.current is None, self.swaps + 1
-        # Beside the old one events are let go only when it is not shown any more.
-        if first:
-            self._swapped(served)
-        self.current = shown
-        if not first:
-            self._swapped(served)
-        for name in [*self._held][:-KEPT]:
-            old = self._held.pop(name)
-            if old.batcher is not None:
+        self.swaps += 1
+        for old in [again, *(self._held.pop(name) for name in [*self._held][:-KEPT])]:
+            if old is not None and old.batcher is not None:
                 old.batcher.close()
+        # Whoever pages in an older one goes on with the events that came after that.
+        self._swapped(min(one.served.version for one in self._held.values()))
+        self.current = shown
         structlog.get_logger().info("generation", generation=served.id, users=len(served.users))
 
     def _tell(self, fault: str) -> None:

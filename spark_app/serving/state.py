@@ -7,12 +7,12 @@ from threading import Event as Signal
 from threading import Thread
 
 import structlog
+from anyio import CapacityLimiter
 from starlette.requests import Request
 
 from spark_app.serving import inbox
 from spark_app.serving.fresh import Event, Fresh
 from spark_app.serving.measures import Measures
-from spark_app.serving.model import Served
 from spark_app.serving.problems import Problem
 from spark_app.serving.receiving import Receiver, RecentIds
 from spark_app.serving.risers import Risers
@@ -24,6 +24,10 @@ from spark_app.settings import Settings
 _LAST_WAIT = 5.0
 # Seconds between two looks at what was posted and does not come to the event table.
 _PATIENCE = 30.0
+# Seconds after which what was posted to the topic should have come, if anything has.
+_OVERDUE = 300.0
+# Threads that wait for what is posted to be kept, at the most: a broker that is away leaves the others to all else.
+_POSTING = 16
 
 
 @dataclass
@@ -42,6 +46,8 @@ class State:
     posts: Receiver | None = None
     risers: Risers = field(init=False)
     lost: set[str] = field(default_factory=set)
+    posted_by: dict[str, tuple[float, int]] = field(default_factory=dict)
+    posting: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_POSTING))
 
     def __post_init__(self) -> None:
         self.risers = Risers(self.settings)
@@ -49,14 +55,16 @@ class State:
     def shown(self) -> Shown:
         """The published generation; Problem 503 before the first."""
         if (current := self.shelf.current) is None:
-            detail = self.shelf.fault or "no generation is published yet: `python -m spark_app run` makes one"
+            if fault := self.shelf.fault:
+                raise Problem(503, "Cannot be served", fault, headers={"Retry-After": "5"})
+            detail = "no generation is published yet: `python -m spark_app run` makes one"
             raise Problem(503, "Not ready", detail, headers={"Retry-After": "5"})
         return current
 
     def receiver(self) -> Receiver:
         """Where posted events go; Problem 503 while there is nothing that takes them."""
         if self.posts is None:
-            raise Problem(503, "Not ready", "the API is starting or stopping", headers={"Retry-After": "5"})
+            raise Problem(503, "Starting or stopping", "ask again in a moment", headers={"Retry-After": "5"})
         return self.posts
 
     def held(self, generation: str) -> Shown | None:
@@ -90,19 +98,27 @@ class State:
     def _follow(self) -> None:
         looked_at = time.monotonic()
         while not self.stopping.wait(self.settings.serve.poll_interval):
-            self.look()
+            self.shelf.follow()
             if time.monotonic() - looked_at > _PATIENCE:
                 looked_at = time.monotonic()
                 self._settle()
 
     def _settle(self) -> None:
         """Let go of posted events that the stream has taken as doubles of older ones: they never come to the table."""
-        if self.settings.source != "files" or self.tail.fault:
+        if self.tail.fault:
             return
         waiting = self.fresh.waiting()
-        missing = waiting - {event.event_id for event in self._pending()} if waiting else waiting
-        self.fresh.withdraw(missing & self.lost)
-        self.lost = missing
+        if self.settings.source == "files":
+            missing = waiting - {event.event_id for event in self._pending()} if waiting else waiting
+            self.fresh.withdraw(missing & self.lost)
+            self.lost = missing
+            return
+        # What is in the topic is not looked up: what came after it is in the table, and it is not.
+        now = (time.monotonic(), self.tail.version)
+        self.posted_by = {name: self.posted_by.get(name, now) for name in waiting}
+        self.fresh.withdraw(
+            [name for name, (at, version) in self.posted_by.items() if now[0] - at > _OVERDUE and now[1] > version]
+        )
 
     def _pending(self) -> list[Event]:
         """Events of the inbox that are not taken yet; none where it cannot be read now."""
@@ -128,11 +144,7 @@ def made(settings: Settings, measures: Measures) -> State:
     """With nothing in it yet."""
     fresh = Fresh()
     tail = Tail(settings, fresh, settings.serve.poll_interval)
-
-    def swapped(served: Served) -> None:
-        tail.catch_up(served.version)
-
-    return State(settings, measures, fresh, tail, Shelf(settings, swapped), Standing(settings))
+    return State(settings, measures, fresh, tail, Shelf(settings, tail.catch_up), Standing(settings))
 
 
 def of(request: Request) -> State:

@@ -63,7 +63,7 @@ class Tail:
         return time.time() - self._received / 1e6 if self._received else math.inf
 
     def catch_up(self, since_version: int) -> int:
-        """Go over to a generation trained on this version, and read what was added after it; gives how many events."""
+        """Go over to generations of this version and later ones, and read what came after it; gives how many events."""
         with self._turn:
             self._fresh.rebase(since_version)
             if not self._begun or since_version < self._since:

@@ -148,13 +148,18 @@ def api() -> Api:
     return _at(st.secrets["api"]["url"], st.secrets["api"]["key"])
 
 
-@st.cache_data(ttl=300, max_entries=20_000, show_spinner=False)
 def name_of(product: str) -> str | None:
     """What a product is called; None where that is not known."""
     try:
-        return api().product(product)["name"]
+        return _name(product)
     except Trouble:
         return None
+
+
+# What could not be asked is not remembered.
+@st.cache_data(ttl=300, max_entries=20_000, show_spinner=False)
+def _name(product: str) -> str | None:
+    return api().product(product)["name"]
 
 
 def _read(answer: httpx.Response, url: str) -> Found:

@@ -88,7 +88,7 @@ class Door:
         if self.names is not None and name.lower() not in self.names:
             return "the page is not known by this name"
         origin = headers.get("origin")
-        return "a page of a foreign origin asks" if origin and urlsplit(origin).netloc != host else ""
+        return "a page of a foreign origin asks" if origin and _netloc(origin) != host else ""
 
     def _is_in(self, scope: Scope, headers: Headers) -> bool:
         if not self.password or scope["path"] in OPEN_PATHS:
@@ -107,6 +107,13 @@ class Door:
         answer = RedirectResponse(then, 303)
         answer.set_cookie(COOKIE, self.token, httponly=True, samesite="lax")
         return answer
+
+
+def _netloc(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def _tokens(headers: Headers) -> Iterable[str]:

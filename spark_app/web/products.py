@@ -134,7 +134,7 @@ def _alike(product: str) -> None:
 
 @empty.told
 def _buyers(product: str) -> None:
-    st.markdown("**Who should get it**, of those who have not met it")
+    st.markdown("**Who should get it**, of those whose list may hold it")
     rows = api().buyers(product, _ALIKE)["users"]
     if not rows:
         st.caption("Nobody whom the model knows.")

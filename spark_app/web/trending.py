@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from spark_app.web import choose, empty, look, places, tables
-from spark_app.web.asking import api
+from spark_app.web.asking import Trouble, api
 
 _MOST = 20
 _DATES = "dates"
@@ -23,6 +23,8 @@ def show() -> None:
     st.title("Trending", anchor=False)
     asked = _asked()
     found = api().trending(**asked, limit=_MOST)
+    if found["events_version"] < 0:
+        raise Trouble("not ready", "no event was taken in yet")
     _says(found)
     if not found["trending"]:
         _nothing(found)
@@ -88,7 +90,7 @@ def _compared(found: Found) -> str:
     earlier = found["earlier"]
     if look.moment(earlier[0]["from"]) >= look.moment(found["from"]):
         since = look.when(found["later"]["from"])
-        return f"No event is from before the range, so what came from {since} on is compared with as long before that"
+        return f"Too little is from before the range, so what came from {since} on is compared with as long before that"
     return f"Compared with {look.of_kind(len(earlier), 'stretch', 'stretches')} as long before it"
 
 

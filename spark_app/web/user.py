@@ -133,7 +133,7 @@ def _post(user: str) -> None:
         product = choose.product("Product of the event", "event")
         kind = st.selectbox("What happened", _TYPES, index=2, key="event-type")
         rating = st.number_input("Rating", -1e9, 1e9, 5.0, key="event-rating") if kind == "rate" else None
-        event = {"user": user, "product": product, "event_type": kind} | ({"rating": rating} if rating else {})
+        event = {"user": user, "product": product, "event_type": kind} | ({} if rating is None else {"rating": rating})
         st.button("Post", type="primary", disabled=not product, on_click=_posted, args=(event,), key="event-post")
         if said := st.session_state.get("said", {}).get(user):
             st.caption(said)

@@ -3,8 +3,8 @@
 from collections import Counter
 from typing import Any
 
+from anyio import to_thread
 from fastapi import APIRouter, Request, Response
-from fastapi.concurrency import run_in_threadpool
 
 from spark_app.serving import asking, problems
 from spark_app.serving import state as state_
@@ -12,6 +12,7 @@ from spark_app.serving.answers import Event, Posted
 from spark_app.serving.inbox import NotKeptError
 from spark_app.serving.problems import Problem
 from spark_app.serving.receiving import NotJsonError, Received, TooManyError
+from spark_app.serving.state import State
 
 router = APIRouter(tags=["events"])
 
@@ -34,15 +35,21 @@ async def post(request: Request) -> Response:
     state = state_.of(request)
     body = await request.body()
     try:
-        received = await run_in_threadpool(state.receiver().receive, body)
+        received = await to_thread.run_sync(_taken, state, body, limiter=state.posting)
     except NotJsonError as error:
         raise Problem(400, "Not JSON", str(error)) from None
     except TooManyError as error:
         raise Problem(413, "Too many events", str(error)) from None
     except NotKeptError as error:
         raise Problem(503, "Not kept", str(error), headers={"Retry-After": "5"}) from None
-    state.fresh.posted(received.events)
     return asking.answer(_answered(received), status=202)
+
+
+def _taken(state: State, body: bytes) -> Received:
+    """Kept, and counted from now on; both may have to wait, so not where requests are answered."""
+    received = state.receiver().receive(body)
+    state.fresh.posted(received.events)
+    return received
 
 
 def _answered(received: Received) -> dict[str, Any]:

@@ -3,22 +3,28 @@
 from collections.abc import Mapping
 from typing import Any
 
+import structlog
 from fastapi import APIRouter, Request, Response
 
 from spark_app import generations
 from spark_app.generations import Generation
-from spark_app.serving import asking
+from spark_app.serving import asking, problems
 from spark_app.serving import state as state_
+from spark_app.serving.problems import Problem
 from spark_app.serving.state_answers import Generations, Reloaded
 
 router = APIRouter(tags=["generations"])
 
 
-@router.get("/generations", response_model=Generations)
+@router.get("/generations", response_model=Generations, responses=problems.documented(503))
 def listed(request: Request) -> Response:
     """All whole generations, the newest first."""
     settings = state_.of(request).settings
-    published, held = generations.published(settings), generations.held(settings)
+    try:
+        published, held = generations.published(settings), generations.held(settings)
+    except (OSError, ValueError, KeyError, LookupError) as error:
+        detail = f"what is published cannot be read: {error}"
+        raise Problem(503, "Not readable now", detail, headers={"Retry-After": "5"}) from error
     found = [_described(one, published, held) for one in reversed(generations.listed(settings))]
     said = [one for one in found if one is not None]
     return asking.answer({"generation": published and published.id, "held": held or None, "generations": said})
@@ -33,10 +39,11 @@ def reload(request: Request) -> Response:
 
 
 def _described(one: Generation, published: Generation | None, held: str) -> dict[str, Any] | None:
-    """None for one that is being removed just now."""
+    """None for one that is being removed just now, or whose own files are damaged."""
     try:
         metrics, manifest = one.metrics, one.manifest
-    except FileNotFoundError:
+    except (OSError, ValueError, KeyError) as error:
+        structlog.get_logger().warning("generation cannot be read", generation=one.id, error=str(error))
         return None
     is_published = published is not None and one.id == published.id
     return {

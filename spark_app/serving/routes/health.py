@@ -8,12 +8,14 @@ from spark_app.serving.answers import Live, Ready
 router = APIRouter(tags=["health"])
 
 
+@router.head("/health/live", include_in_schema=False)
 @router.get("/health/live")
 async def live() -> Live:
     """Whether the process answers; needs no key."""
     return Live()
 
 
+@router.head("/health/ready", include_in_schema=False)
 @router.get("/health/ready", responses=problems.documented(503))
 async def ready(request: Request) -> Ready:
     """Whether a generation is loaded; needs no key."""

@@ -8,6 +8,7 @@ from spark_app.serving import alike, asking, lists, problems, search
 from spark_app.serving import state as state_
 from spark_app.serving.answers import Buyers, ProductDetail, Products, SimilarProducts
 from spark_app.serving.model import Served
+from spark_app.serving.people import ALWAYS
 from spark_app.serving.problems import Problem
 from spark_app.serving.queries import Cursor, Limit, OfProducts, Search
 from spark_app.serving.state import State
@@ -67,8 +68,10 @@ def similar(request: Request, product: str, limit: Limit = 10) -> Response:
 @router.get("/products/{product:path}/users", response_model=Buyers, responses=problems.documented(404))
 def buyers(request: Request, product: str, limit: Limit = 10) -> Response:
     """Who should get a product most of all."""
-    served = state_.of(request).shown().served
-    found = alike.buyers(served, asking.row_of(served, product), limit)
+    state = state_.of(request)
+    served = state.shown().served
+    lately = state.fresh.users_of(product) if served.settings.seen != ALWAYS else ()
+    found = alike.buyers(served, asking.row_of(served, product), limit, lately)
     users = [{"user": user, "score": score} for user, score in found]
     return asking.answer({"generation": served.id, "product": product, "users": users})
 

@@ -5,12 +5,13 @@ from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
 
 from spark_app.serving import asking, lists, people, problems
 from spark_app.serving import state as state_
-from spark_app.serving.answers import Lists, Recommendations, Session, Several
+from spark_app.serving.answers import Group, Lists, Recommendations, Session, Several
 from spark_app.serving.lists import Filters
 from spark_app.serving.queries import Cursor, Limit, OfProducts
 from spark_app.serving.shown import Shown
@@ -77,12 +78,12 @@ async def of_session(request: Request, asked: Session) -> Response:
 
 
 @router.post("/recommendations/group", response_model=Recommendations)
-async def of_group(request: Request, asked: Several) -> Response:
+async def of_group(request: Request, asked: Group) -> Response:
     """One list for several users together, without what one of them may not see."""
     state = state_.of(request)
     shown = state.shown()
     members = [asking.person(state, shown.served, user) for user in dict.fromkeys(asked.user_ids)]
-    together = people.group(shown.served, members)
+    together = await run_in_threadpool(people.group, shown.served, members)
     found = await lists.made(shown.served, together, Filters(), shown.best, 0, asked.limit)
     return asking.answer(asking.listed(state, shown.served, None, found, offset=0, folded=together.folded))
 
@@ -91,7 +92,8 @@ async def of_user(
     state: State, shown: Shown, user: str, filters: Filters, offset: int, limit: int
 ) -> bytes:
     """The published list where it is what was asked for, or one that is made now."""
-    served, later = shown.served, state.fresh.of(user)
+    served = shown.served
+    later = state.fresh.of(user, served.version)
     user_id = served.user_id(user)
     if filters.are_plain and not later and (page := shown.page(user_id, offset, limit)) is not None:
         return asking.listed(state, served, user, page.found, offset=offset, folded=0, items=page.items)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from spark_app import matches, tables
 from spark_app.recency import LAST, Kind
-from spark_app.serving import alike, asking, fitting, histories, people, problems, recents, search
+from spark_app.serving import alike, asking, describing, fitting, histories, people, problems, recents, search
 from spark_app.serving import state as state_
 from spark_app.serving.answers import History, SimilarUsers, Users
 from spark_app.serving.looks import Matches, Recents
@@ -61,7 +61,7 @@ def history(
     served = shown.served
     user_id, later = asking.met(state, served, user)
     part, following = asking.part(served, histories.of(served, user_id, later, order), offset, limit)
-    products = [(asking.described(state, served, row) if row >= 0 else {}) | met for row, met in part]
+    products = [describing.of_product(served, state.fresh, met["product"]) | met for _, met in part]
     return asking.answer({
         "generation": served.id, "user": user, "folded_in": len(people.happened(served, later)), "products": products,
         "next_cursor": following,
