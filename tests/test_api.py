@@ -8,7 +8,7 @@ from conftest import settings_for
 from fastapi.testclient import TestClient
 from pyspark.sql import functions as F
 
-from spark_app import choice, generations
+from spark_app import choice, generations, tables
 from spark_app.serving import app
 
 pytestmark = pytest.mark.slow
@@ -232,13 +232,40 @@ def test_another_generation_is_swapped_in_and_old_pages_go_on(spark, tmp_path):
     with TestClient(app.create(settings), base_url="http://127.0.0.1") as client:
         first = client.get("/recommendations/U00002?limit=4").json()
         later = generation(settings, events(spark, *BOUGHT, ("U99999", "P0001")), version=-1)
-        deadline = time.monotonic() + 10
-        while client.get("/recommendations/U00002").json()["generation"] != later.id:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait(lambda: client.get("/recommendations/U00002").json()["generation"] == later.id)
         again = client.get("/recommendations/U00002", params={"limit": 4, "cursor": first["next_cursor"]}).json()
         assert again["generation"] == first["generation"] != later.id
         assert again["recommendations"][0]["rank"] == 5
+
+
+def test_who_pages_on_in_an_old_generation_goes_on_with_what_came_after_that(spark, tmp_path):
+    settings = shop(spark, tmp_path)
+    later = ("U00002", "P0021")
+    with TestClient(app.create(settings), base_url="http://127.0.0.1") as client:
+        tables.append(settings, tables.EVENTS, events(spark, later).toArrow(), None)
+        wait(lambda: client.get("/recommendations/U00002").json()["folded_in"] == 1)
+        whole = products(client.get("/recommendations/U00002?limit=12"))
+        history = client.get("/users/U00002/history").json()["products"]
+        first = client.get("/recommendations/U00002?limit=6").json()
+        old = client.get("/users/U00002/history?limit=1").json()
+        newer = generation(settings, events(spark, *BOUGHT, later), version=0)
+        wait(lambda: client.get("/recommendations/U00002").json()["generation"] == newer.id)
+        # Trained on by now: it does not count a second time.
+        assert client.get("/recommendations/U00002").json()["folded_in"] == 0
+        assert client.get("/users/U00002/history").json()["products"][0]["events"] == 1
+        asked = {"limit": 6, "cursor": first["next_cursor"]}
+        again = client.get("/recommendations/U00002", params=asked).json()
+        assert (again["generation"], again["folded_in"]) == (first["generation"], 1) and newer.id != first["generation"]
+        assert [one["product"] for one in first["recommendations"] + again["recommendations"]] == whole
+        rest = client.get("/users/U00002/history", params={"cursor": old["next_cursor"]}).json()["products"]
+        assert old["products"] + rest == history and "P0021" in [one["product"] for one in history]
+
+
+def wait(is_so) -> None:
+    deadline = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_before_the_first_generation_everything_but_health_says_so(tmp_path):
@@ -264,6 +291,35 @@ def test_what_went_out_of_stock_a_moment_ago_is_filtered(client):
     assert first not in products(client.get(in_stock))
     assert first in products(client.get("/recommendations/U00014?min_price=99&max_price=100&limit=24"))
     assert client.get(f"/products/{first}").json()["in_stock"] is False
+
+
+def test_who_bought_it_a_moment_ago_is_not_one_who_should_get_it(client):
+    first = client.get("/products/P0006/users?limit=1").json()["users"][0]["user"]
+    client.post("/events", json={"user": first, "product": "P0006"})
+    assert first not in [one["user"] for one in client.get("/products/P0006/users?limit=50").json()["users"]]
+
+
+def test_what_is_new_to_the_shop_stands_in_the_history_with_all_that_is_known(client):
+    said = {"name": "New lamp", "brand": "Lux"}
+    client.post("/events", json={"user": "U00021", "product": "new", "product_data": said})
+    first = client.get("/users/U00021/history?limit=1").json()["products"][0]
+    assert (first["product"], first["name"], first["brand"], first["strength"]) == ("new", "New lamp", "Lux", 1.0)
+
+
+def test_probes_may_ask_for_the_head_alone(client):
+    assert client.head("/health/live").status_code == client.head("/health/ready").status_code == 200
+
+
+def test_a_damaged_generation_is_passed_over_and_a_pointer_to_nothing_is_a_503(spark, tmp_path):
+    settings = shop(spark, tmp_path)
+    with TestClient(app.create(settings), base_url="http://127.0.0.1") as client:
+        home = settings.data_dir / "generations"
+        (home / "LATEST").write_text("gone")
+        assert client.get("/generations").status_code == 503
+        whole = generations.listed(settings)[0]
+        (home / "LATEST").write_text(whole.id)
+        (whole.folder / "metrics.json").write_text("{")
+        assert client.get("/generations").json()["generations"] == []
 
 
 def test_how_things_stand_is_told_before_the_first_generation_too(tmp_path):
