@@ -200,6 +200,9 @@ def test_an_explanation_adds_up_to_the_score_of_the_list(client):
     assert client.get("/explain", params=asked).json() == why
     assert client.get("/estimate", params=asked).json() == estimate
     assert client.get("/explain", params=asked | {"product": "a/b"}).status_code == 404
+    told = client.get("/recommendations/U00007?limit=3&explain=true").json()["recommendations"]
+    assert told[0]["parts"] == why["parts"] and all(one["parts"] for one in told)
+    assert client.get("/recommendations/U00007?limit=51&explain=true").status_code == 422
 
 
 def test_what_is_popular_is_counted_by_users(client):

@@ -23,12 +23,22 @@ class Product(BaseModel):
     in_stock: bool | None = Field(None, description="null where no event has said so")
 
 
+class Part(BaseModel):
+    """What something adds to a score."""
+
+    amount: float
+    what: str
+    product: str | None = None
+    name: str | None = None
+
+
 class Recommended(Product):
     """A product in a list."""
 
     rank: int = Field(ge=1, description="its place in the list, 1 is best")
     score: float = Field(description="comparable within one list alone")
     because: list[str] = Field(description="up to three of the user's own products that add most to the score")
+    parts: list[Part] = Field([], description="what adds up to the score, with `explain`")
 
 
 class Page(Answer):
@@ -157,15 +167,6 @@ class Estimate(Answer):
     folded_in: int
 
 
-class Part(BaseModel):
-    """What something adds to a score."""
-
-    amount: float
-    what: str
-    product: str | None = None
-    name: str | None = None
-
-
 class Explanation(Answer):
     """Why a product stands where it does; the parts add up to the score."""
 
@@ -205,6 +206,7 @@ class PostedEvent(BaseModel):
 class Posted(BaseModel):
     """What became of the events, in the order in which they came."""
 
+    generation: str | None = Field(description="id of the published generation, null before the first")
     accepted: int
     duplicates: int = Field(description="their event_id was met before")
     rejected: int

@@ -42,7 +42,8 @@ async def post(request: Request) -> Response:
         raise Problem(413, "Too many events", str(error)) from None
     except NotKeptError as error:
         raise Problem(503, "Not kept", str(error), headers={"Retry-After": "5"}) from None
-    return asking.answer(_answered(received), status=202)
+    shown = state.shelf.current
+    return asking.answer({"generation": shown and shown.served.id} | _answered(received), status=202)
 
 
 def _taken(state: State, body: bytes) -> Received:

@@ -1,7 +1,7 @@
 """Lists: of a user, of several, of a session without a user, of a group."""
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Query, Request, Response
@@ -9,10 +9,12 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
 
-from spark_app.serving import asking, lists, people, problems
+from spark_app.serving import asking, lists, people, problems, reasons
 from spark_app.serving import state as state_
 from spark_app.serving.answers import Group, Lists, Recommendations, Session, Several
 from spark_app.serving.lists import Filters
+from spark_app.serving.model import Served
+from spark_app.serving.problems import Problem
 from spark_app.serving.queries import Cursor, Limit, OfProducts
 from spark_app.serving.shown import Shown
 from spark_app.serving.state import State
@@ -20,6 +22,8 @@ from spark_app.serving.state import State
 router = APIRouter(tags=["recommendations"])
 
 _LIMIT = 10
+# Each looks at all products.
+_EXPLAINED = 50
 _NO_FILTERS = Filters()
 
 
@@ -30,12 +34,25 @@ async def recommendations(
     limit: Limit = _LIMIT,
     cursor: Cursor = None,
     exclude_seen: Annotated[bool | None, Query(description="overrides the shop's policy")] = None,
+    explain: Annotated[bool, Query(description=f"with the parts of each score, of {_EXPLAINED} at the most")] = False,
 ) -> Response:
     """The best products for a user, filters first; the fallback's for a user about whom nothing is known."""
     state = state_.of(request)
     shown, offset = asking.begun(state, cursor)
     filters = asking.filtered(state, shown.served, asked._replace(exclude_seen=exclude_seen))
-    return asking.answer(await of_user(state, shown, user, filters, offset, limit))
+    if explain and limit > _EXPLAINED:
+        raise Problem(422, "Not valid", f"explain: expected a limit of {_EXPLAINED} at the most")
+    found = await of_user(state, shown, user, filters, offset, limit)
+    return asking.answer(await run_in_threadpool(_taken_apart, state, shown.served, user, found) if explain else found)
+
+
+def _taken_apart(state: State, served: Served, user: str, found: bytes) -> dict[str, Any]:
+    """A list with the parts of each score, as /explain has them."""
+    one, whole = asking.person(state, served, user), dict(orjson.loads(found))
+    for item in whole["recommendations"]:
+        parts = reasons.of(served, one, served.products.find(item["product"])).parts
+        item["parts"] = [part._asdict() for part in parts]
+    return whole
 
 
 class _Plain(APIRoute):
