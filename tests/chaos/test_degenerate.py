@@ -63,4 +63,5 @@ def test_degenerate_events_end_in_a_stated_result(spark, tmp_path, name):
     judged, said = metrics["metrics"]["ndcg_at_10"], metrics["metrics"]["reasons"].get("lists", "")
     assert why in said if why else judged > 0
     assert (settings.results_dir / "rmse.txt").read_text().startswith("RMSE: ")
-    assert len(pipeline.draw(settings)) == 3
+    # Three pictures and the page.
+    assert len(pipeline.draw(settings)) == 4
