@@ -24,7 +24,7 @@ def api(settings, monkeypatch):
         asked = Api("http://127.0.0.1")
         asked.client = client
         monkeypatch.setattr(asking, "_at", lambda *_: asked)
-        asking.name_of.clear()
+        asking._name.clear()
         yield asked
 
 
