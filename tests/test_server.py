@@ -1,7 +1,6 @@
 """The verb serve as a process of its own: where it listens, what it refuses, how it ends."""
 
 import json
-import re
 import signal
 import socket
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import running
 from conftest import free_port
 from test_cli import call, environment
 
@@ -20,23 +20,8 @@ KEY = "a-key-of-the-shop-1234"
 @pytest.fixture
 def started(tmp_path):
     """Starts the verb in an empty folder, and gives the process and its address once it serves."""
-    running = []
-
-    def start(*arguments, **settings):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "spark_app", "serve", *map(str, arguments)], cwd=tmp_path,
-            env=environment(**settings), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
-        running.append(process)
-        line = process.stdout.readline()
-        address = re.search(r"serving at (http://\S+), until Ctrl-C; \S+/docs shows", line)
-        assert address, line + process.stdout.read()
-        return process, address[1]
-
-    yield start
-    for process in running:
-        process.kill()
-        process.communicate()
+    with running.listening(tmp_path, "serve", r"serving at (http://\S+), until Ctrl-C; \S+/docs shows") as start:
+        yield start
 
 
 def test_it_serves_on_loopback_without_a_generation_and_ends_at_a_signal(started, tmp_path):

@@ -1,6 +1,5 @@
 """The verb web as a process of its own: where it shows the page, what it refuses, what it starts, how it ends."""
 
-import re
 import signal
 import socket
 import subprocess
@@ -10,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import httpx
 import pytest
+import running
 from conftest import free_port, settings_for
 from test_cli import call, environment
 
@@ -21,23 +21,8 @@ PASSWORD = "a password of the shop"
 @pytest.fixture
 def started(tmp_path):
     """Starts the verb in an empty folder, and gives the process and its address once it answers."""
-    running = []
-
-    def start(*arguments, **settings):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "spark_app", "web", *map(str, arguments)], cwd=tmp_path,
-            env=environment(**settings), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
-        running.append(process)
-        line = process.stdout.readline()
-        address = re.search(r"the page is at (http://\S+), until Ctrl-C; it asks", line)
-        assert address, line + process.stdout.read()
-        return process, address[1]
-
-    yield start
-    for process in running:
-        process.terminate()
-        process.communicate(timeout=30)
+    with running.listening(tmp_path, "web", r"the page is at (http://\S+), until Ctrl-C; it asks") as start:
+        yield start
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
