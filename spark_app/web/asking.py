@@ -54,9 +54,8 @@ class Api:
         if answer.is_success:
             return _read(answer, self.url)
         problem = _problem(answer)
-        kinds = _FOR_NOW.get(str(problem.get("title")), "refused") if answer.status_code == 503 else "refused"
         said = problem.get("detail") or problem.get("title") or f"it answered with status {answer.status_code}"
-        raise Trouble(_KINDS.get(answer.status_code, kinds), str(said), self.url)
+        raise Trouble(_kind(answer.status_code, str(problem.get("title"))), str(said), self.url)
 
     # What the pages ask for, a line each.
 
@@ -167,6 +166,10 @@ def _read(answer: httpx.Response, url: str) -> Found:
         return dict(answer.json())
     except (ValueError, TypeError):
         raise Trouble("away", "what answers there is not Millstream's API", url) from None
+
+
+def _kind(status: int, title: str) -> Kind:
+    return _FOR_NOW.get(title, "refused") if status == 503 else _KINDS.get(status, "refused")
 
 
 def _problem(answer: httpx.Response) -> Found:

@@ -6,7 +6,7 @@ from typing import ParamSpec
 
 import streamlit as st
 
-from spark_app.web.asking import Trouble
+from spark_app.web.asking import Found, Trouble
 from spark_app.web.look import plain
 
 _WAYS: dict[str, tuple[str, str, str]] = {
@@ -38,6 +38,17 @@ def told(part: Callable[Asked, None]) -> Callable[Asked, None]:
             trouble(found)
 
     return shown
+
+
+def known(ask: Callable[[], Found], before: str = "") -> Found | None:
+    """What was asked for; of what is unknown it is said that it is, behind these words, and there is nothing."""
+    try:
+        return ask()
+    except Trouble as found:
+        if found.kind != "unknown":
+            raise
+        nothing(f"{before}{found.said}.")
+        return None
 
 
 def trouble(found: Trouble) -> None:

@@ -10,7 +10,7 @@ from pictures import interactive
 from pictures.layout import lay_out
 from pictures.reading import groups
 from spark_app.web import choose, empty, look, places, tables
-from spark_app.web.asking import Trouble, api
+from spark_app.web.asking import api
 
 _COMMUNITIES, _NAMES, _NEIGHBOURS = 100, 9, 200
 _PRODUCTS, _USERS = 84, 190
@@ -25,12 +25,7 @@ def show() -> None:
     st.title("Graph", anchor=False)
     communities = api().communities(_COMMUNITIES)
     filters, colouring = _filters(communities)
-    try:
-        found = api().graph(**filters)
-    except Trouble as trouble:
-        if trouble.kind != "unknown":
-            raise
-        empty.nothing(f"{trouble.said}.")
+    if (found := empty.known(lambda: api().graph(**filters))) is None:
         return
     _says(found)
     if found["vertices"]:

@@ -92,12 +92,7 @@ def _popular() -> None:
 
 
 def _one(product: str) -> None:
-    try:
-        found = api().product(product)
-    except Trouble as trouble:
-        if trouble.kind != "unknown":
-            raise
-        empty.nothing(f"{trouble.said}.")
+    if (found := empty.known(lambda: api().product(product))) is None:
         return
     _known(found)
     places.link("graph", "Its place in the graph", ":material/hub:", product=product)

@@ -162,12 +162,7 @@ def _why_not(user: str) -> None:
 
 
 def _explained(user: str, product: str) -> None:
-    try:
-        found = api().explain(user, product)
-    except Trouble as trouble:
-        if trouble.kind != "unknown":
-            raise
-        empty.nothing(f"There is nothing to take apart: {trouble.said}.")
+    if (found := empty.known(lambda: api().explain(user, product), "There is nothing to take apart: ")) is None:
         return
     title = look.called(found)
     st.markdown(f"**{look.plain(title)}**")
