@@ -7,10 +7,12 @@ as the next training will have it.
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from spark_app import rules
 
+# What a pair is called by: a row, or the id of a product that is new.
+Key = TypeVar("Key")
 RATE = "rate"
 PURCHASE = "purchase"
 # Nets are rounded to so many digits, and what a rating is above the mean.
@@ -69,7 +71,7 @@ class Pair:
             self.last_rating, self.rated_at = rating, at
 
 
-def of(pairs: Mapping[int, Pair], terms: Terms) -> dict[int, float | None]:
+def of(pairs: Mapping[Key, Pair], terms: Terms) -> dict[Key, float | None]:
     """The strength of each of one user's pairs, None where nothing positive is left."""
     weights, mean = scaled(terms.weights), _mean_rating(pairs.values())
     return {product: _strength(pair, weights, mean, terms) for product, pair in pairs.items()}

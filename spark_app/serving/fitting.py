@@ -4,22 +4,20 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from spark_app import matches, recency
+from spark_app import matches, recency, spans
 from spark_app.matches import Match, Riser
 from spark_app.serving import describing, people, recents
 from spark_app.serving.fresh import Fresh
 from spark_app.serving.model import Served
 from spark_app.strengths import Pair
 
-MICROS = 1_000_000
-
 
 def risers(served: Served, rising: Mapping[str, Any]) -> list[Riser]:
     """From what /trending answers, without what a rule of the shop hides."""
-    since, until = (datetime.fromisoformat(rising["later"][end]) for end in ("from", "to"))
+    since, until = (spans.micros(datetime.fromisoformat(rising["later"][end])) for end in ("from", "to"))
     shown = [one for one in rising["trending"] if not _is_hidden(served, one["key"])]
     rows = [(one["key"], one["brand"], one["score"], one["growth_percent"]) for one in shown]
-    return matches.risers(rows, round((until - since).total_seconds() * MICROS))
+    return matches.risers(rows, until - since)
 
 
 def of(served: Served, fresh: Fresh, user: str, rising: list[Riser], n: int) -> list[Match]:
@@ -53,9 +51,9 @@ def _barred(served: Served, fresh: Fresh, user: str) -> set[str]:
     """Products that were bought or turned down."""
     later = fresh.of(user, served.version)
     known, new = people.pairs(served, people.rows_of(served, served.user_id(user)), later)
-    of_known, of_new = people.all_strengths(served, known, new)
-    found = {served.products[row] for row, pair in known.items() if _is_out(pair, of_known[row])}
-    return found | {name for name, pair in new.items() if _is_out(pair, of_new[name])}
+    strengths = people.strengths_of(served, {**known, **new})
+    found = {served.products[row] for row, pair in known.items() if _is_out(pair, strengths[row])}
+    return found | {name for name, pair in new.items() if _is_out(pair, strengths[name])}
 
 
 def _is_out(pair: Pair, strength: float | None) -> bool:

@@ -1,18 +1,16 @@
 """What users have met: the generation's pairs and later events, as rows to be shown."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
+from spark_app import spans
 from spark_app.arrays import Indices
 from spark_app.serving import lists, people
 from spark_app.serving.fresh import Event
 from spark_app.serving.model import Served
 from spark_app.strengths import Pair
-
-MICROS = 1_000_000
 
 
 def users(served: Served, order: str) -> Indices:
@@ -38,11 +36,11 @@ def of(served: Served, user_id: int, later: Sequence[Event], order: str) -> list
 
 def _pairs(served: Served, user_id: int, later: Sequence[Event]) -> list[tuple[int, dict[str, Any]]]:
     pairs, unknown = people.pairs(served, people.rows_of(served, user_id), later)
-    of_known, of_unknown = people.all_strengths(served, pairs, unknown)
-    known = [(row, _met(served.products[row], pair, of_known[row])) for row, pair in pairs.items()]
-    return known + [(-1, _met(product, pair, of_unknown[product])) for product, pair in unknown.items()]
+    strengths = people.strengths_of(served, {**pairs, **unknown})
+    known = [(row, _met(served.products[row], pair, strengths[row])) for row, pair in pairs.items()]
+    return known + [(-1, _met(product, pair, strengths[product])) for product, pair in unknown.items()]
 
 
 def _met(product: str, pair: Pair, strength: float | None) -> dict[str, Any]:
-    at = datetime.fromtimestamp(pair.last_at / MICROS, UTC)
+    at = spans.moment(pair.last_at)
     return {"product": product, "events": pair.events, "last_event_at": at, "strength": strength}

@@ -1,6 +1,6 @@
 """Whom a list is for: a user as the generation knows one, with later events folded in; a session; a group."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ from spark_app.arrays import Indices
 from spark_app.folding import Own, User
 from spark_app.serving.fresh import Event
 from spark_app.serving.model import Served
-from spark_app.strengths import LAST_RATING, NET, NEWEST, RATED, RATED_AT, RATING, Deed, Pair
+from spark_app.strengths import LAST_RATING, NET, NEWEST, RATED, RATED_AT, RATING, Deed, Key, Pair
 
 ALWAYS = "always"
 
@@ -91,18 +91,9 @@ def pairs(served: Served, table: np.ndarray, later: Sequence[Event]) -> tuple[di
     return known, unknown
 
 
-def strengths_of(served: Served, found: dict[int, Pair]) -> dict[int, float | None]:
+def strengths_of(served: Served, found: Mapping[Key, Pair]) -> dict[Key, float | None]:
     """How strongly the user has shown interest in each, as the next training will have it."""
     return strengths.of(found, served.terms)
-
-
-def all_strengths(
-    served: Served, known: dict[int, Pair], unknown: dict[str, Pair]
-) -> tuple[dict[int, float | None], dict[str, float | None]]:
-    """The same of all that one user met, by row, and by id what the generation never met."""
-    rows = {-1 - place: pair for place, pair in enumerate(unknown.values())}
-    found = strengths_of(served, known | rows)
-    return {row: found[row] for row in known}, {name: found[-1 - place] for place, name in enumerate(unknown)}
 
 
 def _updated(served: Served, table: np.ndarray, later: Sequence[Event]) -> Person:
