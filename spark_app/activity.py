@@ -75,7 +75,7 @@ Memory = dict[str, list[dict[str, _Said]]]
 
 def extent(table: DeltaTable) -> Stretch | None:
     """From the oldest event to a second behind the newest, by the statistics of the files; None when it is empty."""
-    parts = pa.table(table.get_add_actions(flatten=True))
+    parts = _added(table)
     known = {"min.occurred_at", "max.occurred_at"} <= set(parts.column_names)
     if not parts.num_rows or not pc.sum(parts["num_records"]).as_py():
         return None
@@ -90,7 +90,7 @@ def extent(table: DeltaTable) -> Stretch | None:
 
 def number(table: DeltaTable, wanted: Stretch) -> int:
     """How many events there are at the most in a stretch, by the statistics of the files."""
-    parts = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+    parts = _added(table).to_pylist()
     return sum(part["num_records"] or 0 for part in parts if _meet(_held(part), wanted))
 
 
@@ -111,10 +111,15 @@ def read(table: DeltaTable, range_: Range, turning: Collection[str], memory: Mem
     return _joined([part for parts in found for part in parts], said, range_.buckets)
 
 
+def _added(table: DeltaTable) -> pa.Table:
+    """What the log says of each file."""
+    return pa.table(table.get_add_actions(flatten=True))
+
+
 def _files(table: DeltaTable) -> dict[str, Stretch | None]:
     """File -> from its oldest event to behind its newest, where the table knows."""
     folder = Path(unquote(str(table.table_uri).removeprefix("file://")))
-    parts = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+    parts = _added(table).to_pylist()
     return {str(folder / unquote(part["path"])): _held(part) for part in parts}
 
 

@@ -84,7 +84,7 @@ def write(settings: Settings, of: Asked, found: Sequence[Trend]) -> None:
     """Replace both files in the results folder."""
     settings.results_dir.mkdir(parents=True, exist_ok=True)
     since, until = map(spans.moment, of.range.asked)
-    starts = [spans.moment(of.range.held.start + place * of.range.bucket) for place in range(of.range.buckets)]
+    starts = [*map(spans.moment, of.range.starts)]
     rows = [(*one[:-2], since, until) for one in found]
     buckets = [(one.kind, one.key, *row) for one in found for row in zip(starts, one.totals, one.by_users, strict=True)]
     _write(settings, TRENDING_BUCKETS, schemas.TRENDING_BUCKET, buckets)

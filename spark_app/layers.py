@@ -5,21 +5,19 @@ the table from there on has found, as the API does it. Together they have to be 
 """
 
 from collections import Counter
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 
-from spark_app import generations, ledger, tables
+from spark_app import generations, ledger, spans, tables
 from spark_app.ledger import Counts
 from spark_app.serving.fresh import Fresh
 from spark_app.serving.tail import Tail
 from spark_app.settings import Settings
 from spark_app.tables import EVENTS
-
-_FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Day(NamedTuple):
@@ -97,4 +95,4 @@ def _by_day(settings: Settings, version: int) -> Counter[date]:
 
 def _held(fresh: Fresh) -> Counter[date]:
     times = (event.occurred_at for user in fresh.users() for event in fresh.of(user))
-    return Counter((_FIRST + timedelta(microseconds=at)).date() for at in times)
+    return Counter(spans.moment(at).date() for at in times)

@@ -5,18 +5,15 @@ ones, without those that they bought or turned down. The best come first, ties b
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import NamedTuple
 
+from spark_app import spans
 from spark_app.strengths import PURCHASE, RATE
 
 # So many rising products are looked through.
 MOST = 500
 # Of these event types something has to be left for a product to be bought.
 BOUGHT = (PURCHASE, RATE)
-_MICROS = 1_000_000
-_HOUR = 3_600 * _MICROS
-_DAY = 24 * _HOUR
 
 
 class Riser(NamedTuple):
@@ -37,8 +34,7 @@ class Match(NamedTuple):
     @property
     def because(self) -> str:
         """Rising 240 % in 7 days; you looked at Lux on 2026-10-28."""
-        day = datetime.fromtimestamp(self.at / _MICROS, UTC).date()
-        return f"{self.riser.words}; you looked at {self.riser.brand} on {day}"
+        return f"{self.riser.words}; you looked at {self.riser.brand} on {spans.moment(self.at).date()}"
 
 
 def risers(rows: Iterable[tuple[str, str | None, float, float | None]], microseconds: int) -> list[Riser]:
@@ -68,8 +64,8 @@ def of(risers: Sequence[Riser], brands: Mapping[str, int], barred: Container[str
 
 def in_words(growth: float | None, microseconds: int) -> str:
     """Such as "rising 240 % in 7 days"; what fell less than the shop did is said so."""
-    days = microseconds / _DAY
-    time = f"{days:.0f} days" if days >= 2 else f"{microseconds / _HOUR:.0f} hours"
+    days = microseconds / spans.DAY
+    time = f"{days:.0f} days" if days >= 2 else f"{microseconds / spans.HOUR:.0f} hours"
     if growth is None:
         return f"new and rising in {time}"
     return f"rising {growth:.0f} % in {time}" if growth > 0 else f"rising against the shop in {time} ({growth:+.0f} %)"

@@ -14,6 +14,7 @@ from spark_app import (
     generations,
     held,
     judging,
+    lately,
     locks,
     making,
     personal,
@@ -149,7 +150,7 @@ def is_exported(settings: Settings, generation: Generation) -> bool:
 
 def is_drawn(settings: Settings) -> bool:
     """Whether the pictures are there and not older than the results."""
-    results = [settings.results_dir / name for name in (exports.METRICS, "trending.csv")]
+    results = [settings.results_dir / name for name in (exports.METRICS, lately.TRENDING)]
     newest = max((path.stat().st_mtime for path in results if path.exists()), default=float("inf"))
     pictures = [settings.results_dir / name for name in _PICTURES]
     return all(path.exists() and path.stat().st_mtime >= newest for path in pictures)

@@ -36,6 +36,11 @@ class Stretch(NamedTuple):
         """Microseconds."""
         return self.end - self.start
 
+    @property
+    def named(self) -> dict[str, str]:
+        """As JSON has it, ISO-8601."""
+        return {"from": text(self.start), "to": text(self.end)}
+
 
 class Range(NamedTuple):
     """What is asked for, what of it the table holds, the parts that are compared, and the length of a bucket.
@@ -53,6 +58,11 @@ class Range(NamedTuple):
     def buckets(self) -> int:
         """How many; the last may be shorter."""
         return -(-self.held.length // self.bucket)
+
+    @property
+    def starts(self) -> range:
+        """Of each bucket."""
+        return range(self.held.start, self.held.end, self.bucket)
 
     @property
     def read(self) -> Stretch:

@@ -14,7 +14,6 @@ from spark_app.cli.workplace import TOO_LITTLE, working
 from spark_app.lately import Asked
 from spark_app.rising import KINDS, PRODUCT
 from spark_app.settings import load
-from spark_app.spans import Range, Stretch
 from spark_app.trends import Trend
 
 _LEVELS = " ▁▂▃▄▅▆▇█"
@@ -64,18 +63,10 @@ def trending(
 def _as_dict(asked: Asked, found: Sequence[Trend]) -> dict[str, Any]:
     range_ = asked.range
     return {
-        "events_version": asked.version, **_bounds(range_.asked), "later": _bounds(range_.later),
-        "earlier": [_bounds(one) for one in range_.earlier], "bucket_seconds": range_.bucket // spans.SECOND,
-        "bucket_starts": _starts(range_), "trending": [one._asdict() for one in found],
+        "events_version": asked.version, **range_.asked.named, "later": range_.later.named,
+        "earlier": [one.named for one in range_.earlier], "bucket_seconds": range_.bucket // spans.SECOND,
+        "bucket_starts": [*map(spans.text, range_.starts)], "trending": [one._asdict() for one in found],
     }  # fmt: skip
-
-
-def _bounds(stretch: Stretch) -> dict[str, str]:
-    return {"from": spans.text(stretch.start), "to": spans.text(stretch.end)}
-
-
-def _starts(range_: Range) -> list[str]:
-    return [spans.text(range_.held.start + place * range_.bucket) for place in range(range_.buckets)]
 
 
 def _drawn(found: Sequence[Trend]) -> Table:

@@ -17,8 +17,7 @@ from spark_app.serving.people import Person
 from spark_app.serving.problems import Problem
 from spark_app.serving.shown import Shown
 from spark_app.serving.state import State
-
-MICROS = 1_000_000
+from spark_app.spans import SECOND
 
 
 def begun(state: State, text: str | None) -> tuple[Shown, int]:
@@ -98,12 +97,12 @@ def described(state: State, served: Served, row: int) -> dict[str, Any]:
 def age(state: State, served: Served) -> float:
     """Seconds since the newest event that answers take into account."""
     newest = max(served.newest_event_at, state.fresh.newest_at)
-    return round(max(time.time() - newest / MICROS, 0.0), 3)
+    return round(max(time.time() - newest / SECOND, 0.0), 3)
 
 
 def somebody(state: State, served: Served, session: Session) -> Person:
     """A user, or nobody who is known, with what happens just now; it is kept nowhere."""
-    now, user = int(time.time() * MICROS), session.user or ""
+    now, user = int(time.time() * SECOND), session.user or ""
     happened = [
         Event("", user, one.product, one.event_type, one.quantity, one.rating, now, None, None, None, None, None)
         for one in session.events

@@ -1,13 +1,12 @@
 """What one user turned to last, as recency.py defines it: the generation's pairs, later events and newer brands."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from heapq import merge
 from typing import Any
 
 import numpy as np
 
-from spark_app import maps, recency
+from spark_app import maps, recency, spans
 from spark_app.generations import Generation
 from spark_app.recency import TURNED, Kind, Look
 from spark_app.serving import describing, model, people
@@ -16,8 +15,6 @@ from spark_app.serving.model import Served
 from spark_app.serving.tail import Tail
 from spark_app.settings import Settings
 from spark_app.tables import DamagedError
-
-MICROS = 1_000_000
 
 
 def of(served: Served, fresh: Fresh, user_id: int, later: Sequence[Event], kind: Kind, n: int) -> list[Look]:
@@ -39,7 +36,7 @@ def told(served: Served, fresh: Fresh, user: str, kind: Kind, n: int) -> dict[st
     looks = of(served, fresh, user_id, later, kind, n)
     found = [
         describing.of_product(served, fresh, look.product)
-        | {"brand": look.brand, "rank": rank, "last_event_at": datetime.fromtimestamp(look.at / MICROS, UTC)}
+        | {"brand": look.brand, "rank": rank, "last_event_at": spans.moment(look.at)}
         for rank, look in enumerate(looks, 1)
     ]
     since = sum(event.product is not None for event in later)

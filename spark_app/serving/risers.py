@@ -131,16 +131,12 @@ def _empty(question: Question, version: int) -> dict[str, Any]:
 
 
 def _said(question: Question, range_: Range, found: list[trends.Trend], version: int) -> dict[str, Any]:
-    starts = [spans.text(range_.held.start + place * range_.bucket) for place in range(range_.buckets)]
     rows = [one._asdict() for one in found]
     for row in rows:
         row["buckets"] = {"total": row.pop("totals"), "users": row.pop("by_users")}
     return {
-        "events_version": version, **_bounds(range_.asked), "later": _bounds(range_.later),
-        "earlier": [_bounds(one) for one in range_.earlier], "by": question.by, "category": question.category,
-        "bucket_seconds": range_.bucket // spans.SECOND, "bucket_starts": starts, "trending": rows,
+        "events_version": version, **range_.asked.named, "later": range_.later.named,
+        "earlier": [one.named for one in range_.earlier], "by": question.by, "category": question.category,
+        "bucket_seconds": range_.bucket // spans.SECOND, "bucket_starts": [*map(spans.text, range_.starts)],
+        "trending": rows,
     }  # fmt: skip
-
-
-def _bounds(stretch: Stretch) -> dict[str, str]:
-    return {"from": spans.text(stretch.start), "to": spans.text(stretch.end)}
