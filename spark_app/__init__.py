@@ -9,6 +9,7 @@ The flow, a line a module, in order:
     terms  trials  rating_trials  choice    settings as equations, tried on the driver, and what is learnt from that
     explanation  strengths  spreads  folding   a score taken apart; a user's strengths and vector without training
     recency  turns  matches   what a user turned to last, and which events say so; what rises of that
+    segmentation                        the words of segments
     layouts  records                    known CSV layouts by their header; files cut into records
     variants  checks                    a JSON record -> an event or a reason, by the same rules and without Spark
     event_ids  tables  ledger  locks  checkpoints   ids that were met; the Delta tables, the ledger, who works on them
@@ -32,6 +33,7 @@ The flow, a line a module, in order:
     trending         events -> what is rising in a range of time, and its buckets
     recent           events -> the last brands or products of each user
     matching         the last brands of all users + what rises -> trending for you
+    segments         what users did, browsed, or their factors -> groups of users who are alike
     generations      a trained model with all that was made from it, published whole
     exports          any table -> one CSV in results/
     ingestion        wiring of the intake: from sources to the tables

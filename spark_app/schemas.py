@@ -62,6 +62,20 @@ TRENDING = (
 )
 TRENDING_BUCKET = "kind STRING, key STRING, bucket_start TIMESTAMP, total BIGINT, users BIGINT"
 
+# What is known of each user as numbers, in the units of segmentation.Column; no null and no NaN among them.
+WIDE = "user STRING, values ARRAY<DOUBLE>"
+# The same standardised and turned onto its principal components, the first the widest.
+POINT = "user STRING, point ARRAY<DOUBLE>"
+
+# Which segment a user is in, by each method; `x` and `y` are the first two components, `distance` is from the centre.
+SEGMENT = "user STRING, features STRING, method STRING, segment INT, x DOUBLE, y DOUBLE, distance DOUBLE"
+SEGMENT_PROFILE = (
+    "features STRING, method STRING, segment INT, label STRING, size BIGINT, share DOUBLE, feature STRING, "
+    "mean DOUBLE, overall_mean DOUBLE, lift DOUBLE"
+)
+SEGMENT_STRATEGY = "features STRING, method STRING, segment INT, strategy STRING, top_products ARRAY<STRING>"
+USER_SIMILARITY = "user STRING, similar_user STRING, score DOUBLE"
+
 # What explains the lists: one row per user and product that met, `strength` null where no interest is left. `trained`
 # says whether the model learnt from the pair, and `fitted` what it was given; `weight` and `again` are what the product
 # adds by likeness and to itself; `excluded` says whether it may not be listed to the user. Behind these stand columns

@@ -18,7 +18,7 @@ GROUND_FLOOR = {
     "logged_model", "preflight", "variants", "checks", "endings", "logs", "strengths", "folding", "spreads",
     "offered", "folded", "listening",
     "spans", "rising", "turnout", "activity", "trends",
-    "recency", "matches",
+    "recency", "matches", "segmentation",
 }  # fmt: skip
 # What a model is, for those that use one; `models/__init__.py` holds nothing else.
 INTERFACES = {"models", "held", "near", "ages", "turns"}
@@ -45,6 +45,8 @@ SERVING_MAY_READ = {"generations", "maps", "graph_maps", "status"}
 WEB = sorted((APP / "web").rglob("*.py"))
 # A session needs a Java; all that speaks to the user is wiring.
 PICTURES = [ROOT / "visualize_graph.py", *sorted((ROOT / "pictures").glob("*.py"))]
+# A stage of several rooms: they know one another.
+SEGMENTS = sorted((APP / "segments").glob("*.py"))
 MODELS = {path.stem for path in (APP / "models").glob("*.py")} - {"__init__"}
 
 
@@ -76,6 +78,11 @@ def test_a_stage_imports_the_ground_floor_and_no_other_stage(stage):
 @pytest.mark.parametrize("model", sorted(MODELS))
 def test_a_model_imports_the_ground_floor_and_no_stage(model):
     assert imported(APP / "models" / f"{model}.py") <= GROUND_FLOOR | INTERFACES
+
+
+@pytest.mark.parametrize("path", SEGMENTS, ids=[path.stem for path in SEGMENTS])
+def test_segments_are_a_stage(path):
+    assert imported(path) <= GROUND_FLOOR | INTERFACES | {"segments"}
 
 
 @pytest.mark.parametrize("module", sorted(GROUND_FLOOR))

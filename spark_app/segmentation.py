@@ -1,0 +1,23 @@
+"""Segments: the words that all who make or read them share. Nothing comes in; no Spark.
+
+A segment is a group of users who are alike in what is known of them, by one method on one set of features.
+"""
+
+from typing import Literal, NamedTuple, get_args
+
+Features = Literal["behaviour", "browsing", "factors"]
+FEATURES: tuple[Features, ...] = get_args(Features)
+Method = Literal["kmeans", "agglomerative"]
+METHODS: tuple[Method, ...] = get_args(Method)
+
+
+class Column(NamedTuple):
+    """One number that is known of each user.
+
+    `unit` is for people: days, orders, share. A column of scale `log` spans magnitudes, such as money, and is compared
+    by log1p of its size, with its sign; its means are told as they are.
+    """
+
+    name: str
+    unit: str
+    scale: Literal["linear", "log"] = "linear"

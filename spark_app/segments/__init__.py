@@ -1,0 +1,1 @@
+"""Users who are alike, by what they did, what they browsed, or the factors of the model."""
