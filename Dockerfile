@@ -15,10 +15,10 @@ COPY --chmod=0755 requirements-serve.txt requirements.txt ./
 RUN python -m venv /opt/venv && /opt/venv/bin/pip install --no-cache-dir -r requirements-serve.txt -r requirements.txt
 ENV PATH="/opt/venv/bin:$PATH" PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 
-# Spark's packages come into the image, so that no container needs a network to start. These six modules are all that
+# Spark's packages come into the image, so that no container needs a network to start. These seven modules are all that
 # fetching them takes: a change elsewhere does not fetch them again.
-COPY --chmod=0755 spark_app/__init__.py spark_app/java.py spark_app/schemas.py spark_app/session.py \
-    spark_app/settings.py spark_app/blocks.py spark_app/
+COPY --chmod=0755 spark_app/__init__.py spark_app/blocks.py spark_app/class_archive.py spark_app/java.py \
+    spark_app/schemas.py spark_app/session.py spark_app/settings.py spark_app/
 RUN python -c 'from pathlib import Path; from spark_app import session, settings; \
     session.fetch_jars(settings.load(), Path("/opt/jars"))'
 
@@ -30,6 +30,7 @@ COPY --chmod=0755 visualize_graph.py ./
 # Any user may be the one who runs it: a new volume takes over who may write to its folder here.
 RUN install -d -m 0777 /data /data/inbox /results
 ENV HOME=/tmp NUMBA_CACHE_DIR=/tmp/numba MPLCONFIGDIR=/tmp/matplotlib \
-    MILLSTREAM_DATA_DIR=/data MILLSTREAM_RESULTS_DIR=/results MILLSTREAM_SPARK__JARS=/opt/jars
+    MILLSTREAM_DATA_DIR=/data MILLSTREAM_RESULTS_DIR=/results MILLSTREAM_SPARK__JARS=/opt/jars \
+    MILLSTREAM_SPARK__CLASS_ARCHIVE=false
 USER 1000:1000
 CMD ["python", "-m", "spark_app", "--help"]

@@ -17,7 +17,8 @@ The flow, a line a module, in order:
     activity  trends                    the event table of a range by Arrow, and what is rising in it, without Spark
     shop_rules                          the shop's own file of what to hide, boost or bury, read and checked
     connection  topic                   how a broker is connected to; what it says of a topic, without Spark
-    java  failpoints  progress          a Java that serves; places to die in tests; what the user sees
+    java  class_archive                 a Java that serves; its classes, kept from one start to the next
+    failpoints  progress                places to die in tests; what the user sees
     logs  endings  disk                 the log of a run; how a verb ends that cannot go on; what outlives a power cut
     session  held  near  ages   the one place where Spark is configured; what a training holds; work in batches; ages
     offered          files that wait, looked at before a record of them is read

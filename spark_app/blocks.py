@@ -105,6 +105,9 @@ class Spark(BaseModel):
     driver_memory: str = Field("4g", pattern=r"^\d+[kmgKMG]$", description="heap of the driver; on one machine of all")
     executor_memory: str = Field("4g", pattern=r"^\d+[kmgKMG]$", description="heap of an executor on a cluster")
     java_options: str = Field("", description="more options for the driver's Java, such as -XX:+UseZGC")
+    class_archive: bool = Field(
+        True, description="Java's classes are kept in ~/.cache/millstream (180 MB), so that Spark starts faster"
+    )
     shuffle_partitions: int | None = Field(None, ge=1, description="default: two for each core")
     als_blocks: int | None = Field(
         None, ge=1, description="blocks a side of MLlib's ALS; default: one a core; up to 2 train the same bit for bit"

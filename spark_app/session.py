@@ -21,7 +21,7 @@ from uuid import uuid4
 import pyspark
 from pyspark.sql import SparkSession
 
-from spark_app import java
+from spark_app import class_archive, java
 from spark_app.settings import Settings, size_in_bytes
 
 SPARK_LOG = "spark.log"
@@ -41,7 +41,7 @@ def start(settings: Settings, app: str = "millstream", own: Mapping[str, str] | 
     if address := _own_address(settings.spark.master):
         os.environ.setdefault("SPARK_LOCAL_IP", address)
     builder = SparkSession.builder.master(settings.spark.master).appName(app)
-    for name, value in (configuration(settings) | dict(own or {})).items():
+    for name, value in (configuration(settings) | _with_archive(settings) | dict(own or {})).items():
         builder = builder.config(name, value)
     log = _log_file(settings)
     with _signals_put_off() as came, _stderr_to(log), _one_blas_thread_in_java():
@@ -124,7 +124,7 @@ def configuration(settings: Settings) -> dict[str, str]:
         "spark.scheduler.mode": "FAIR",
         "spark.driver.memory": settings.spark.driver_memory,
         "spark.executor.memory": settings.spark.executor_memory,
-        "spark.driver.extraJavaOptions": f"-Duser.timezone=UTC -XX:+UseParallelGC {settings.spark.java_options}",
+        "spark.driver.extraJavaOptions": _java_options(settings),
         "spark.executor.extraJavaOptions": "-Duser.timezone=UTC",
         # One BLAS thread a task: the tasks are what runs side by side.
         "spark.executorEnv.OPENBLAS_NUM_THREADS": "1",
@@ -143,6 +143,18 @@ def configuration(settings: Settings) -> dict[str, str]:
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.warehouse.dir": str(Path(tempfile.gettempdir()) / "millstream-warehouse"),
     }
+
+
+def _java_options(settings: Settings) -> str:
+    return f"-Duser.timezone=UTC -XX:+UseParallelGC {settings.spark.java_options}"
+
+
+def _with_archive(settings: Settings) -> dict[str, str]:
+    """The same with what an earlier start has kept of Java's classes."""
+    if not settings.spark.class_archive:
+        return {}
+    kept = class_archive.option(Path(os.environ["JAVA_HOME"]), Path(pyspark.__file__).parent / "jars")
+    return {"spark.driver.extraJavaOptions": f"{_java_options(settings)} {kept}"}
 
 
 def _without_jars_in_python(spark: SparkSession) -> None:

@@ -16,7 +16,7 @@ GROUND_FLOOR = {
     "terms", "trials", "rating_trials", "choice", "explanation", "shop_rules", "layouts", "records", "java",
     "failpoints", "progress", "connection", "topic", "event_ids", "tables", "ledger", "locks", "checkpoints",
     "logged_model", "preflight", "variants", "checks", "endings", "logs", "strengths", "folding", "spreads",
-    "offered", "folded", "listening",
+    "offered", "folded", "listening", "class_archive",
     "spans", "rising", "turnout", "activity", "trends",
     "recency", "matches", "segmentation",
 }  # fmt: skip

@@ -1,0 +1,34 @@
+"""Java's classes of an earlier start, kept in one file (class data sharing): a Java and jars in, an option for it out.
+
+Reading and checking the classes of Spark is a third of what its start takes. The first JVM writes the file when it
+ends, later ones map it, and Java passes over a file that does not fit its jars. 180 MB, one for each Java and Spark.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+
+FOLDER = Path.home() / ".cache" / "millstream"
+_NAME = "classes-{}.jsa"
+# A file of fewer bytes is one that a JVM has begun to write.
+_LEAST = 1 << 20
+
+
+def option(java: Path, jars: Path, folder: Path = FOLDER) -> str:
+    """What a JVM is told: to map the file, or to write it when it ends; nothing where it can do neither."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / _NAME.format(_key(java, jars))
+        if file.exists() and file.stat().st_size >= _LEAST:
+            return f"-XX:SharedArchiveFile={file}"
+    except OSError:
+        return ""
+    fits = os.access(folder, os.W_OK) and " " not in str(file)
+    return f"-XX:ArchiveClassesAtExit={file} -Xlog:cds=off -Xlog:cds+dynamic=off" if fits else ""
+
+
+def _key(java: Path, jars: Path) -> str:
+    """Other for another Java or Spark, also one of the same name that was put in its place."""
+    release = java / "release"
+    said = [str(java), release.read_text() if release.exists() else "", str(jars), str(jars.stat().st_mtime_ns)]
+    return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]
