@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from pictures.drawing import draw
+from pictures.drawing import draw, draw_trending
 from pictures.reading import ResultsError
 from pictures.watching import watch
 
@@ -16,7 +16,8 @@ def main(arguments: list[str] | None = None) -> int:
         if chosen.watch:
             watch(chosen.results, page=chosen.html, interval=chosen.interval)
             return 0
-        for path, seconds in draw(chosen.results, page=chosen.html).items():
+        made = draw_trending(chosen.results) if chosen.trending else draw(chosen.results, page=chosen.html)
+        for path, seconds in made.items():
             print(f"{path}  {seconds:.1f} s")
     except (ResultsError, OSError) as fault:
         print(f"Nothing was drawn: {fault}", file=sys.stderr)
@@ -29,9 +30,13 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     default = os.environ.get("MILLSTREAM_RESULTS_DIR") or "results"
     parser.add_argument("--results", type=Path, default=Path(default), metavar="DIR", help=f"default: {default}")
     parser.add_argument("--html", action="store_true", help="also recommendation_graph.html: the graph to walk in")
+    parser.add_argument("--trending", action="store_true", help="trending.png alone, which needs no generation")
     parser.add_argument("--watch", action="store_true", help="draw again for each new generation, until Ctrl-C")
     parser.add_argument("--interval", type=seconds, default=2.0, metavar="S", help="seconds between looks; default: 2")
-    return parser.parse_args(arguments)
+    chosen = parser.parse_args(arguments)
+    if chosen.trending and (chosen.html or chosen.watch):
+        parser.error("--trending draws one picture, once: leave --html and --watch out")
+    return chosen
 
 
 def seconds(words: str) -> float:

@@ -1,28 +1,37 @@
-"""The last 50 brands of every user, by Spark from events on disk, beside the same query written plainly in DuckDB.
+"""The last 50 brands of every user, by Arrow and by Spark, beside the same query written plainly in DuckDB.
 
-    python -m benchmarks.recents [--events 10_000_000] [--users 500_000]
+    python -m benchmarks.recents [--events 10_000_000] [--users 500_000] [--rounds 3] [--ways alone,duckdb]
 
-Both read the same Parquet files and write a CSV file in the order of users and ranks; DuckDB has as many threads as
-there are cores. Every row that both found is compared. Needs `pip install duckdb`.
+All read the same Parquet files of an event table and write a CSV file in the order of users and ranks; each way is a
+process of its own. Seconds from the first query on (Spark has begun by then), and the most memory that the process and
+all below it held. Rows are compared. Needs `pip install duckdb`.
 """
 
 import argparse
+import json
 import os
-import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
-from pyspark.sql import SparkSession
+from deltalake import DeltaTable, convert_to_deltalake
 
 from benchmarks import beside
-from spark_app import exports, interactions, recency, recent
-from spark_app.schemas import EVENT_WEIGHTS
+from benchmarks.run import resident
+from spark_app import event_files, exports, looked, personal, recency, session, tables
+from spark_app.preflight import GIGABYTE
+from spark_app.settings import Settings, load
 
+WAYS = ("alone", "spark", "duckdb")
 PRODUCTS, BRANDS, SEED = 20_000, 800, 7
 START, SECONDS = 1_767_225_600, 120 * 86_400
 KINDS = np.array(["view", "cart", "purchase", "remove_from_cart"])
@@ -49,22 +58,69 @@ COPY (
 
 
 def main() -> None:
-    """Time both, and compare what they wrote."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--events", type=int, default=10_000_000)
-    parser.add_argument("--users", type=int, default=500_000)
-    asked = parser.parse_args()
-    with beside.at_work("recents") as (spark, settings):
-        beside.machine()
-        home = settings.data_dir.parent
-        _simulate(home / "events", asked.events, asked.users)
-        ours, rows = beside.clocked(lambda: _ours(spark, home))
-        java = _java_memory()
-        plain, _ = beside.clocked(lambda: _plain(home))
-        print(f"{asked.events:,} events, {asked.users:,} users, {rows:,} rows")
-        print(f"Spark {ours:.1f} s (its Java {java / 1e9:.1f} GB), DuckDB {plain:.1f} s, ratio {ours / plain:.2f}")
-        print(f"this process, DuckDB within: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.1f} GB")
-        _compare(home)
+    """Write the table, run each way in turns, compare what they wrote, and print."""
+    asked = arguments()
+    if asked.way:
+        print(json.dumps(measured(asked.way, asked.home)))
+        return
+    with tempfile.TemporaryDirectory() as home:
+        _simulate(Path(home) / "data" / tables.EVENTS, asked.events, asked.users)
+        runs: dict[str, list[dict[str, float]]] = {way: [] for way in asked.ways.split(",")}
+        for _ in range(asked.rounds):
+            for way, found in runs.items():
+                found.append(watched(way, home))
+                print(f"  {way}: {found[-1]}", flush=True)
+        _compare([Path(home) / f"{way}.csv" for way in runs])
+    for way, found in runs.items():
+        middle = {name: statistics.median(one[name] for one in found) for name in found[0]}
+        print(f"{way}: " + ", ".join(f"{name} {value:.2f}" for name, value in middle.items()))
+    beside.machine()
+
+
+def watched(way: str, home: str) -> dict[str, float]:
+    """One way in a process of its own: what it says, and the most memory that it and all below it held."""
+    command = [sys.executable, "-m", "benchmarks.recents", "--way", way, "--home", home]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL)
+    most, (said, _) = beside.watched(process.communicate, partial(resident, process.pid), 0.1)
+    found: dict[str, float] = json.loads(said.strip().splitlines()[-1])
+    return found | {"GB": round(most / GIGABYTE, 2)}
+
+
+def measured(way: str, home: Path) -> dict[str, float]:
+    """Seconds of a start, and from then on until the file is there."""
+    settings, path = load(data_dir=home / "data", results_dir=home / "results"), home / f"{way}.csv"
+    start, write = beside.clocked(lambda: {"alone": _alone, "spark": _spark, "duckdb": _plain}[way](settings, path))
+    seconds, _ = beside.clocked(write)
+    return {"start": round(start, 2), "seconds": round(seconds, 2)}
+
+
+def _alone(settings: Settings, path: Path) -> Callable[[], object]:
+    def write() -> None:
+        table = DeltaTable(tables.path(settings, tables.EVENTS))
+        found = looked.last(looked.read(table, recency.turning(settings.weights)), "brand")
+        exports.write_table(found, path)
+
+    return write
+
+
+def _spark(settings: Settings, path: Path) -> Callable[[], object]:
+    spark = session.start(settings)
+
+    def write() -> None:
+        found = personal.of_all_users(spark, settings, "brand", recency.LAST)
+        exports.write_csv(found, path, order=("user", "rank"))
+
+    return write
+
+
+def _plain(settings: Settings, path: Path) -> Callable[[], object]:
+    import duckdb
+
+    connection = duckdb.connect(config={"threads": os.cpu_count() or 1})
+    connection.execute("SET TimeZone = 'UTC'")
+    files = [*event_files.held(DeltaTable(tables.path(settings, tables.EVENTS)))]
+    connection.execute(f"CREATE VIEW events AS SELECT * FROM read_parquet({files})")
+    return lambda: connection.execute(PLAIN.format(path=path))
 
 
 def _simulate(folder: Path, events: int, users: int) -> None:
@@ -88,44 +144,29 @@ def _simulate(folder: Path, events: int, users: int) -> None:
             "product_data": pa.StructArray.from_arrays([said], ["brand"]),
         })  # fmt: skip
         pq.write_table(table, folder / f"{part:03d}.parquet")
+    convert_to_deltalake(folder)
 
 
-def _ours(spark: SparkSession, home: Path) -> int:
-    events = spark.read.parquet(str(home / "events"))
-    details = interactions.product_details(events, ("brand",))
-    found = recent.last(recent.turned(events, EVENT_WEIGHTS), details, kind="brand", n=recency.LAST)
-    return exports.write_csv(found, home / "ours.csv", order=("user", "rank"))
-
-
-def _plain(home: Path) -> None:
-    with duckdb.connect(config={"threads": os.cpu_count() or 1}) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute(f"CREATE VIEW events AS SELECT * FROM '{home}/events/*.parquet'")
-        connection.execute(PLAIN.format(path=home / "plain.csv"))
-
-
-def _java_memory() -> int:
-    """The most that Spark's Java has held, in bytes; 0 where the system does not say."""
-    most = 0
-    for status in Path("/proc").glob("[0-9]*/status"):
-        try:
-            lines = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
-        except OSError:
-            continue
-        if lines.get("Name", "").strip() == "java" and int(lines.get("PPid", "0")) == os.getpid():
-            most = max(most, 1024 * int(lines["VmHWM"].split()[0]))
-    return most
-
-
-def _compare(home: Path) -> None:
+def _compare(paths: list[Path]) -> None:
     """Rows by (user, rank): the same products of the same brands."""
-    ours, plain = (
-        pyarrow.csv.read_csv(home / name, convert_options=_CSV).select(["user", "rank", "brand", "product"])
-        for name in ("ours.csv", "plain.csv")
-    )
-    if not ours.equals(plain):
-        raise SystemExit(f"they differ: {ours.num_rows:,} and {plain.num_rows:,} rows")
-    print("both wrote the same rows")
+    columns = ["user", "rank", "brand", "product"]
+    first, *others = (pyarrow.csv.read_csv(path, convert_options=_CSV).select(columns) for path in paths)
+    for path, found in zip(paths[1:], others, strict=True):
+        if not found.equals(first):
+            raise SystemExit(f"{path.name} has other rows than {paths[0].name}")
+    print(f"{first.num_rows:,} rows, the same in all files")
+
+
+def arguments() -> argparse.Namespace:
+    """How much to measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=10_000_000)
+    parser.add_argument("--users", type=int, default=500_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--ways", default=",".join(WAYS), help="separated by commas")
+    parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
+    parser.add_argument("--home", type=Path, help=argparse.SUPPRESS)
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

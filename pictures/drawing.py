@@ -4,7 +4,9 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import matplotlib.style
 from matplotlib.figure import Figure
@@ -15,9 +17,10 @@ from pictures.degrees import degree_distribution
 from pictures.favourites import top_products
 from pictures.look import FONTS, STYLE
 from pictures.network import recommendation_graph
-from pictures.reading import Results, read_results
+from pictures.reading import RISING, Results, ResultsError, Trending, read_results, read_trending
 from pictures.sparklines import trending
 
+Shown = TypeVar("Shown")
 Maker = Callable[[Path], object]
 
 
@@ -26,12 +29,25 @@ def draw(folder: Path, *, page: bool = False) -> dict[Path, float]:
 
     page: the graph as an HTML file as well.
     """
-    results, seconds = read_results(folder), {}
+    return drawn(folder, makers(read_results(folder), page=page))
+
+
+def draw_trending(folder: Path) -> dict[Path, float]:
+    """The picture of what is rising alone, which needs no generation; the same otherwise."""
+    if (found := read_trending(folder)) is None:
+        missing = next(name for name in RISING if not (folder / name).exists())
+        raise ResultsError(f"{folder / missing} is missing: `python -m spark_app trending` writes it")
+    return drawn(folder, iter([rising(found)]))
+
+
+def drawn(folder: Path, makers: Iterator[tuple[str, Maker]]) -> dict[Path, float]:
+    """What these make: all of it appears, or nothing."""
+    seconds = {}
     fonts = [name for name in FONTS if name in fontManager.get_font_names()]
     with tempfile.TemporaryDirectory(prefix=".drawing-", dir=folder) as scratch, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # a sign that no font has is drawn as a box
         with matplotlib.style.context(["default", {**STYLE, "font.family": fonts}]):
-            for name, make in makers(results, page=page):
+            for name, make in makers:
                 start, path = time.perf_counter(), Path(scratch) / name
                 make(path)
                 seconds[path] = time.perf_counter() - start
@@ -41,12 +57,18 @@ def draw(folder: Path, *, page: bool = False) -> dict[Path, float]:
 def makers(results: Results, *, page: bool) -> Iterator[tuple[str, Maker]]:
     """Names of files, and what writes each to a path."""
     for picture in (recommendation_graph, degree_distribution, top_products):
-        yield f"{picture.__name__}.png", saved(picture, results)
+        yield f"{picture.__name__}.png", partial(save, picture, results)
     if results.trending is not None:
-        yield "trending.png", saved(trending, results)
+        yield rising(results.trending)
     if page:
         yield document.FILE, lambda path: path.write_text(document.recommendation_graph(results), encoding="utf-8")
 
 
-def saved(picture: Callable[[Results], Figure], results: Results) -> Maker:
-    return lambda path: picture(results).savefig(path, metadata={"Software": None})
+def rising(found: Trending) -> tuple[str, Maker]:
+    """The same of what is rising."""
+    return "trending.png", partial(save, trending, found)
+
+
+def save(picture: Callable[[Shown], Figure], shown: Shown, path: Path) -> None:
+    """Draw it into a file."""
+    picture(shown).savefig(path, metadata={"Software": None})

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pictures.look import GREY, GROUNDS, INK, PALE
-from pictures.reading import Results, Trending
+from pictures.reading import Trending
 from pictures.sheet import sheet
 from pictures.words import readable
 
@@ -18,16 +18,15 @@ TOTAL, GROWTH = 0.87, 0.97
 UP, DOWN = GROUNDS[0], GROUNDS[1]
 
 
-def trending(results: Results) -> Figure:
+def trending(found: Trending) -> Figure:
     """All kinds of trending.csv one below another; lines begin at 0 and end at their own highest bucket."""
-    assert results.trending is not None
-    rows, buckets = results.trending
+    rows, buckets = found
     kinds = sorted(rows["kind"].unique(), key=lambda kind: ([*KINDS, kind].index(kind), kind))
     most = MOST if len(kinds) == 1 else MOST_OF_SEVERAL
     parts = {kind: rows[rows["kind"] == kind][:most] for kind in kinds}
     high = HEAD + max(sum(HEADING + ROW * len(part) for part in parts.values()), 2) + 0.2
     nothing = "" if parts else "Nothing to draw: nothing is rising in this range."
-    figure = sheet("What is rising", said(results.trending), (WIDE, high), nothing=nothing)
+    figure = sheet("What is rising", said(found), (WIDE, high), nothing=nothing)
     top, grid = HEAD, moments(buckets)
     for kind, part in parts.items():
         middle = 1 - (top + HEADING / 2) / high

@@ -9,12 +9,14 @@ The flow, a line a module, in order:
     terms  trials  rating_trials  choice    settings as equations, tried on the driver, and what is learnt from that
     explanation  strengths  spreads  folding   a score taken apart; a user's strengths and vector without training
     recency  turns  matches   what a user turned to last, and which events say so; what rises of that
+    coded  cells                        text as codes; the text of a cell in a CSV file
     segmentation                        the words of segments
     layouts  records                    known CSV layouts by their header; files cut into records
     variants  checks                    a JSON record -> an event or a reason, by the same rules and without Spark
     event_ids  tables  ledger  locks  checkpoints   ids that were met; the Delta tables, the ledger, who works on them
     spans  rising  turnout              stretches of time; what is rising, the one definition; events and users counted
-    activity  trends                    the event table of a range by Arrow, and what is rising in it, without Spark
+    event_files  said                   the files of the event table by Arrow, without Spark; what they say of products
+    activity  trends  looked            of that the events of a range, and what is rising in it; what all turned to last
     shop_rules                          the shop's own file of what to hide, boost or bury, read and checked
     connection  topic                   how a broker is connected to; what it says of a topic, without Spark
     java  class_archive                 a Java that serves; its classes, kept from one start to the next

@@ -107,6 +107,19 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 
 @kernel
+def sort_by(values, ends, items, sorted_):
+    """Items by value, stable, by counting; values from -1 up. In the end `ends` has the end of -1, of 0, of 1 ..."""
+    for value in values:
+        ends[value + 2] += 1
+    for place in range(1, len(ends)):
+        ends[place] += ends[place - 1]
+    for row in range(len(items)):
+        value = values[row] + 1
+        sorted_[ends[value]] = items[row]
+        ends[value] += 1
+
+
+@kernel
 def insert(index, value, indices, values):
     """Put one into a list sorted by value descending, index ascending; the last drops out."""
     place = len(values)

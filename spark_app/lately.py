@@ -5,12 +5,28 @@ These files are of the event table and of no generation: each is replaced whole,
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import NamedTuple
 
 from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_app import activity, exports, interactions, recency, rising, schemas, spans, store, tables, trending, trends
+from spark_app import (
+    activity,
+    event_files,
+    exports,
+    interactions,
+    matches,
+    recency,
+    rising,
+    said,
+    schemas,
+    spans,
+    store,
+    tables,
+    trending,
+    trends,
+)
 from spark_app.activity import Activity
 from spark_app.held import hold, released
 from spark_app.settings import Settings
@@ -19,8 +35,6 @@ from spark_app.trends import Trend
 
 TRENDING, TRENDING_BUCKETS = "trending.csv", "trending_buckets.csv"
 TOP = 20
-# Up to so many events this process counts by itself: Spark takes longer to begin.
-ALONE = 30_000_000
 _NOTHING = "there are no events yet; ingest some first"
 
 
@@ -40,22 +54,39 @@ def asked(settings: Settings, begin: str | None = None, end: str | None = None, 
     if not tables.exists(settings, tables.EVENTS):
         raise NoEventsError(_NOTHING)
     table = DeltaTable(tables.path(settings, tables.EVENTS))
-    if (held := activity.extent(table)) is None:
+    if (held := event_files.extent(table)) is None:
         raise NoEventsError(_NOTHING)
     return Asked(spans.asked(begin, end, last, held), table.version())
+
+
+def answered(
+    spark: Callable[[], SparkSession],
+    settings: Settings,
+    kinds: Sequence[str],
+    top: int,
+    begin: str | None = None,
+    end: str | None = None,
+    last: str | None = None,
+) -> tuple[Asked, list[Trend]]:
+    """The range that is meant, and what is rising in it; asked again where files are removed meanwhile."""
+
+    def once() -> tuple[Asked, list[Trend]]:
+        of = asked(settings, begin, end, last)
+        return of, rise(spark, settings, of, kinds, top)
+
+    return tables.read_again(settings, once)
 
 
 def rise(
     spark: Callable[[], SparkSession], settings: Settings, of: Asked, kinds: Sequence[str], top: int
 ) -> list[Trend]:
-    """What is rising, kind by kind; Spark is started for a table that is too large for one process."""
+    """What is rising, kind by kind; Spark is started for a range of more events than one process should count."""
     tables.ensure_whole(settings, tables.EVENTS, of.version)
-    if tables.rows(settings, tables.EVENTS) > ALONE:
+    table = DeltaTable(tables.path(settings, tables.EVENTS), version=of.version)
+    if event_files.number(table, of.range.read) > event_files.ALONE:
         events = store.read(spark(), settings, tables.EVENTS, of.version)
         return by_spark(events, of.range, kinds, top, settings.weights)
-    turning = recency.turning(settings.weights)
-    seen = activity.read(DeltaTable(tables.path(settings, tables.EVENTS), version=of.version), of.range, turning)
-    return alone(seen, of.range, kinds, top)
+    return alone(activity.read(table, of.range, recency.turning(settings.weights)), of.range, kinds, top)
 
 
 def alone(seen: Activity, range_: Range, kinds: Sequence[str], top: int) -> list[Trend]:
@@ -70,7 +101,7 @@ def by_spark(
 ) -> list[Trend]:
     """The same by the stage."""
     with released():
-        details = interactions.product_details(events, activity.DETAILS).transform(hold)
+        details = interactions.product_details(events, said.DETAILS).transform(hold)
         counted = trending.counted(events, details, range_, kinds, weights).transform(hold)
         best = trending.best(counted, details, range_, kinds, top).transform(hold)
         series: dict[tuple[str, str], list[tuple[int, int]]] = {}
@@ -95,19 +126,30 @@ def _write(settings: Settings, name: str, ddl: str, rows: Sequence[Sequence[obje
     exports.write_rows(rows, schemas.names(ddl), settings.results_dir / name, parts=settings.export_parts)
 
 
-def is_current(settings: Settings) -> bool:
-    """Whether trending.csv is there and not older than what was last written to the event table."""
-    file, version = settings.results_dir / TRENDING, tables.version(settings)
+def is_current(settings: Settings, name: str = TRENDING) -> bool:
+    """Whether a file of the results is there and not older than what was last written to the event table."""
+    file, version = settings.results_dir / name, tables.version(settings)
     entry = tables.path(settings, tables.EVENTS) / "_delta_log" / f"{version:020}.json"
     return file.exists() and entry.exists() and file.stat().st_mtime >= entry.stat().st_mtime
 
 
-def bring_up_to_date(spark: Callable[[], SparkSession], settings: Settings) -> str:
-    """Write what is rising of late, all kinds of it; gives what there is to say."""
-    of = asked(settings)
-    found = rise(spark, settings, of, rising.KINDS, TOP)
-    write(settings, of, found)
-    return f"{len(found)} rising, {in_words(of.range)}"
+class Late:
+    """What is rising of late, all kinds of it: found once, when it is first asked for, and the same for all who ask."""
+
+    def __init__(self, spark: Callable[[], SparkSession], settings: Settings) -> None:
+        self._spark, self._settings = spark, settings
+
+    @cached_property
+    def found(self) -> tuple[Asked, list[Trend]]:
+        """Of each kind as many as are looked through for users. NoEventsError, DamagedError."""
+        return answered(self._spark, self._settings, rising.KINDS, matches.MOST)
+
+    def write(self) -> str:
+        """Write the first ones; gives what there is to say."""
+        of, rows = self.found
+        first = [one for one in rows if one.rank <= TOP]
+        write(self._settings, of, first)
+        return f"{len(first)} rising, {in_words(of.range)}"
 
 
 def in_words(range_: Range) -> str:

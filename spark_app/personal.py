@@ -3,21 +3,26 @@
 What belongs to a generation is made from its pairs, which know when a user turned to a product and what was bought.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
+from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from spark_app import (
+    event_files,
     exports,
     generations,
     interactions,
-    lately,
+    looked,
     matches,
     matching,
     near,
+    progress,
+    recency,
     recent,
     rising,
     schemas,
@@ -26,9 +31,11 @@ from spark_app import (
 )
 from spark_app.exports import Csv
 from spark_app.generations import Generation
+from spark_app.lately import Late, NoEventsError
 from spark_app.matches import Riser
 from spark_app.recency import TURNED, Kind
 from spark_app.settings import Settings
+from spark_app.tables import DamagedError
 
 MATCHES = "trending_recommendations.csv"
 RECENT: dict[Kind, str] = {"brand": "recent_brands.csv", "product": "recent_products.csv"}
@@ -36,56 +43,78 @@ _ORDER = ("user", "rank")
 
 
 def of_all_users(spark: SparkSession, settings: Settings, kind: Kind, limit: int) -> DataFrame:
-    """What each user of the event table as it is now turned to last, as schemas.RECENT."""
+    """What each user of the event table as it is now turned to last, as schemas.RECENT, by Spark."""
     stored = store.read(spark, settings, tables.EVENTS)
     looks = recent.turned(stored, settings.weights)
     return recent.last(looks, interactions.product_details(stored, ("brand",)), kind=kind, n=limit)
 
 
-def write_recent(spark: SparkSession, settings: Settings, kind: Kind, limit: int) -> tuple[Path, int]:
-    """Write that; gives the file and its rows."""
+def write_recent(
+    spark: Callable[[], SparkSession], settings: Settings, kind: Kind, limit: int
+) -> tuple[Path, int]:
+    """Write that; gives the file and its rows. Spark is started for more events than one process should read."""
     path = _place(settings, RECENT[kind])
-    found = of_all_users(spark, settings, kind, limit)
-    return path, exports.write_csv(found, path, order=_ORDER, parts=settings.export_parts)
+    if tables.rows(settings, tables.EVENTS) > event_files.ALONE:
+        found = of_all_users(spark(), settings, kind, limit)
+        return path, exports.write_csv(found, path, order=_ORDER, parts=settings.export_parts)
+    alone = tables.read_again(settings, lambda: _alone(settings, kind, limit))
+    return path, exports.write_table(alone, path, parts=settings.export_parts)
 
 
-def csvs(spark: SparkSession, generation: Generation) -> list[Csv]:
-    """The last brands of each user of a generation; nothing of one that did not keep them."""
-    if TURNED not in generations.read(spark, generation, generations.INTERACTIONS).columns:
+def _alone(settings: Settings, kind: Kind, limit: int) -> pa.Table:
+    table = DeltaTable(tables.path(settings, tables.EVENTS))
+    tables.ensure_whole(settings, tables.EVENTS, table.version())
+    return looked.last(looked.read(table, recency.turning(settings.weights)), kind, limit)
+
+
+def csvs(spark: SparkSession, settings: Settings, generation: Generation, late: Late) -> list[Csv]:
+    """The last brands of each user of a generation, unless it did not keep them, and what rises of them."""
+    brands = [Csv(RECENT["brand"], _brands(spark, generation, _pairs(spark, generation)), _ORDER)]
+    found = Csv(MATCHES, _found(spark, settings, generation, risers(generation, late)), _ORDER)
+    return [*(brands if _keeps_recents(spark, generation) else []), found]
+
+
+def bring_up_to_date(spark: SparkSession, settings: Settings, generation: Generation, late: Late) -> str:
+    """Write what rises of late and each user of a generation may like; gives what there is to say."""
+    rising_ = risers(generation, late)
+    found = _found(spark, settings, generation, rising_)
+    rows = exports.write_csv(found, _place(settings, MATCHES), order=_ORDER, parts=settings.export_parts)
+    return f"{len(rising_):,} rising products with a brand, {rows:,} rows"
+
+
+def risers(generation: Generation, late: Late) -> list[Riser]:
+    """What rises of late and may be told; nothing, and a word, where the event table cannot be read."""
+    try:
+        of, rows = late.found
+    except NoEventsError:
         return []
-    return [Csv(RECENT["brand"], _brands(spark, generation, _pairs(spark, generation)), _ORDER)]
-
-
-def is_current(settings: Settings) -> bool:
-    """Whether trending_recommendations.csv is not older than the other results and what rises in them."""
-    file = settings.results_dir / MATCHES
-    others = [settings.results_dir / name for name in (exports.METRICS, lately.TRENDING)]
-    return file.exists() and all(one.exists() and one.stat().st_mtime <= file.stat().st_mtime for one in others)
-
-
-def bring_up_to_date(spark: SparkSession, settings: Settings, generation: Generation) -> str:
-    """Write what rises of late and each user may like; gives what there is to say."""
-    found = lately.asked(settings)
-    rows = lately.rise(lambda: spark, settings, found, (rising.PRODUCT,), matches.MOST)
+    except DamagedError as error:
+        progress.warn(f"{MATCHES} stays empty: {error}")
+        return []
     hidden = _hidden(generation)
-    shown = [(one.key, one.brand, one.score, one.growth_percent) for one in rows if one.key not in hidden]
-    risers = matches.risers(shown, found.range.later.length)
-    number = write_matches(spark, settings, generation, risers)
-    return f"{len(risers):,} rising products with a brand, {number:,} rows"
+    shown = [
+        (one.key, one.brand, one.score, one.growth_percent)
+        for one in rows
+        if one.kind == rising.PRODUCT and one.key not in hidden
+    ]
+    return matches.risers(shown, of.range.later.length)
 
 
-def write_matches(spark: SparkSession, settings: Settings, generation: Generation, risers: Sequence[Riser]) -> int:
-    """Write trending_recommendations.csv: what of these rises for each user of a generation; gives the rows."""
-    path, columns = _place(settings, MATCHES), schemas.names(schemas.TRENDING_RECOMMENDATION)
-    pairs = _pairs(spark, generation)
-    if not risers or TURNED not in pairs.columns:
-        exports.write_rows([], columns, path, parts=settings.export_parts)
-        return 0
-    counts = generation.manifest["counts"]
+def _found(
+    spark: SparkSession, settings: Settings, generation: Generation, risers: Sequence[Riser]
+) -> DataFrame:
+    """What of these rises for each user of a generation, as schemas.TRENDING_RECOMMENDATION."""
+    if not risers or not _keeps_recents(spark, generation):
+        return spark.createDataFrame([], schemas.TRENDING_RECOMMENDATION)
+    counts, pairs = generation.manifest["counts"], _pairs(spark, generation)
     small = near.is_small(counts["users"], counts["products"])
     brands, barred = _brands(spark, generation, pairs), matching.barred(pairs)
-    found = matching.for_users(brands, barred, risers, n=settings.top_n, is_near=small)
-    return exports.write_csv(found, path, order=_ORDER, parts=settings.export_parts)
+    return matching.for_users(brands, barred, risers, n=settings.top_n, is_near=small)
+
+
+def _keeps_recents(spark: SparkSession, generation: Generation) -> bool:
+    """One of before there were recents does not know when users turned to products."""
+    return TURNED in generations.read(spark, generation, generations.INTERACTIONS).columns
 
 
 def _pairs(spark: SparkSession, generation: Generation) -> DataFrame:

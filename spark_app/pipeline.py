@@ -24,14 +24,21 @@ from spark_app import (
 )
 from spark_app import tune as tune_
 from spark_app.generations import Generation
+from spark_app.lately import Late
 from spark_app.settings import Settings, untuned
 
 PICTURES = Path(__file__).parent.parent / "visualize_graph.py"
 # Seconds that a publication or a rollback waits for another.
 PATIENCE = 30.0
-_PICTURES = (
-    "recommendation_graph.png", "recommendation_graph.html", "degree_distribution.png", "top_products.png",
-)  # fmt: skip
+TRENDING_PICTURE = "trending.png"
+# Picture -> the file of the results that it must not be older than.
+_PICTURES = {
+    **dict.fromkeys(
+        ("recommendation_graph.png", "recommendation_graph.html", "degree_distribution.png", "top_products.png"),
+        exports.METRICS,
+    ),
+    TRENDING_PICTURE: lately.TRENDING,
+}
 
 
 class DrawError(RuntimeError):
@@ -121,14 +128,17 @@ def _said(settings: Settings, made: making.Made, *, force: bool) -> tuple[dict[s
     return {"published": True, "reason": f"forced, against the gate: {made.verdict.reason}"}, True
 
 
-def export(spark: SparkSession, settings: Settings, generation: Generation) -> dict[str, int]:
-    """Write the files of a generation to the results folder; gives rows by file."""
+def export(
+    spark: SparkSession, settings: Settings, generation: Generation, late: Late | None = None
+) -> dict[str, int]:
+    """Write the files of a generation to the results folder, with what rises for its users; gives rows by file."""
+    late = late or Late(lambda: spark, settings)
     csvs = [
         exports.Csv(file, _columns(name, generations.read(spark, generation, name)), order)
         for name, (file, order) in _EXPORTED.items()
     ]
     return exports.publish(
-        [*csvs, *personal.csvs(spark, generation)],
+        [*csvs, *personal.csvs(spark, settings, generation, late)],
         settings.results_dir,
         metrics=generation.metrics | _by_hand(generation),
         texts={"rmse.txt": generation.manifest["rmse"] + "\n"},
@@ -148,17 +158,21 @@ def is_exported(settings: Settings, generation: Generation) -> bool:
     return generations.published_in(settings.results_dir) == generation.id
 
 
-def is_drawn(settings: Settings) -> bool:
-    """Whether the pictures are there and not older than the results."""
-    results = [settings.results_dir / name for name in (exports.METRICS, lately.TRENDING)]
-    newest = max((path.stat().st_mtime for path in results if path.exists()), default=float("inf"))
-    pictures = [settings.results_dir / name for name in _PICTURES]
-    return all(path.exists() and path.stat().st_mtime >= newest for path in pictures)
+def outdated(settings: Settings) -> list[str]:
+    """The pictures that are missing, or older than what they show; that of what rises only where something is said."""
+    return [name for name, of in _PICTURES.items() if _is_older(settings.results_dir / name, settings.results_dir / of)]
 
 
-def draw(settings: Settings) -> list[str]:
+def _is_older(picture: Path, shown: Path) -> bool:
+    if not shown.exists():
+        return shown.name == exports.METRICS
+    return not picture.exists() or picture.stat().st_mtime < shown.stat().st_mtime
+
+
+def draw(settings: Settings, *, trending_alone: bool = False) -> list[str]:
     """The pictures, by the script that anyone can run; gives its lines. Raises DrawError."""
-    command = [sys.executable, str(PICTURES), "--results", str(settings.results_dir), "--html"]
+    asked = "--trending" if trending_alone else "--html"
+    command = [sys.executable, str(PICTURES), "--results", str(settings.results_dir), asked]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode != 0:
         raise DrawError((run.stderr.strip().splitlines() or ["visualize_graph.py failed"])[-1])

@@ -1,9 +1,9 @@
 """Where the Delta tables are, what can be known of them without Spark, and how a few rows are added."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -18,6 +18,7 @@ EVENTS, QUARANTINE, BATCHES = "events", "quarantine", "batches"
 COMPACTED_AFTER = 64
 # By age alone, Delta's own cleaning takes the log of versions that a kept generation needs; retention does it instead.
 KEEP_LOG = {"delta.enableExpiredLogCleanup": "false"}
+Read = TypeVar("Read")
 _SMALL_FILE, _WHOLE_FILE = 4_000_000, 32_000_000
 
 
@@ -85,6 +86,20 @@ def ensure_whole(settings: Settings, name: str, version: int) -> None:
         if file.stat().st_size != part["size_bytes"]:
             sizes = f"{file.stat().st_size:,} bytes, and {part['size_bytes']:,} were written"
             raise DamagedError(f"{file} has {sizes}: put it back from a copy")
+
+
+def read_again(settings: Settings, read: Callable[[], Read], name: str = EVENTS) -> Read:
+    """What `read` gives; once more where files are gone and a newer version has taken their place meanwhile.
+
+    So it is beside `retention`, which removes files as soon as none of the versions that are kept needs them.
+    """
+    before = version(settings, name)
+    try:
+        return read()
+    except (DamagedError, FileNotFoundError):
+        if version(settings, name) == before:
+            raise
+        return read()
 
 
 def last_batch(settings: Settings, name: str, query: str) -> int:

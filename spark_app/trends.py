@@ -8,10 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from spark_app import rising, turnout
-from spark_app.activity import Activity, Words
+from spark_app.activity import Activity
+from spark_app.coded import Codes, Words
 from spark_app.rising import BRAND, CATEGORY, PRODUCT, Rise
 from spark_app.spans import Range
-from spark_app.turnout import Codes, Turnout
+from spark_app.turnout import Turnout
 
 
 class Trend(NamedTuple):

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from spark_app.arrays import kernel
+from spark_app.arrays import kernel, sort_by
+from spark_app.coded import Codes
 from spark_app.spans import TURNS, Range
 
-Codes = npt.NDArray[np.int32]
 Counts = npt.NDArray[np.int64]
 # Whether a moment lies in the later part, and in what is held; above these bits, in which earlier stretch, from 1 on.
 LATER, HELD, EARLIER = 1, 2, 4
@@ -59,7 +59,7 @@ def placed(times: Counts, range_: Range) -> tuple[Codes, npt.NDArray[np.uint8]]:
 def in_order(rows: Rows, buckets: int) -> Rows:
     """The rows by bucket, as `count` wants them."""
     order = np.empty(len(rows.bucket), np.int32)
-    _sort(rows.bucket, np.zeros(buckets + TURNS + 3, np.int64), np.arange(len(order), dtype=np.int32), order)
+    sort_by(rows.bucket, np.zeros(buckets + TURNS + 3, np.int64), np.arange(len(order), dtype=np.int32), order)
     return Rows(rows.user[order], rows.product[order], rows.bucket[order], rows.parts[order])
 
 
@@ -68,24 +68,11 @@ def count(rows: Rows, key: Codes, keys: int, users: int) -> Turnout:
     # In one word, so that putting a row in its place is one write, and the count reads on from row to row.
     packed = rows.user.astype(np.int64) << 32 | rows.bucket.astype(np.int64) << 8 | rows.parts
     by_key, ends = np.empty_like(packed), np.zeros(keys + 3, np.int64)
-    _sort(key, ends, packed, by_key)
+    sort_by(key, ends, packed, by_key)
     sums, met = np.zeros((4, keys), np.int64), _buckets(by_key, ends)
     found = np.zeros((2, met), np.int32), np.zeros((2, met), np.int64)
     _count(by_key, ends, np.full((4, users), -1, np.int64), sums, *found)
     return Turnout(*sums, *found[0], *found[1])
-
-
-@kernel
-def _sort(values, ends, items, sorted_):
-    """Items by value, stable, by counting; values from -1 up. In the end `ends` has the end of -1, of 0, of 1 ..."""
-    for value in values:
-        ends[value + 2] += 1
-    for place in range(1, len(ends)):
-        ends[place] += ends[place - 1]
-    for row in range(len(items)):
-        value = values[row] + 1
-        sorted_[ends[value]] = items[row]
-        ends[value] += 1
 
 
 @kernel

@@ -17,8 +17,8 @@ GROUND_FLOOR = {
     "failpoints", "progress", "connection", "topic", "event_ids", "tables", "ledger", "locks", "checkpoints",
     "logged_model", "preflight", "variants", "checks", "endings", "logs", "strengths", "folding", "spreads",
     "offered", "folded", "listening", "class_archive",
-    "spans", "rising", "turnout", "activity", "trends",
-    "recency", "matches", "segmentation",
+    "coded", "cells", "spans", "event_files", "said", "rising", "turnout", "activity", "trends",
+    "recency", "looked", "matches", "segmentation",
 }  # fmt: skip
 # What a model is, for those that use one; `models/__init__.py` holds nothing else.
 INTERFACES = {"models", "held", "near", "ages", "turns"}

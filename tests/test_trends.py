@@ -8,14 +8,14 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from sold import SCHEMA, Sold, planted, table
 
-from spark_app import activity, recency, spans, trends
+from spark_app import activity, event_files, recency, spans, trends
 from spark_app.schemas import EVENT_WEIGHTS
 
 TURNING = recency.turning(EVENT_WEIGHTS)
 
 
 def rises(found, kind="product", limit=20, last=None, **more):
-    range_ = spans.asked(None, None, last, activity.extent(found))
+    range_ = spans.asked(None, None, last, event_files.extent(found))
     return trends.of(activity.read(found, range_, TURNING), range_, kind, limit, **more)
 
 
@@ -77,7 +77,7 @@ def test_a_category_is_a_filter_before_the_ranking_and_leaves_scores_as_they_are
 
 
 def test_files_are_read_once_for_what_they_say_of_products(shop):
-    range_ = spans.asked(None, None, "1d", activity.extent(shop))
+    range_ = spans.asked(None, None, "1d", event_files.extent(shop))
     memory = {"gone": []}
     first = activity.read(shop, range_, TURNING, memory)
     again = activity.read(shop, range_, TURNING, memory)
@@ -86,7 +86,7 @@ def test_files_are_read_once_for_what_they_say_of_products(shop):
 
 
 def test_an_empty_table_has_no_extent(tmp_path):
-    assert activity.extent(table(tmp_path / "e", [])) is None
+    assert event_files.extent(table(tmp_path / "e", [])) is None
 
 
 def test_november_in_online_retail_shows_its_christmas_goods_and_agrees_with_pandas(shared_data, tmp_path):
@@ -98,7 +98,7 @@ def test_november_in_online_retail_shows_its_christmas_goods_and_agrees_with_pan
     sold = sold.assign(event_type="purchase", occurred_at=raw["at"].dt.tz_localize("UTC"), product_data=said)
     write_deltalake(tmp_path / "e", pa.Table.from_pandas(sold, SCHEMA, preserve_index=False))
     found = DeltaTable(tmp_path / "e")
-    range_ = spans.asked("2011-11-01", "2011-12-01", None, activity.extent(found))
+    range_ = spans.asked("2011-11-01", "2011-12-01", None, event_files.extent(found))
     best = trends.of(activity.read(found, range_, TURNING), range_, "product", 20)
     assert sum("CHRISTMAS" in one.label for one in best) >= 4
     counted = raw[(raw["n"] >= 0) & (raw["at"] >= "2011-11-01") & (raw["at"] < "2011-12-01")]

@@ -6,6 +6,8 @@ from pyspark.sql import SparkSession
 
 from spark_app import generations, lately, locks, personal, pipeline, progress, tracking
 from spark_app.generations import Generation
+from spark_app.lately import Late
+from spark_app.pipeline import TRENDING_PICTURE
 from spark_app.settings import Settings
 
 # Seconds that one who writes results waits for another.
@@ -14,43 +16,48 @@ PATIENCE = 300.0
 
 def bring_up_to_date(spark: Callable[[], SparkSession], settings: Settings) -> None:
     """Results and pictures of the published generation, unless they stand there already."""
-    published = generations.published(settings)
+    published, late = generations.published(settings), Late(spark, settings)
     if published and not pipeline.is_exported(settings, published):
-        export(spark(), settings)
-    trending(spark, settings)
-    if not pipeline.is_drawn(settings):
-        draw(settings)
+        export(spark(), settings, late)
+    trending(spark, settings, late)
+    if outdated := pipeline.outdated(settings):
+        draw(settings, trending_alone=outdated == [TRENDING_PICTURE])
 
 
-def export(spark: SparkSession, settings: Settings) -> None:
+def export(spark: SparkSession, settings: Settings, late: Late | None = None) -> None:
     """Write the CSV files of what is published by the time that it is our turn."""
     with locks.held(settings, locks.RESULTS, "export", wait=PATIENCE), progress.phase("export") as step:
         published = generations.published(settings)
         if published is None:
             raise generations.NoGenerationError("nothing is published yet")
-        rows = pipeline.export(spark, settings, published)
+        rows = pipeline.export(spark, settings, published, late)
         step.say(f"{len(rows)} CSV files in {settings.results_dir}, {sum(rows.values()):,} rows")
 
 
-def trending(spark: Callable[[], SparkSession], settings: Settings) -> None:
-    """Write what is rising of late, and for whom, unless that was done since the newest event and generation."""
+def trending(spark: Callable[[], SparkSession], settings: Settings, late: Late | None = None) -> None:
+    """Write what is rising of late, and for whom, unless that was done since the newest event."""
+    late = late or Late(spark, settings)
     if not lately.is_current(settings):
         with locks.held(settings, locks.RESULTS, "export", wait=PATIENCE), progress.phase("trending") as step:
-            step.say(lately.bring_up_to_date(spark, settings))
-    if personal.is_current(settings):
-        return
-    with locks.held(settings, locks.RESULTS, "export", wait=PATIENCE):
-        # Not before: meanwhile another may have been published.
-        if published := generations.published(settings):
-            with progress.phase("for you") as step:
-                step.say(personal.bring_up_to_date(spark(), settings, published))
+            step.say(late.write())
+    if not lately.is_current(settings, personal.MATCHES):
+        with locks.held(settings, locks.RESULTS, "export", wait=PATIENCE):
+            _for_users(spark, settings, late)
 
 
-def draw(settings: Settings) -> None:
-    """Draw the pictures."""
+def _for_users(spark: Callable[[], SparkSession], settings: Settings, late: Late) -> None:
+    """Beside the files of the published generation alone: to one that is not exported yet its export adds this."""
+    published = generations.published(settings)
+    if published and pipeline.is_exported(settings, published):
+        with progress.phase("for you") as step:
+            step.say(personal.bring_up_to_date(spark(), settings, published, late))
+
+
+def draw(settings: Settings, *, trending_alone: bool = False) -> None:
+    """Draw the pictures, or that of what rises alone."""
     with progress.phase("draw") as step:
-        lines = pipeline.draw(settings)
-        step.say(f"{len(lines)} pictures")
+        number = len(pipeline.draw(settings, trending_alone=trending_alone))
+        step.say(f"{number} picture{'' if number == 1 else 's'}")
 
 
 def track(settings: Settings, generation: Generation) -> None:

@@ -20,6 +20,12 @@ Limit = Annotated[int, typer.Option("--limit", min=1, max=recency.LAST, help="Ho
 AsJson = Annotated[bool, typer.Option("--json", help="As one JSON object; of one user.")]
 Results = Annotated[Path | None, typer.Option("--results", help="Where recent_brands.csv goes; of all users.")]
 
+_HINT = "; --kind product lists products, with a brand or without"
+_NOTHING: dict[Kind, str] = {
+    "brand": "no product that somebody turned to has a brand: `recent --kind product` lists products",
+    "product": "nobody has turned to a product yet",
+}
+
 
 def add_to(app: typer.Typer) -> None:
     """Give the verb to the command line."""
@@ -32,7 +38,7 @@ def recent(
     """Print the last distinct brands, or products, of a user, the newest first; or write a file of all users.
 
     One user is answered without Spark, from the published generation and what came since, as the API does it. For all
-    users Spark reads the event table, and recent_brands.csv (recent_products.csv) is written.
+    users the event table is read, and recent_brands.csv (recent_products.csv) is written.
 
     Example: python -m spark_app recent U00042 --kind product
     """
@@ -51,11 +57,15 @@ def _write(settings: Settings, kind: Kind, limit: int) -> None:
     if not ledger.counts(settings).accepted:
         progress.console.print("there are no events yet; ingest some first", markup=False)
         raise typer.Exit(TOO_LITTLE)
-    with working(settings, "recent") as spark:
-        session = spark()
-        with locks.held(settings, locks.RESULTS, "recent", wait=outcome.PATIENCE), progress.phase("recent") as step:
-            path, rows = personal.write_recent(session, settings, kind, limit)
-            step.say(f"{path}, {rows:,} rows")
+    with (
+        working(settings, "recent") as spark,
+        locks.held(settings, locks.RESULTS, "recent", wait=outcome.PATIENCE),
+        progress.phase("recent") as step,
+    ):
+        path, rows = personal.write_recent(spark, settings, kind, limit)
+        step.say(f"{path}, {rows:,} rows")
+    if not rows:
+        progress.console.print(_NOTHING[kind], markup=False)
 
 
 def _show(settings: Settings, user: str, kind: Kind, limit: int, *, as_json: bool) -> None:
@@ -68,6 +78,6 @@ def _show(settings: Settings, user: str, kind: Kind, limit: int, *, as_json: boo
         cells = (row["rank"], row[kind], row["product" if kind == "brand" else "brand"], row["name"])
         at = row["last_event_at"].isoformat(sep=" ", timespec="seconds")
         table.add_row(*(progress.plain("" if cell is None else cell) for cell in cells), at)
-    nothing = f"user {user!r} has turned to no {kind} that is known"
+    nothing = f"user {user!r} has turned to no {kind} that is known{_HINT if kind == 'brand' else ''}"
     progress.console.print(table if found["recent"] else nothing, markup=table.row_count > 0)
     progress.console.print(f"generation {found['generation']} and {found['folded_in']:,} events since", markup=False)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from spark_app import lately, locks, progress, spans
+from spark_app import lately, locks, pipeline, progress, spans
 from spark_app.cli import outcome
 from spark_app.cli.workplace import TOO_LITTLE, working
 from spark_app.lately import Asked
@@ -37,7 +37,7 @@ def trending(
     begin: From = None, end: To = None, last: Last = None, by: By = PRODUCT, top: Top = lately.TOP,
     results: Results = None, as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Print what is rising in a range of time, and write it to trending.csv and trending_buckets.csv.
+    """Print what is rising in a range of time, write it to trending.csv and trending_buckets.csv, draw trending.png.
 
     Example: python -m spark_app trending --from 2026-10-01 --to 2026-11-01 --by brand --top 10
     """
@@ -45,14 +45,15 @@ def trending(
         raise typer.BadParameter(f"--by is {by!r}, expected {', '.join(KINDS)}")
     settings = load(results_dir=results)
     try:
-        asked = lately.asked(settings, begin, end, last)
+        lately.asked(settings, begin, end, last)
     except lately.NoEventsError as error:
         progress.console.print(str(error), markup=False)
         raise typer.Exit(TOO_LITTLE) from None
     with working(settings, "trending") as spark:
-        found = lately.rise(spark, settings, asked, [by], top)
+        asked, found = lately.answered(spark, settings, [by], top, begin, end, last)
         with locks.held(settings, locks.RESULTS, "trending", wait=outcome.PATIENCE):
             lately.write(settings, asked, found)
+            pipeline.draw(settings, trending_alone=True)
     if as_json:
         typer.echo(json.dumps(_as_dict(asked, found), ensure_ascii=False))
         return

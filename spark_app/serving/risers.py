@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from deltalake import DeltaTable
 
-from spark_app import activity, recency, spans, tables, trends
+from spark_app import activity, event_files, recency, spans, tables, trends
 from spark_app.activity import Activity, Memory
 from spark_app.serving.problems import Problem
 from spark_app.settings import Settings
@@ -19,8 +19,6 @@ from spark_app.tables import EVENTS, DamagedError
 
 # An answer of an older version of the table stands so many times as long as it took: a tenth of the time goes into it.
 STANDS = 9.0
-# So many events of a range, and of what it is compared with, are looked at in this process.
-MOST = 60_000_000
 _REMEMBERED, _WAITING = 128, 8
 # Events that are held for the next question of the same range, 13 bytes each.
 _HELD = 4_000_000
@@ -88,11 +86,10 @@ class Risers:
     def _found(self, question: Question) -> _Answer:
         begun = time.monotonic()
         try:
-            said, version = self._asked(question)
+            said, version = tables.read_again(self._settings, lambda: self._asked(question))
         except WrongRangeError as error:
             raise Problem(422, "Not valid", str(error)) from None
         except (DamagedError, OSError) as error:
-            # Such as a file that `retention` has just removed.
             detail = f"the event table cannot be read now: {error}"
             raise Problem(503, "Not readable now", detail, headers={"Retry-After": "5"}) from error
         return _Answer(said, version, time.monotonic(), time.monotonic() - begun)
@@ -101,7 +98,7 @@ class Risers:
         if not tables.exists(self._settings, EVENTS):
             return _empty(question, -1), -1
         table = DeltaTable(tables.path(self._settings, EVENTS))
-        if (held := activity.extent(table)) is None:
+        if (held := event_files.extent(table)) is None:
             return _empty(question, table.version()), table.version()
         range_ = spans.asked(question.begin, question.end, question.last, held)
         seen = self._read(table, range_)
@@ -112,8 +109,8 @@ class Risers:
         key = table.version(), range_
         if self._held is None or self._held[0] != key:
             self._held = None
-            if (events := activity.number(table, range_.read)) > MOST:
-                detail = f"{events:,} events would have to be looked at, more than {MOST:,}: " \
+            if (events := event_files.number(table, range_.read)) > event_files.MOST_SERVED:
+                detail = f"{events:,} events would have to be looked at, more than {event_files.MOST_SERVED:,}: " \
                     "`python -m spark_app trending` counts them by Spark"
                 raise Problem(422, "Too long a range", detail)
             seen = activity.read(table, range_, recency.turning(self._settings.weights), self._memory)
