@@ -21,7 +21,7 @@ from spark_app.generations import Generation
 from spark_app.ingestion import Inlet, Intake, IntakeError
 from spark_app.settings import Settings
 
-INGEST, TRAIN = "ingest", "train"
+INGEST, TRAIN, RENEW = "ingest", "train", "renew"
 LOOKS_EVERY = 0.5
 # A batch that is under way when it is told to stop may still end well, within these seconds.
 BATCH_ENDS_WITHIN = 15.0
@@ -32,6 +32,9 @@ LASTS = 60.0
 DAY = 86_400.0
 # Before anything is tidied, the first batch has found again what an earlier process left half done.
 SETTLES = 60.0
+
+# What shows the newest events is renewed so often at the most, and for a tenth of the time at the most.
+RENEWS_EVERY, RESTS = 60.0, 9.0
 
 Told = Callable[[str], None]
 Shown = Callable[[Generation], None]
@@ -109,6 +112,23 @@ def train(
         _attempt("training", lambda: shown(pipeline.refresh(spark, settings)), stop)
 
 
+def renew(settings: Settings, stop: Event, renewed: Callable[[], None]) -> None:
+    """Call `renewed` now and then, when the event table has changed since, until `stop`.
+
+    At most once in RENEWS_EVERY seconds; when it is done it rests RESTS times as long as it took. What fails is said,
+    and tried again when the table has changed again.
+    """
+    shown, free = tables.version(settings), time.monotonic() + RENEWS_EVERY
+    while not stop.wait(LOOKS_EVERY):
+        begun = time.monotonic()
+        if begun < free or (version := tables.version(settings)) == shown:
+            continue
+        shown = version
+        _attempt("renewing what is rising", renewed, stop)
+        ended = time.monotonic()
+        free = max(begun + RENEWS_EVERY, ended + RESTS * (ended - begun))
+
+
 def _attempt(what: str, action: Callable[[], None], stop: Event) -> None:
     try:
         action()
@@ -122,15 +142,35 @@ def beside(
     spark: SparkSession, settings: Settings, stop: Event, shown: Shown, daily: Callable[[], None] | None = None
 ) -> InheritableThread:
     """Training in a thread of its own."""
-    thread = InheritableThread(target=train, args=(spark, settings, stop, shown, daily), daemon=True)
+    return _thread(train, spark, settings, stop, shown, daily)
+
+
+def renewing(
+    spark: SparkSession, settings: Settings, stop: Event, renewed: Callable[[], None]
+) -> InheritableThread:
+    """Renewing in a thread of its own, whose work in Spark gives way to taking in as training does."""
+
+    def run() -> None:
+        spark.sparkContext.setLocalProperty("spark.scheduler.pool", TRAIN)
+        spark.sparkContext.setJobGroup(RENEW, "what is rising", interruptOnCancel=True)
+        renew(settings, stop, renewed)
+
+    return _thread(run)
+
+
+def _thread(target: Callable[..., None], *args: object) -> InheritableThread:
+    thread = InheritableThread(target=target, args=args, daemon=True)
     thread.start()
     return thread
 
 
-def end(spark: SparkSession, training: InheritableThread) -> None:
-    """Break a training off; what it wrote has no manifest, and the next one removes it."""
-    spark.sparkContext.cancelJobGroup(TRAIN)
-    training.join(TRAINING_ENDS_WITHIN)
+def end(spark: SparkSession, *beside: InheritableThread) -> None:
+    """Break a training and a renewal off; what a training wrote has no manifest, and the next one removes it."""
+    for group in (TRAIN, RENEW):
+        spark.sparkContext.cancelJobGroup(group)
+    deadline = time.monotonic() + TRAINING_ENDS_WITHIN
+    for thread in beside:
+        thread.join(max(0.0, deadline - time.monotonic()))
 
 
 class _Source:

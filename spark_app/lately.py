@@ -83,9 +83,9 @@ def rise(
     """What is rising, kind by kind; Spark is started for a range of more events than one process should count."""
     tables.ensure_whole(settings, tables.EVENTS, of.version)
     table = DeltaTable(tables.path(settings, tables.EVENTS), version=of.version)
-    if event_files.number(table, of.range.read) > event_files.ALONE:
+    if (number := event_files.number(table, of.range.read)) > event_files.ALONE:
         events = store.read(spark(), settings, tables.EVENTS, of.version)
-        return by_spark(events, of.range, kinds, top, settings.weights)
+        return by_spark(events, of.range, kinds, top, settings.weights, number=number)
     return alone(activity.read(table, of.range, recency.turning(settings.weights)), of.range, kinds, top)
 
 
@@ -97,12 +97,12 @@ def alone(seen: Activity, range_: Range, kinds: Sequence[str], top: int) -> list
 
 
 def by_spark(
-    events: DataFrame, range_: Range, kinds: Sequence[str], top: int, weights: Mapping[str, float]
+    events: DataFrame, range_: Range, kinds: Sequence[str], top: int, weights: Mapping[str, float], *, number: int = 0
 ) -> list[Trend]:
-    """The same by the stage."""
+    """The same by the stage, of so many events in the range."""
     with released():
         details = interactions.product_details(events, said.DETAILS).transform(hold)
-        counted = trending.counted(events, details, range_, kinds, weights).transform(hold)
+        counted = trending.counted(events, details, range_, kinds, weights, number=number).transform(hold)
         best = trending.best(counted, details, range_, kinds, top).transform(hold)
         series: dict[tuple[str, str], list[tuple[int, int]]] = {}
         for row in trending.buckets(counted, best, range_).orderBy("kind", "key", "bucket_start").collect():

@@ -17,6 +17,9 @@ from spark_app.held import hold
 # Scores, users times products, up to which a shop is small.
 SMALL = 60_000_000
 
+# Rows that one task holds at once, where it has to have all of some users; users differ, so it may be more.
+HELD_BY_A_TASK = 2_000_000
+
 Work = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 
@@ -58,6 +61,16 @@ def mapped(rows: DataFrame, work: Work, schema: str | StructType, *, near: bool)
     found = list(work(iter(rows.toArrow().combine_chunks().to_batches())))
     table = pa.Table.from_batches(found) if found else empty(schema)
     return rows.sparkSession.createDataFrame(table, _columns(schema))
+
+
+def by_user(rows: DataFrame, number: int) -> DataFrame:
+    """The rows of a user in one task; of `number` rows, 0 where it is not known, none gets many more than it holds.
+
+    What is asked for by number is not put together again, so with few rows the session's own number stands.
+    """
+    tasks = -(-number // HELD_BY_A_TASK)
+    usual = int(rows.sparkSession.conf.get("spark.sql.shuffle.partitions") or 1)
+    return rows.repartition(tasks, "user") if tasks > usual else rows.repartition("user")
 
 
 def _columns(schema: str | StructType) -> StructType:

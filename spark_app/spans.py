@@ -107,7 +107,8 @@ def micros(time: datetime) -> int:
 def _compared(range_: Stretch, table: Stretch) -> Range:
     """With the stretches of the same length before it, up to four, or by its halves where the table holds none.
 
-    They lie whole weeks back, so that a weekday is compared with the same weekday; so do halves where they can.
+    They lie whole weeks back, so that a weekday is compared with the same weekday; so do halves where they can. Where
+    there is no room for one that does, the stretch just before it is still nearer to the question than halves are.
     """
     held = Stretch(max(range_.start, table.start), min(range_.end, table.end))
     if held.length <= 0:
@@ -116,9 +117,11 @@ def _compared(range_: Stretch, table: Stretch) -> Range:
     if held.start > range_.start:
         held = held._replace(start=max(range_.start, held.start // bucket * bucket))
     back = -(-held.length // WEEK) * WEEK
-    turns = (Stretch(held.start - turn * back, held.end - turn * back) for turn in range(1, TURNS + 1))
-    if before := tuple(one for one in turns if one.start >= table.start - bucket):
-        return Range(range_, held, before, held, bucket)
+    turns = [Stretch(held.start - turn * back, held.end - turn * back) for turn in range(1, TURNS + 1)]
+    before = [one for one in turns if one.start >= table.start - bucket]
+    straight = Stretch(held.start - held.length, held.start)
+    if before or straight.start >= table.start - bucket:
+        return Range(range_, held, tuple(before or [straight]), held, bucket)
     half = held.length // 2
     half -= half % WEEK if half >= WEEK else 0
     middle = held.end - half

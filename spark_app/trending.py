@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from spark_app import rising, schemas, spans, turnout, turns
+from spark_app import near, rising, schemas, spans, turnout, turns
 from spark_app.rising import BRAND, CATEGORY, PRODUCT
 from spark_app.spans import Range
 from spark_app.turnout import Rows
@@ -28,11 +28,18 @@ _RISING = (
 
 
 def counted(
-    events: DataFrame, details: DataFrame, range_: Range, kinds: Sequence[str], weights: Mapping[str, float]
+    events: DataFrame,
+    details: DataFrame,
+    range_: Range,
+    kinds: Sequence[str],
+    weights: Mapping[str, float],
+    *,
+    number: int = 0,
 ) -> DataFrame:
     """Events and users of each product, brand or category and bucket; `details` says what a product's are.
 
-    To be kept, since both tables are made from it.
+    To be kept, since both tables are made from it. A task holds its users' events at once: `number`, how many there
+    are in the range at the most, keeps that within bounds.
     """
     first, behind = (F.lit(spans.moment(time)) for time in range_.read)
     within = (F.col("occurred_at") >= first) & (F.col("occurred_at") < behind)
@@ -43,7 +50,7 @@ def counted(
         described = details.select(F.xxhash64(PRODUCT).alias(PRODUCT), *[_id(kind) for kind in (BRAND, CATEGORY)])
         met = met.join(F.broadcast(described), PRODUCT, "left")
     return (
-        met.select("user", "at", *kinds).repartition("user").mapInArrow(_counting(range_, tuple(kinds)), _COUNTED)
+        near.by_user(met.select("user", "at", *kinds), number).mapInArrow(_counting(range_, tuple(kinds)), _COUNTED)
         .groupBy("kind", "id", "bucket").agg(*[F.sum(name).alias(name) for name in _SUMS])
     )  # fmt: skip
 

@@ -38,6 +38,13 @@ def table(folder: Path, *parts: Sequence[Sold]) -> DeltaTable:
     return DeltaTable(folder)
 
 
+def without(folder: Path, user: str) -> None:
+    """Remove a user's events as retention does: files are written again, and the old ones go."""
+    found = DeltaTable(folder)
+    found.delete(f"user = '{user}'")
+    found.vacuum(0, dry_run=False, enforce_retention_duration=False)
+
+
 def _event(one: Sold) -> dict[str, Any]:
     said = one.said and dict(zip(("name", "category", "brand"), one.said, strict=True))
     at = UNTIL - timedelta(days=one.days)

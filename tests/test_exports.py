@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 
 from spark_app import exports, failpoints, rules
-from spark_app.exports import Csv, publish, write_csv, write_rows
+from spark_app.exports import Csv, publish, write_csv, write_rows, write_table
 from spark_app.generations import published_in
 
 TRICKY = st.sampled_from("'=+-@\t\r\n\"\\, ;|\0\x0b\x85\u2028\ufeff\u200f\u0301")
@@ -358,3 +359,30 @@ def test_a_few_rows_without_spark_are_written_to_the_same_bytes(spark, tmp_path)
     write_csv(spark.createDataFrame(some, ddl), tmp_path / "spark.csv", order=["a"])
     write_rows(some, list("abcde"), tmp_path / "rows.csv")
     assert (tmp_path / "rows.csv").read_bytes() == (tmp_path / "spark.csv").read_bytes()
+
+
+@hypothesis_settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.lists(st.one_of(st.none(), TEXTS), min_size=20, max_size=200))
+@example(texts=[None, "", "=1", "'=1", " a", "a\x0b", "\x85a", "\u2028", "a\n", "a\r\nb", 'say "hi"', "a,b", "\0"])
+def test_many_rows_without_spark_are_written_to_the_same_bytes_too(spark, tmp_path, texts):
+    at = [datetime(2026, 1, 2, 3, 4, 5, part, tzinfo=UTC) for part in (0, 250_000, 100, 123_456)] + [None]
+    rows = [(number, text, at[number % 5]) for number, text in enumerate(texts)]
+    table = pa.table({
+        "a": pa.array([row[0] for row in rows], pa.int32()),
+        "b": pa.array(texts, pa.string()).dictionary_encode(),
+        "c": pa.array([row[2] for row in rows], pa.timestamp("us", "UTC")),
+    })  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exports, "_SLICE", 7)
+        assert write_table(table, tmp_path / "table.csv") == len(rows)
+    write_rows(rows, list("abc"), tmp_path / "rows.csv")
+    write_csv(spark.createDataFrame(rows, "a INT, b STRING, c TIMESTAMP"), tmp_path / "spark.csv", order=["a"])
+    assert (tmp_path / "table.csv").read_bytes() == (tmp_path / "rows.csv").read_bytes()
+    assert (tmp_path / "rows.csv").read_bytes() == (tmp_path / "spark.csv").read_bytes()
+
+
+def test_a_table_without_rows_has_its_header_and_may_be_in_parts(tmp_path):
+    nothing = pa.table({"a": pa.array([], pa.int32()), "b": pa.array([], pa.string()).dictionary_encode()})
+    assert write_table(nothing, tmp_path / "a.csv", parts=True) == 0
+    assert (tmp_path / "a.csv" / "part-00000.csv").read_bytes() == b"a,b\r\n"
+    assert names_in(tmp_path) == ["a.csv"]

@@ -8,7 +8,8 @@ from fastapi.testclient import TestClient
 from test_recent import _row
 from test_tail import SCHEMA
 
-from spark_app import choice, generations, matches, personal, schemas, tables
+from spark_app import choice, exports, generations, lately, matches, personal, pipeline, schemas, tables
+from spark_app.lately import Late
 from spark_app.serving import app, fitting, model
 from spark_app.serving.fresh import Fresh
 from spark_app.tables import EVENTS
@@ -55,7 +56,7 @@ def told(client, user="ann"):
 def test_what_rises_of_the_last_brands_is_told_with_the_reason(client):
     found = client.get("/users/ann/trending?limit=1").json()
     first = found["trending"][0]
-    assert (first["rank"], first["product"], first["brand"]) == (1, told(client)[0], first["brand"])
+    assert (first["rank"], first["product"], first["brand"]) == (1, told(client)[0], RISERS[first["product"]])
     assert set(told(client)) == set(RISERS)
     by_name = {one["product"]: one["because"] for one in client.get("/users/ann/trending").json()["trending"]}
     assert by_name["new"] == "new and rising in 7 days; you looked at Oak on 2026-01-04"
@@ -72,7 +73,7 @@ def test_what_is_bought_now_is_told_no_more_and_a_new_user_is_told_from_the_firs
 
 def test_the_file_of_all_users_is_what_the_api_would_tell_each(spark, shop):
     settings, made = shop
-    note = personal.bring_up_to_date(spark, settings, made)
+    note = personal.bring_up_to_date(spark, settings, made, Late(lambda: spark, settings))
     assert note.startswith("3 rising products with a brand")
     lines = (settings.results_dir / personal.MATCHES).read_text().splitlines()
     assert lines[0] == "user,product,rank,score,brand,because"
@@ -87,6 +88,13 @@ def test_the_file_of_all_users_is_what_the_api_would_tell_each(spark, shop):
     assert written == expected and len(written) > 20
 
 
+def test_an_export_has_it_among_the_files_of_the_generation(spark, shop, tmp_path):
+    settings = shop[0].model_copy(update={"results_dir": tmp_path})
+    assert pipeline.export(spark, settings, shop[1])[personal.MATCHES] > 20
+    assert (tmp_path / personal.MATCHES).stat().st_mtime_ns <= (tmp_path / exports.METRICS).stat().st_mtime_ns
+    assert lately.is_current(settings, personal.MATCHES) and not lately.is_current(settings)
+
+
 def _scores(lines):
     return {cells[1]: float(cells[3]) for cells in (line.split(",") for line in lines[1:])}
 
@@ -98,4 +106,6 @@ def test_where_nothing_was_taken_in_nothing_rises(spark, tmp_path):
     with TestClient(app.create(made), base_url="http://127.0.0.1") as client:
         client.post("/events", json={"user": "ann", "product": "hot"})
         assert told(client) == []
+    assert pipeline.export(spark, made, generations.published(made))[personal.MATCHES] == 0
+    assert (made.results_dir / personal.MATCHES).read_text() == "user,product,rank,score,brand,because\n"
 

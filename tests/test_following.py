@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import SMALL_SPARK, settings_for
+from sold import Sold, table
 from test_ledger import EVER
 
 from kafka_producer import send
@@ -179,3 +180,33 @@ def test_what_is_old_goes_once_a_day_beside_a_stream_that_goes_on(spark, setting
     counts = ledger.counts(settings)
     assert (counts.read, counts.accepted, tables.rows(settings, tables.EVENTS)) == (22, 22, 13)
     assert not ledger.is_cut_short(settings)
+
+
+def test_what_shows_the_newest_events_is_renewed_at_a_bounded_pace_when_the_table_has_changed(tmp_path, monkeypatch):
+    """Once in a tenth of a second at the most, and for a tenth of the time; a failure is no end."""
+    monkeypatch.setattr(following, "LOOKS_EVERY", 0.01)
+    monkeypatch.setattr(following, "RENEWS_EVERY", 0.1)
+    settings, stop, begun = settings_for(tmp_path), threading.Event(), []
+    events = tables.path(settings, tables.EVENTS)
+
+    def renewed():
+        begun.append((time.monotonic(), tables.version(settings)))
+        if len(begun) == 1:
+            raise OSError("not now")
+        time.sleep(0.05)
+
+    table(events, [Sold("ann", "lamp", 1.0)])
+    thread = threading.Thread(target=following.renew, args=(settings, stop, renewed))
+    thread.start()
+    time.sleep(0.3)
+    assert begun == []
+    for day in range(30):
+        table(events, [Sold("ann", "lamp", 1.0 + day)])
+        time.sleep(0.05)
+    wait_for(lambda: begun and begun[-1][1] == 30, 10)
+    stop.set()
+    thread.join(10)
+    times = [then for then, _ in begun]
+    assert times[1] - times[0] >= 0.1
+    assert all(after - before >= 10 * 0.05 for before, after in pairwise(times[1:]))
+    assert len(begun) >= 3

@@ -3,13 +3,16 @@
 import random
 from datetime import timedelta
 
+import pyarrow as pa
 import pytest
 from builders import START, events, generation
 from chispa.schema_comparer import assert_schema_equality_ignore_nullable
 from conftest import settings_for
+from deltalake import DeltaTable, write_deltalake
 from pyspark.sql.types import StructType
+from sold import SCHEMA
 
-from spark_app import choice, interactions, recent, schemas
+from spark_app import choice, interactions, looked, recency, recent, schemas
 from spark_app.recency import TURNED
 from spark_app.schemas import EVENT_WEIGHTS
 from spark_app.serving import model, recents
@@ -97,6 +100,21 @@ def as_told(row: dict) -> Event:
     known = dict.fromkeys(Event._fields) | {name: row[name] for name in Event._fields if name in row}
     micros = (row["occurred_at"] - START) // timedelta(microseconds=1) + int(START.timestamp()) * 1_000_000
     return Event(**known | {"occurred_at": micros, "brand": (row["product_data"] or {}).get("brand")})
+
+
+@pytest.mark.parametrize("kind", ["brand", "product"])
+def test_without_spark_the_same_is_found_in_the_files_of_the_table(spark, tmp_path, kind):
+    """Late events, many of one time, and brands that change, in three files."""
+    rows = shuffled(400, seed=11)
+    for part in (rows[:90], rows[90:310], rows[310:]):
+        write_deltalake(tmp_path / "e", pa.Table.from_pylist(part, SCHEMA), mode="append")
+    found = looked.last(looked.read(DeltaTable(tmp_path / "e"), recency.turning(EVENT_WEIGHTS)), kind, 4)
+    lists = {}
+    for row in found.to_pylist():
+        day = (row["last_event_at"] - START).days
+        lists.setdefault(row["user"], []).append((row["rank"], row["brand"], row["product"], day))
+    assert lists == told(spark.createDataFrame(rows, schemas.EVENT), kind, 4)
+    assert found.column_names == schemas.names(schemas.RECENT)
 
 
 @pytest.mark.slow

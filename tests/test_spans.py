@@ -35,6 +35,12 @@ def test_a_range_that_begins_with_the_table_is_compared_by_its_halves():
     assert found.held.start == at("2026-01-01")
 
 
+def test_where_no_stretch_whole_weeks_back_fits_the_one_just_before_it_is_compared():
+    found = asked("2026-02-02", "2026-03-04", None, TABLE)
+    assert found.later == found.held == (at("2026-02-02"), at("2026-03-04"))
+    assert found.earlier == ((at("2026-01-03"), at("2026-02-02")),)
+
+
 def test_what_lies_beyond_the_newest_event_does_not_count_as_less():
     found = asked("2026-06-25", "2027-01-01", None, TABLE)
     assert found.held == (at("2026-06-25"), TABLE.end) and {one.length for one in found.earlier} == {found.held.length}

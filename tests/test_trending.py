@@ -1,16 +1,18 @@
 """The stage finds what is found without Spark; the verb and the API show it."""
 
 import json
+import os
 import random
+from pathlib import Path
 
 import pytest
 from conftest import settings_for
 from fastapi.testclient import TestClient
-from sold import Sold, planted, table
+from sold import Sold, planted, table, without
 from test_cli import call
 from test_pipeline import rows
 
-from spark_app import activity, lately, recency, rising, schemas, tables, trends
+from spark_app import activity, event_files, lately, recency, rising, schemas, tables, trends
 from spark_app.serving import app
 
 
@@ -42,6 +44,7 @@ def test_the_verb_writes_both_files_and_a_wrong_range_is_one_line(shop, tmp_path
     home = {"MILLSTREAM_DATA_DIR": str(shop.data_dir), "MILLSTREAM_RESULTS_DIR": str(shop.results_dir)}
     done = call(tmp_path, "trending", "--last", "7d", "--top", "3", "--json", **home)
     assert done.returncode == 0, done.stderr
+    assert (shop.results_dir / "trending.png").read_bytes().startswith(b"\x89PNG")
     assert [one["key"] for one in json.loads(done.stdout)["trending"]] == planted()[1]
     listed, buckets = (rows(shop.results_dir / name) for name in ("trending.csv", "trending_buckets.csv"))
     assert [(row["rank"], row["key"], row["growth_percent"] == "") for row in listed] == [
@@ -55,6 +58,71 @@ def test_the_verb_writes_both_files_and_a_wrong_range_is_one_line(shop, tmp_path
     wrong = call(tmp_path, "trending", "--from", "2026-13-01", **home)
     assert wrong.returncode == 2 and wrong.stderr.startswith("error: from is '2026-13-01'")
     assert wrong.stderr.count("\n") == 1
+
+
+class SparkIsAskedForError(Exception):
+    """No Spark here."""
+
+
+def no_spark():
+    raise SparkIsAskedForError
+
+
+def test_spark_counts_what_one_process_should_not_and_a_short_range_of_a_long_table_is_no_such_thing(
+    tmp_path, monkeypatch
+):
+    settings = settings_for(tmp_path)
+    old, new = ([Sold(f"u{number}", "lamp", days) for number in range(9)] for days in (200.0, 1.0))
+    table(tables.path(settings, tables.EVENTS), old, new)
+    monkeypatch.setattr(event_files, "ALONE", 9)
+    assert [one.key for one in lately.answered(no_spark, settings, ["product"], 5, last="2d")[1]] == ["lamp"]
+    with pytest.raises(SparkIsAskedForError):
+        lately.answered(no_spark, settings, ["product"], 5, last="300d")
+
+
+def test_what_rises_is_current_until_the_event_table_is_written_to(tmp_path):
+    settings = settings_for(tmp_path)
+    assert not lately.is_current(settings)
+    events = tables.path(settings, tables.EVENTS)
+    table(events, [Sold("ann", "lamp", 1.0)])
+    assert not lately.is_current(settings)
+    lately.Late(no_spark, settings).write()
+    assert lately.is_current(settings) and not lately.is_current(settings, "another.csv")
+    table(events, [Sold("bob", "lamp", 1.0)])
+    then = (events / "_delta_log" / f"{1:020}.json").stat().st_mtime
+    os.utime(settings.results_dir / lately.TRENDING, (then - 1, then - 1))
+    assert not lately.is_current(settings)
+
+
+def test_who_reads_beside_retention_asks_again_when_files_are_gone(tmp_path, monkeypatch):
+    settings = settings_for(tmp_path)
+    events = tables.path(settings, tables.EVENTS)
+    sold = [Sold(f"u{number}", "lamp", 1.0) for number in range(9)] + [Sold("x", "other", 40.0)] * 20
+    table(events, [*sold, Sold("gone", "lamp", 2.0)])
+    extent, removed = event_files.extent, []
+
+    def removing(found):
+        """Between looking at the table and reading it, once."""
+        held = extent(found)
+        removed.append(without(events, "gone" if not removed else "nobody"))
+        return held
+
+    monkeypatch.setattr(event_files, "extent", removing)
+    _, (lamp,) = lately.answered(no_spark, settings, ["product"], 5)
+    assert (lamp.users, len(removed)) == (9, 2)
+    table(events, [Sold("gone", "lamp", 2.0)])
+    removed.clear()
+    with TestClient(app.create(settings), base_url="http://127.0.0.1") as client:
+        answer = client.get("/trending").json()
+    assert answer["trending"][0]["users"] == 9 and len(removed) == 2
+
+
+def test_a_file_that_is_gone_for_good_is_named(tmp_path):
+    settings = settings_for(tmp_path)
+    (file,) = table(tables.path(settings, tables.EVENTS), [Sold("ann", "lamp", 1.0)]).file_uris()
+    Path(file).unlink()
+    with pytest.raises(tables.DamagedError, match="is gone"):
+        lately.answered(no_spark, settings, ["product"], 5)
 
 
 def test_the_api_has_the_rows_of_the_verb(shop):

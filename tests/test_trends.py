@@ -73,15 +73,25 @@ def test_a_category_is_a_filter_before_the_ranking_and_leaves_scores_as_they_are
     some = rises(shop, limit=1000, category=whole[0].category)
     assert [one[2:] for one in some] == [one[2:] for one in whole if one.category == whole[0].category]
     assert rises(shop, category="nothing") == [] == rises(shop, "brand", category="nothing")
-    assert [one.key for one in rises(shop, "category", category=whole[0].category)] in ([], [whole[0].category])
 
 
-def test_files_are_read_once_for_what_they_say_of_products(shop):
-    range_ = spans.asked(None, None, "1d", event_files.extent(shop))
+def test_of_the_categories_that_rise_one_alone_is_listed(tmp_path):
+    sold = [
+        Sold(f"u{number}", product, 1.0, said=(product, category, None))
+        for number in range(9) for product, category in (("lamp", "light"), ("chair", "seat"))
+    ]  # fmt: skip
+    found = table(tmp_path / "e", sold, [Sold("x", "other", 40.0)] * 20)
+    assert [one.key for one in rises(found, "category")] == ["light", "seat"]
+    assert [one.key for one in rises(found, "category", category="seat")] == ["seat"]
+
+
+def test_files_are_read_once_for_what_they_say_of_products(shop, monkeypatch):
+    range_, read, asked = spans.asked(None, None, "1d", event_files.extent(shop)), event_files.read, []
+    monkeypatch.setattr(event_files, "read", lambda files, work: asked.append(files) or read(files, work))
     memory = {"gone": []}
-    first = activity.read(shop, range_, TURNING, memory)
-    again = activity.read(shop, range_, TURNING, memory)
-    assert len(memory) == 3 and "gone" not in memory
+    first, again = (activity.read(shop, range_, TURNING, memory) for _ in range(2))
+    describing = [file for files in asked for file, columns in files.items() if "product_data.name" in columns]
+    assert sorted(describing) == sorted(shop.file_uris()) == sorted(memory)
     assert trends.of(first, range_, "brand", 9) == trends.of(again, range_, "brand", 9)
 
 

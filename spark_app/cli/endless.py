@@ -11,10 +11,11 @@ from types import FrameType
 
 from pyspark.sql import SparkSession
 
-from spark_app import following, generations, ingestion, progress, retention, status, store
+from spark_app import following, generations, ingestion, pipeline, progress, retention, status, store
 from spark_app.cli import outcome, summary
 from spark_app.generations import Generation
 from spark_app.ingestion import Inlet, Intake
+from spark_app.lately import Late
 from spark_app.settings import Settings
 
 REPORTS_EVERY = 10.0
@@ -23,7 +24,8 @@ REPORTS_EVERY = 10.0
 def run(spark: SparkSession, settings: Settings, paths: Sequence[Path], seen: ingestion.Seen | None) -> None:
     """Take in, and train beside it whenever enough is new; results and pictures follow each generation.
 
-    Once a day, between two trainings and two batches, what is old goes as `retention` has it.
+    What is rising is renewed meanwhile as the event table grows. Once a day, between two trainings and two batches,
+    what is old goes as `retention` has it.
     """
     intake = Intake()
     if generations.published(settings) is not None:
@@ -31,11 +33,12 @@ def run(spark: SparkSession, settings: Settings, paths: Sequence[Path], seen: in
     with _until_told() as stop:
         shown, tidied = functools.partial(_show, spark, settings), functools.partial(_tidy, settings, intake.memory)
         training = following.beside(spark, settings, stop, shown, tidied)
+        renewing = following.renewing(spark, settings, stop, functools.partial(_renew, spark, settings))
         try:
             _take_in(spark, settings, paths, seen, stop, intake)
         finally:
             stop.set()
-            following.end(spark, training)
+            following.end(spark, training, renewing)
 
 
 def ingest(spark: SparkSession, settings: Settings, paths: Sequence[Path], seen: ingestion.Seen | None) -> None:
@@ -49,8 +52,9 @@ def train(spark: SparkSession, settings: Settings) -> None:
     progress.note(f"waiting for events: {summary.due_in_words(status.due(settings))}")
     with _until_told() as stop:
         training = following.beside(spark, settings, stop, functools.partial(_show, spark, settings))
+        renewing = following.renewing(spark, settings, stop, functools.partial(_renew, spark, settings))
         stop.wait()
-        following.end(spark, training)
+        following.end(spark, training, renewing)
 
 
 def _tidy(settings: Settings, memory: store.Memory) -> None:
@@ -84,13 +88,22 @@ def _inlets(
 def _show(spark: SparkSession, settings: Settings, generation: Generation) -> None:
     """Bring results and pictures to a generation that was just made, or say why it was not published."""
     if generation.metrics["published"]:
-        outcome.export(spark, settings)
-        outcome.trending(lambda: spark, settings)
+        late = Late(lambda: spark, settings)
+        outcome.export(spark, settings, late)
+        outcome.trending(lambda: spark, settings, late)
         outcome.draw(settings)
         progress.note(f"generation {generation.id} is published")
     else:
         progress.warn(f"generation {generation.id} was not published: {generation.metrics['reason']}")
     outcome.track(settings, generation)
+
+
+def _renew(spark: SparkSession, settings: Settings) -> None:
+    """What is rising and for whom, and its picture; before the first generation that has to wait for one."""
+    if generations.published(settings) is not None:
+        outcome.trending(lambda: spark, settings)
+        if pipeline.TRENDING_PICTURE in pipeline.outdated(settings):
+            outcome.draw(settings, trending_alone=True)
 
 
 class _Report:
