@@ -17,7 +17,7 @@ FILES = (
     "recommendations.csv", "vertices.csv", "edges.csv", "user_mappings.csv", "product_mappings.csv", "rmse.txt",
     "metrics.json", "recommendation_graph.png", "recommendation_graph.html",
     "degree_distribution.png", "top_products.png",
-    "trending.csv", "trending_buckets.csv",
+    "trending.csv", "trending_buckets.csv", "trending.png", "recent_brands.csv", "trending_recommendations.csv",
 )  # fmt: skip
 
 SMALL = {"MILLSTREAM_ALS__FACTORS": "4", "MILLSTREAM_ALS__ITERATIONS": "3"}
