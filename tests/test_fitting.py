@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from test_recent import _row
 from test_tail import SCHEMA
 
-from spark_app import choice, exports, generations, lately, matches, personal, pipeline, schemas, tables
+from spark_app import choice, exports, generations, lately, matches, personal, schemas, tables
 from spark_app.lately import Late
 from spark_app.serving import app, fitting, model
 from spark_app.serving.fresh import Fresh
@@ -90,7 +90,8 @@ def test_the_file_of_all_users_is_what_the_api_would_tell_each(spark, shop):
 
 def test_an_export_has_it_among_the_files_of_the_generation(spark, shop, tmp_path):
     settings = shop[0].model_copy(update={"results_dir": tmp_path})
-    assert pipeline.export(spark, settings, shop[1])[personal.MATCHES] > 20
+    csvs = personal.csvs(spark, settings, shop[1], Late(lambda: spark, settings))
+    assert exports.publish(csvs, tmp_path, metrics={"generation": shop[1].id})[personal.MATCHES] > 20
     assert (tmp_path / personal.MATCHES).stat().st_mtime_ns <= (tmp_path / exports.METRICS).stat().st_mtime_ns
     assert lately.is_current(settings, personal.MATCHES) and not lately.is_current(settings)
 
@@ -106,6 +107,6 @@ def test_where_nothing_was_taken_in_nothing_rises(spark, tmp_path):
     with TestClient(app.create(made), base_url="http://127.0.0.1") as client:
         client.post("/events", json={"user": "ann", "product": "hot"})
         assert told(client) == []
-    assert pipeline.export(spark, made, generations.published(made))[personal.MATCHES] == 0
-    assert (made.results_dir / personal.MATCHES).read_text() == "user,product,rank,score,brand,because\n"
+    csvs = personal.csvs(spark, made, generations.published(made), Late(lambda: spark, made))
+    assert [(one.name, one.table.count()) for one in csvs] == [("recent_brands.csv", 3), (personal.MATCHES, 0)]
 

@@ -115,12 +115,10 @@ def test_beside_retention_they_are_read_again(tmp_path, monkeypatch):
 
 def test_a_shop_without_brands_is_told_where_to_look(tmp_path):
     settings = settings_for(tmp_path)
-    (settings.data_dir / "batches").parent.mkdir(parents=True, exist_ok=True)
-    (settings.data_dir / "inbox").mkdir()
-    (settings.data_dir / "inbox" / "a.csv").write_text("user,product\nann,lamp\n")
+    table(tables.path(settings, tables.EVENTS), [Sold("ann", "lamp", 1.0)])
     home = {"MILLSTREAM_DATA_DIR": str(settings.data_dir), "MILLSTREAM_RESULTS_DIR": str(settings.results_dir)}
-    assert call(tmp_path, "ingest", **home).returncode == 0
     done = call(tmp_path, "recent", **home)
     assert done.returncode == 0, done.stderr
     assert "no product that somebody turned to has a brand: `recent --kind product`" in done.stdout
-    assert "Spark" not in done.stdout
+    assert "start" not in done.stdout
+    assert (settings.results_dir / "recent_brands.csv").read_text() == "user,rank,brand,product,last_event_at\n"

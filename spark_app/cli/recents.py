@@ -7,7 +7,7 @@ import orjson
 import typer
 from rich.table import Table
 
-from spark_app import ledger, locks, personal, progress, recency
+from spark_app import locks, personal, progress, recency, tables
 from spark_app.cli import outcome
 from spark_app.cli.workplace import TOO_LITTLE, published, working
 from spark_app.recency import Kind
@@ -54,7 +54,7 @@ def recent(
 
 
 def _write(settings: Settings, kind: Kind, limit: int) -> None:
-    if not ledger.counts(settings).accepted:
+    if not tables.rows(settings, tables.EVENTS):
         progress.console.print("there are no events yet; ingest some first", markup=False)
         raise typer.Exit(TOO_LITTLE)
     with (
