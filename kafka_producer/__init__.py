@@ -3,7 +3,11 @@
 words.py     what products, brands and people are named with
 shop.py      the seeded shop: its catalogue, its shoppers and their hidden tastes
 simulate.py  a simulation's good events, and the truth behind them
+groups.py    groups of users with habits of their own
+activity.py  simulated activity of such groups, and their posts
+surfing.py   simulated browsing of such groups, as rows of the browsing layout
 dirt.py      what a real producer adds: lines sent twice and broken lines
+planned.py   what simulate was asked for, as lines
 files.py     lines into files of an inbox, each whole or not there
 replay.py    real files as events, with their times
 pace.py      when each is sent: at once, at a rate, in the time of the files

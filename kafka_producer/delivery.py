@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import typer
 
 from kafka_producer import pace, send
-from kafka_producer.dirt import with_dirt
+from kafka_producer.dirt import Line, with_dirt
 from kafka_producer.progress import Seen, counted, say
 from kafka_producer.replay import Replayed
 from kafka_producer.send import Message, Outbox
@@ -38,9 +38,13 @@ def to_topic(chunks: Chunks, kafka: Kafka, *, name: str, total: int | None = Non
 
 def simulated(simulation: Simulation, rate: float | None = None) -> Iterator[list[Message]]:
     """A simulation's lines as messages, keyed by user."""
-    lines = with_dirt(good_events(simulation), simulation)
-    messages = (Message(line.user.encode(), line.text.encode()) for line in lines)
-    return pace.at_rate(messages, rate) if rate else pace.at_once(messages)
+    return messages(with_dirt(good_events(simulation), simulation), rate)
+
+
+def messages(lines: Iterable[Line], rate: float | None = None) -> Iterator[list[Message]]:
+    """Lines as messages, keyed by user."""
+    coming = (Message(line.user.encode(), line.text.encode()) for line in lines)
+    return pace.at_rate(coming, rate) if rate else pace.at_once(coming)
 
 
 def as_message(event: Replayed) -> Message:

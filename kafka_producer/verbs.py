@@ -4,7 +4,7 @@ Here the clock is read and lines are printed.
 """
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -16,15 +16,17 @@ import typer
 from typer.exceptions import TyperException
 
 from kafka_producer import demo as demo_
-from kafka_producer import pace
+from kafka_producer import pace, planned
 from kafka_producer import replay as replay_
-from kafka_producer.delivery import as_message, simulated, to_topic
-from kafka_producer.dirt import Line, summary, with_dirt
-from kafka_producer.files import deliver, part_names
+from kafka_producer.activity import EVENTS_A_USER, Activity
+from kafka_producer.delivery import as_message, messages, to_topic
+from kafka_producer.files import deliver
 from kafka_producer.files import write as write_file
+from kafka_producer.planned import Plan
 from kafka_producer.progress import say
 from kafka_producer.replay import Replayed
-from kafka_producer.simulate import Simulation, good_events
+from kafka_producer.simulate import Simulation
+from kafka_producer.surfing import VISITS_A_USER, Browsing
 from spark_app.settings import load
 
 EXAMPLE = "Example: python -m kafka_producer simulate --to files --inbox data/inbox"
@@ -57,12 +59,27 @@ def add_to(app: typer.Typer) -> None:
 
 
 def simulate(
-    to: Annotated[Target, typer.Option(help="The topic, files of the inbox, or JSON lines on standard output.")],
+    to: Annotated[
+        Target | None, typer.Option(help="The topic, files of the inbox, or lines on standard output, as without it.")
+    ] = None,
     events: Annotated[
-        int, typer.Option(help="Good events; lines sent twice and broken lines come on top.")
-    ] = DEFAULT.events,
-    users: Annotated[int, typer.Option(help="Users who buy.")] = DEFAULT.users,
-    products: Annotated[int, typer.Option(help="Products in the catalogue.")] = DEFAULT.products,
+        int | None,
+        typer.Option(help=f"Events: {DEFAULT.events:,}, or {EVENTS_A_USER} a user where there are groups."),
+    ] = None,
+    users: Annotated[
+        int | None, typer.Option(help=f"Users who buy: {DEFAULT.users:,}, or {Activity.users} where there are groups.")
+    ] = None,
+    products: Annotated[int | None, typer.Option(help=f"Products in the catalogue: {DEFAULT.products}.")] = None,
+    groups: Annotated[
+        int | None, typer.Option(help="Users in so many groups, each with habits of its own, instead of plain sales.")
+    ] = None,
+    posts: Annotated[int | None, typer.Option(help="Posts of these groups, besides their events.")] = None,
+    browsing: Annotated[
+        int | None, typer.Option(help="So many browsing users instead, in the browsing layout, as one CSV.")
+    ] = None,
+    truth: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write who is in which group, as CSV: user,group.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed and sizes give the same bytes.")] = DEFAULT.seed,
     days: Annotated[int, typer.Option(help="Days that the events cover.")] = DEFAULT.days,
     until: Annotated[str, typer.Option(help="ISO-8601 end of the last day.")] = f"{DEFAULT.until:%Y-%m-%dT%H:%MZ}",
@@ -72,20 +89,24 @@ def simulate(
 ) -> None:
     """Simulate seeded sales: shoppers with hidden tastes, repeat purchases, returns, and a little dirt.
 
+    With --groups or --posts, activity of groups that differ, without dirt; with --browsing, visits of domains.
     A second call with the same numbers finds its files in the inbox and writes nothing.
     """
     if files < 1:
         raise typer.BadParameter(f"--files is {files}, expected 1 or more")
+    to = to or (Target.FILES if inbox else Target.STDOUT)
     check(to=to, inbox=inbox, rate=rate)
-    simulation = requested(events=events, users=users, products=products, seed=seed, days=days, until=until)
+    numbers = {"events": events, "users": users, "products": products, "groups": groups, "posts": posts}
+    simulation = requested(browsing, numbers, seed=seed, days=days, until=until)
+    plan = planned.of(simulation, files=files)
+    if truth and not plan.groups:
+        raise typer.BadParameter(f"--truth {truth} goes with --groups, --posts or --browsing")
+    if to is Target.KAFKA and plan.header:
+        raise typer.BadParameter("--browsing gives a CSV: write it with --to files, and send that with `replay`")
     warn_of_future(simulation)
-    if to is Target.KAFKA:
-        to_topic(simulated(simulation, rate), load().kafka, name="simulate", total=summary(simulation).lines)
-        say(str(summary(simulation)))
-    elif inbox is None:
-        to_stdout(simulation, rate)
-    else:
-        to_files(simulation, inbox=inbox, files=files, rate=rate)
+    if truth and plan.groups:
+        write_truth(plan.groups(), truth)
+    deliver_to(to, plan, inbox=inbox, rate=rate)
 
 
 def replay(
@@ -129,16 +150,36 @@ def check(*, to: str, inbox: Path | None, rate: float | None, speedup: float | N
         raise typer.BadParameter("--rate and --speedup exclude each other")
 
 
-def requested(*, until: str, **numbers: int) -> Simulation:
+def requested(
+    browsing: int | None, numbers: Mapping[str, int | None], *, seed: int, days: int, until: str
+) -> Simulation:
     """The simulation that was asked for; a usage error names the option that cannot be."""
     try:
-        end = datetime.fromisoformat(until)
+        end = in_utc(datetime.fromisoformat(until))
     except ValueError:
         raise typer.BadParameter(f"--until is {until!r}, expected a date such as 2026-10-31T00:00Z") from None
+    given = {name: value for name, value in numbers.items() if value is not None}
+    if browsing is not None:
+        return browsed(browsing, given, seed=seed, days=days, until=end)
     try:
-        return Simulation(until=in_utc(end), **numbers)
+        if not {"groups", "posts"} & given.keys():
+            return Simulation(seed=seed, days=days, until=end, **given)
+        events = EVENTS_A_USER * max(given.get("users", Activity.users), 1)
+        return Activity(seed=seed, days=days, until=end, **{"events": events} | given)
     except ValueError as error:
         raise typer.BadParameter(f"--{error}") from error
+
+
+def browsed(users: int, given: dict[str, int], *, seed: int, days: int, until: datetime) -> Browsing:
+    """Browsing of so many users."""
+    for name in ("users", "products", "posts"):
+        if name in given:
+            raise typer.BadParameter(f"--{name} {given[name]} does not go with --browsing {users}")
+    try:
+        numbers = {"events": VISITS_A_USER * max(users, 1)} | given
+        return Browsing(users=users, seed=seed, days=days, until=until, **numbers)
+    except ValueError as error:
+        raise typer.BadParameter(f"--{error}".replace("--users", "--browsing")) from error
 
 
 def in_utc(time: datetime) -> datetime:
@@ -154,31 +195,46 @@ def warn_of_future(simulation: Simulation) -> None:
         )
 
 
-def to_stdout(simulation: Simulation, rate: float | None) -> None:
-    """JSON lines; what they are is said on standard error."""
-    out = sys.stdout.buffer
-    lines = with_dirt(good_events(simulation), simulation)
+def deliver_to(to: Target, plan: Plan, *, inbox: Path | None, rate: float | None) -> None:
+    """The lines of a plan where they are to go."""
+    if to is Target.KAFKA:
+        to_topic(messages(plan.lines(), rate), load().kafka, name="simulate", total=plan.number)
+        say(plan.said)
+    elif inbox is None:
+        to_stdout(plan, rate)
+    else:
+        to_files(plan, inbox=inbox, rate=rate)
+
+
+def to_stdout(plan: Plan, rate: float | None) -> None:
+    """Its lines; what they are is said on standard error."""
+    out, texts = sys.stdout.buffer, plan.texts(plan.lines())
     with writing("standard output"):
-        for chunk in pace.at_rate(lines, rate) if rate else pace.at_once(lines):
-            out.writelines(line.text.encode() + b"\n" for line in chunk)
+        for chunk in pace.at_rate(texts, rate) if rate else pace.at_once(texts):
+            out.writelines(text.encode() + b"\n" for text in chunk)
             out.flush()
-    say(str(summary(simulation)))
+    say(plan.said)
 
 
-def to_files(simulation: Simulation, *, inbox: Path, files: int, rate: float | None) -> None:
+def to_files(plan: Plan, *, inbox: Path, rate: float | None) -> None:
     """Files of the inbox, unless they are there already."""
-    planned = summary(simulation)
-    names = part_names(simulation.name, parts=min(files, planned.lines))
-    lines: Iterable[Line] = with_dirt(good_events(simulation), simulation)
+    texts: Iterable[str] = plan.texts(plan.lines())
     if rate:
-        lines = chain.from_iterable(pace.at_rate(lines, rate))
+        texts = chain.from_iterable(pace.at_rate(texts, rate))
     with writing(str(inbox)):
-        written = deliver((line.text for line in lines), count=planned.lines, names=names, inbox=inbox)
+        written = deliver(texts, count=plan.number + (plan.header is not None), names=plan.names, inbox=inbox)
     if not written:
-        typer.echo(f"{inbox} holds all {len(names)} files of {simulation.name} already: nothing written")
+        typer.echo(f"{inbox} holds all {len(plan.names)} files of {plan.name} already: nothing written")
         return
-    typer.echo(str(planned))
+    typer.echo(plan.said)
     typer.echo(f"{len(written)} files written to {inbox}: {written[0].name} ...")
+
+
+def write_truth(groups: Iterable[tuple[str, str]], path: Path) -> None:
+    """Who is in which group, as CSV."""
+    rows = chain([("user", "group")], groups)
+    with writing(str(path)):
+        write_file((",".join(row).encode() for row in rows), path)
 
 
 def paced(events: Iterable[Replayed], rate: float | None, speedup: float | None) -> Iterator[list[Replayed]]:
