@@ -9,15 +9,19 @@ Features = Literal["behaviour", "browsing", "factors"]
 FEATURES: tuple[Features, ...] = get_args(Features)
 Method = Literal["kmeans", "agglomerative"]
 METHODS: tuple[Method, ...] = get_args(Method)
+# The one that says to which segment a user belongs, where one answer is wanted.
+DECIDES: Method = "kmeans"
 
 
 class Column(NamedTuple):
     """One number that is known of each user.
 
     `unit` is for people: days, orders, share. A column of scale `log` spans magnitudes, such as money, and is compared
-    by log1p of its size, with its sign; its means are told as they are.
+    by log1p of its size, with its sign; its means are told as they are. `weight` is what a standard deviation of it
+    counts in distances.
     """
 
     name: str
     unit: str
     scale: Literal["linear", "log"] = "linear"
+    weight: float = 1.0

@@ -1,0 +1,99 @@
+"""A wide table -> how many users it has, and the extremes, means and products of its columns, in one pass.
+
+Partial moments of batches are put together as in Chan, Golub, LeVeque 1983, so that large values lose no digits.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pyspark.sql import DataFrame
+
+from spark_app.near import mapped
+from spark_app.segmentation import Column
+
+Floats = npt.NDArray[np.float64]
+# Differences of this share of a number come of the order in which it was added up.
+ROUNDING = 1e-9
+_PARTIAL = "partial ARRAY<DOUBLE>"
+
+
+class Moments(NamedTuple):
+    """Of so many users: the lowest and highest of each column, its mean, and the sums of products about the means."""
+
+    users: int
+    low: Floats
+    high: Floats
+    mean: Floats
+    products: Floats
+
+    @property
+    def varies(self) -> npt.NDArray[np.bool_]:
+        """Which columns are not the same for all, the last digits of sums aside."""
+        size = np.maximum(np.abs(self.high), np.abs(self.low))
+        return self.high - self.low > ROUNDING * size
+
+
+def of_table(table: DataFrame, columns: Sequence[Column], *, near: bool) -> Moments:
+    """Of schemas.WIDE, each column on its scale: log1p of the size, with its sign, where that is `log`."""
+    partial = mapped(table, _partials([column.scale == "log" for column in columns]), _PARTIAL, near=near)
+    found = [_unpacked(np.array(row["partial"]), len(columns)) for row in partial.collect()]
+    return reduce(together, found, nothing(len(columns)))
+
+
+def of(matrix: Floats) -> Moments:
+    """Of (users, columns); at least one user."""
+    mean = matrix.mean(axis=0)
+    apart = matrix - mean
+    return Moments(len(matrix), matrix.min(axis=0), matrix.max(axis=0), mean, apart.T @ apart)
+
+
+def nothing(width: int) -> Moments:
+    """Of no users."""
+    return Moments(0, np.full(width, np.inf), np.full(width, -np.inf), np.zeros(width), np.zeros((width, width)))
+
+
+def together(one: Moments, other: Moments) -> Moments:
+    """Of the users of both."""
+    users = one.users + other.users
+    if not users:
+        return one
+    apart, share = other.mean - one.mean, other.users / users
+    return Moments(
+        users,
+        np.minimum(one.low, other.low),
+        np.maximum(one.high, other.high),
+        one.mean + apart * share,
+        one.products + other.products + np.outer(apart, apart) * share * one.users,
+    )
+
+
+def matrix_of(values: pa.Array, width: int) -> Floats:
+    """(users, width) of a column of lists."""
+    flat: Floats = values.flatten().to_numpy(zero_copy_only=False)
+    return flat.reshape(len(values), width)
+
+
+def _partials(is_log: Sequence[bool]) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """Runs on the executors: batches of users -> the moments of all of them, as one list."""
+    width, log = len(is_log), np.array(is_log, dtype=bool)
+
+    def partials(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        found = nothing(width)
+        for batch in batches:
+            if batch.num_rows:
+                matrix = matrix_of(batch["values"], width)
+                scaled = np.where(log, np.sign(matrix) * np.log1p(np.abs(matrix)), matrix)
+                found = together(found, of(scaled))
+        packed = np.concatenate([[found.users], found.low, found.high, found.mean, found.products.ravel()])
+        yield pa.record_batch([pa.array([packed])], names=["partial"])
+
+    return partials
+
+
+def _unpacked(packed: Floats, width: int) -> Moments:
+    low, high, mean = packed[1 : 1 + 3 * width].reshape(3, width)
+    return Moments(int(packed[0]), low, high, mean, packed[1 + 3 * width :].reshape(width, width))
