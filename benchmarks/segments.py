@@ -1,0 +1,166 @@
+"""Segments of a million users by Spark, beside scikit-learn's scaler, PCA and MiniBatchKMeans, at the same inertia.
+
+    python -m benchmarks.segments [--users 1_000_000] [--k 6] [--rounds 1]
+
+Each is a process of its own on the same Parquet files, timed from reading them to the segments being written; starting
+Python and Java is not in it. scikit-learn goes on with other seeds until the inertia of its segments is at most 1 %
+above that of ours, both in its own space. Memory is the most that a process and all below it held at once.
+"""
+
+import argparse
+import re
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+from sklearn.cluster import MiniBatchKMeans
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import StandardScaler
+
+from benchmarks import beside
+from benchmarks.run import watched
+from spark_app.preflight import GIGABYTE
+from spark_app.segmentation import Column
+from spark_app.segments import clusters, comparing
+from spark_app.segments.wide import Wide
+
+COLUMNS, GROUPS, PARTS, SEED = 20, 6, 8, 7
+SHARES = [0.3, 0.25, 0.2, 0.1, 0.1, 0.05]
+# Spread of the users of a group beside 1.5 between the middles of groups; one user in ten is in no group.
+SPREAD, STRAYS = 1.0, 0.1
+NEAR = 1.01
+_SAID = re.compile(r"^(\w+) (\d+\.\d+) s(.*)$", re.MULTILINE)
+
+
+def main() -> None:
+    """Time both, and say how good their segments are."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--users", type=int, default=1_000_000)
+    parser.add_argument("--k", type=int, default=GROUPS)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--only", choices=["ours", "plain"], help=argparse.SUPPRESS)
+    parser.add_argument("--home", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--goal", type=float, default=0.0, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.only == "ours":
+        ours(asked.home, asked.k or None)
+    elif asked.only == "plain":
+        plain(asked.home, asked.k, asked.goal)
+    else:
+        compare(asked.users, asked.k, asked.rounds)
+
+
+def compare(users: int, k: int, rounds: int) -> None:
+    """Both in turns, then ours once more with k chosen."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        simulate(home / "wide", users)
+        points, group = truth(home / "wide")
+        print(f"{users:,} users, {COLUMNS} columns, {points.shape[1]} components, k {k}")
+        for _ in range(rounds):
+            spark = run("ours", home, k)
+            goal = judged(home / "ours", points, group)
+            sklearn = run("plain", home, k, goal)
+            judged(home / "plain", points, group)
+            print(f"ours / scikit-learn: {spark / sklearn:.2f}")
+        run("ours", home, 0)
+    beside.machine()
+
+
+def run(name: str, home: Path, k: int, goal: float = 0.0) -> float:
+    """Seconds of one of the two, in a process of its own."""
+    asked = ("--only", name, "--home", home, "--k", k, "--goal", goal)
+    found = watched(["benchmarks.segments", *map(str, asked)], {})
+    said = (home / f"{name}.txt").read_text()
+    match = _SAID.search(said)
+    if not match:
+        raise SystemExit(f"{name} said {said!r}")
+    print(f"{said.strip()}; {found.seconds:.1f} s with its start, {found.memory / GIGABYTE:.1f} GB", flush=True)
+    return float(match[2])
+
+
+def simulate(folder: Path, users: int) -> None:
+    """schemas.WIDE, and the planted group of each user beside it; strays, in no group, have -1."""
+    folder.mkdir(parents=True)
+    random = np.random.default_rng(SEED)
+    middles = random.normal(0, 1.5, (GROUPS, COLUMNS))
+    for part in range(PARTS):
+        number = users // PARTS
+        group = random.choice(GROUPS, number, p=SHARES)
+        values = middles[group] + random.normal(0, SPREAD, (number, COLUMNS))
+        stray = random.random(number) < STRAYS
+        values[stray] = random.normal(0, 2, (int(stray.sum()), COLUMNS))
+        lists = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), COLUMNS).cast(pa.list_(pa.float64()))
+        named = pa.array([f"u{part * number + at}" for at in range(number)])
+        table = pa.table({"user": named, "values": lists, "planted": np.where(stray, -1, group).astype(np.int32)})
+        pq.write_table(table, folder / f"{part:02}.parquet")
+
+
+def ours(home: Path, k: int | None) -> None:
+    """By Spark: both methods, and all that is said of them."""
+    with beside.at_work("segments") as (spark, _):
+        # A first job, so that Java and its workers are there.
+        spark.range(8).repartition(2).mapInArrow(lambda batches: batches, "id BIGINT").count()
+        begun = time.perf_counter()
+        table = spark.read.parquet(str(home / "wide")).select("user", "values")
+        columns = tuple(Column(f"c{at}", "share") for at in range(COLUMNS))
+        found = clusters.of(Wide(table, columns), k=k, seed=SEED, before=None)
+        grouped = time.perf_counter()
+        found.assigned.write.mode("overwrite").parquet(str(home / "ours"))
+        ended = time.perf_counter()
+    methods = found.said["methods"]["kmeans"]
+    spent = f"ours {ended - begun:.1f} s, {grouped - begun:.1f} of them before writing"
+    how = f"k {methods['k']} ({found.said['chosen_by']}), {found.said['structure']['words']}"
+    (home / "ours.txt").write_text(f"{spent}; {how}")
+
+
+def plain(home: Path, k: int, goal: float) -> None:
+    """By scikit-learn, as one writes it where everything is in memory."""
+    begun = time.perf_counter()
+    table = pq.read_table(home / "wide", columns=["user", "values"])
+    values = table["values"].combine_chunks().flatten().to_numpy().reshape(-1, COLUMNS)
+    points = PCA(0.9, random_state=SEED).fit_transform(StandardScaler().fit_transform(values))
+    for tries in range(50):
+        found = MiniBatchKMeans(k, n_init=3, batch_size=4096, random_state=SEED + tries).fit(points)
+        if found.inertia_ <= NEAR * goal:
+            break
+    (home / "plain").mkdir(exist_ok=True)
+    pq.write_table(pa.table({"user": table["user"], "segment": found.labels_}), home / "plain" / "0.parquet")
+    ended = time.perf_counter()
+    how = f"{tries + 1} starts, inertia / goal {found.inertia_ / goal:.3f}"
+    (home / "plain.txt").write_text(f"plain {ended - begun:.1f} s, {how}")
+
+
+def truth(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Points of all users in scikit-learn's space, and their planted groups; both in the order of the files."""
+    table = pq.read_table(folder)
+    values = table["values"].combine_chunks().flatten().to_numpy().reshape(-1, COLUMNS)
+    points = PCA(0.9, random_state=SEED).fit_transform(StandardScaler().fit_transform(values))
+    return points, table["planted"].to_numpy()
+
+
+def judged(folder: Path, points: np.ndarray, group: np.ndarray) -> float:
+    """Inertia of the segments that were written, about the means of their users; prints how well groups were found."""
+    table = ds.dataset(folder).to_table()
+    if "method" in table.column_names:
+        table = table.filter(ds.field("method") == "kmeans")
+    number = np.array([int(user[1:]) for user in table["user"].to_pylist()])
+    labels = np.empty(len(points), np.int64)
+    labels[number] = table["segment"].to_numpy()
+    inertia = 0.0
+    for segment in np.unique(labels):
+        inside = points[labels == segment]
+        inertia += float(((inside - inside.mean(0)) ** 2).sum())
+
+    inside = group >= 0
+    rand = comparing.adjusted_rand(comparing.contingency(labels[inside], group[inside]))
+    print(f"  {folder.name}: inertia {inertia:,.0f}, adjusted Rand with the planted groups {rand:.3f}", flush=True)
+    return inertia
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""Groups found anew -> the numbers they had before, by the users they share, so that a segment stays the same one.
+
+Numbers begin at 1, the largest first at the first time. numpy, no Spark.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+
+def numbers(sizes: Mapping[int, int], shared: Mapping[tuple[int, int], int], before: set[int]) -> dict[int, int]:
+    """The number of each group with its size; `shared` counts the users of (group, number before).
+
+    Together the matched pairs share as many users as can be. What is matched to nothing gets a number above all before.
+    """
+    largest_first = sorted(sizes, key=lambda group: (-sizes[group], group))
+    found = _matched(largest_first, sorted(before), shared)
+    new = max(before, default=0)
+    for group in largest_first:
+        if group not in found:
+            new += 1
+            found[group] = new
+    return found
+
+
+def _matched(groups: list[int], known: list[int], shared: Mapping[tuple[int, int], int]) -> dict[int, int]:
+    table = np.array([[shared.get((group, number), 0) for number in known] for group in groups])
+    if not table.size:
+        return {}
+    pairs = zip(*linear_sum_assignment(table, maximize=True), strict=True)
+    return {groups[row]: known[column] for row, column in pairs if table[row, column]}
