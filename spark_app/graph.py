@@ -7,9 +7,8 @@ A small graph is held in one partition: nothing is shuffled then, and a round of
 Of a large one PageRank and components are worked out by adjacency.py; beyond one machine's memory by GraphX again.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial, reduce
 from typing import Any
@@ -18,18 +17,14 @@ import numpy as np
 import pyarrow as pa
 from graphframes import GraphFrame
 from pyspark import inheritable_thread_target
-from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from spark_app import adjacency, schemas
+from spark_app import adjacency, communities, schemas
 
 RESET = 0.15
 PAIRED = 20  # products of a list that are paired with each other, best first: pairs grow with the square of it
-VOTES = 3  # of a product's nearest neighbour
-EDGES_IN_A_PARTITION = 200_000
-# More edges have no room in the memory that GraphX gets of a heap of 4 GB; and so many fit where the program runs.
-IN_GRAPHX, ON_DRIVER = 2_000_000, 100_000_000
 
 
 class GraphError(ValueError):
@@ -64,21 +59,22 @@ def build(
     when a product stands twice in the details, or a user or product is null.
     """
     spark = recommendations.sparkSession
-    with _kept(spark) as keep:
+    with communities.kept(spark) as keep:
         edges = keep(_edges(recommendations))
         count = edges.count()
         if not count:
             return Graph(spark.createDataFrame([], schemas.VERTEX), spark.createDataFrame([], schemas.EDGE))
-        partitions = 1 + count // EDGES_IN_A_PARTITION
+        partitions = 1 + count // communities.EDGES_IN_A_PARTITION
         edges = edges.coalesce(partitions)
         vertices = keep(_vertices(edges, products.coalesce(partitions)))
         validate(vertices, edges)
-        links = keep(_spread(_links(edges, vertices), partitions, "src", "dst"))
-        places = keep(_spread(vertices.select(F.col("place").alias("id")), partitions, "id"))
-        shelf = keep(_spread(links.select(F.col("dst").alias("id")).distinct(), partitions, "id"))
+        links = keep(communities.spread(_links(edges, vertices), partitions, "src", "dst"))
+        places = keep(communities.spread(vertices.select(F.col("place").alias("id")), partitions, "id"))
+        shelf = keep(communities.spread(links.select(F.col("dst").alias("id")).distinct(), partitions, "id"))
         graph = GraphFrame(places, links)
-        by_products = partial(_labels, shelf, _votes(links, edges_per_product).coalesce(partitions), community_rounds)
-        if IN_GRAPHX < count <= ON_DRIVER:
+        votes = communities.votes(_nearness(links), edges_per_product)
+        by_products = partial(communities.labels, shelf, votes, community_rounds, partitions=partitions)
+        if communities.IN_GRAPHX < count <= communities.ON_DRIVER:
             ranks, components = _on_driver(links, vertices, pagerank_rounds)
             labels = by_products()
         else:
@@ -89,12 +85,12 @@ def build(
                 lambda: graph.connectedComponents(algorithm="graphx"),
                 by_products,
             )
-        components = _numbered(components.coalesce(partitions), "component")
-        communities = _communities(_numbered(labels.coalesce(partitions), "label"), links)
-        measures = _side_to_side(graph.degrees, ranks, components, communities, partitions=partitions)
+        components = communities.numbered(components.coalesce(partitions), "component")
+        shared = _communities(communities.numbered(labels.coalesce(partitions), "label"), links)
+        measures = _side_to_side(graph.degrees, ranks, components, shared, partitions=partitions)
         return Graph(
-            vertices=_finished(_spread(vertices.join(measures, "place"), partitions, "id"), schemas.VERTEX),
-            edges=_finished(_spread(edges, partitions, "src", "dst"), schemas.EDGE),
+            vertices=_finished(communities.spread(vertices.join(measures, "place"), partitions, "id"), schemas.VERTEX),
+            edges=_finished(communities.spread(edges, partitions, "src", "dst"), schemas.EDGE),
         )
 
 
@@ -129,7 +125,7 @@ def _vertices(edges: DataFrame, products: DataFrame) -> DataFrame:
     ends = edges.select(F.inline(F.array(user, product))).distinct()
     named = ends.join(products.select(F.concat(F.lit("p:"), "product").alias("id"), "name"), "id", "left")
     label = F.when(F.trim("name") != "", F.col("name")).otherwise(F.substr("id", F.lit(3)))
-    return named.select(_counted_from_0("id", "name").alias("place"), "id", "type", label.alias("label"))
+    return named.select(communities.places("id", "name").alias("place"), "id", "type", label.alias("label"))
 
 
 def _links(edges: DataFrame, vertices: DataFrame) -> DataFrame:
@@ -165,30 +161,19 @@ def _pagerank(places: DataFrame, links: DataFrame, rounds: int) -> DataFrame:
     return ranks.select("id", F.round(F.col("pagerank") / F.lit(places.count()), 12).alias("pagerank"))
 
 
-def _votes(links: DataFrame, edges_per_product: int) -> DataFrame:
-    """An edge (src, dst) for each vote that a product gives to one that is recommended to the same users.
+def _nearness(links: DataFrame) -> DataFrame:
+    """(src, dst, near) of products that are recommended to the same users, each also with itself.
 
     Nearness is the cosine, users of both / sqrt(users of one x users of the other), so that best sellers do not glue
-    everything together. A product gives its nearest ones one to three votes, and its own label as many as the nearest
-    can have from both sides: rounds are synchronous, without it a pair would swap its labels for ever.
+    everything together.
     """
     lists = links.where(F.col("rank") <= PAIRED).groupBy("src").agg(F.collect_list("dst").alias("list"))
     pairs = lists.select("list", F.explode("list").alias("src")).select("src", F.explode("list").alias("dst"))
     together = pairs.groupBy("src", "dst").agg(F.count(F.lit(1)).alias("both"))
     by_src, by_dst, itself = Window.partitionBy("src"), Window.partitionBy("dst"), F.col("src") == F.col("dst")
     users = F.max(F.when(itself, F.col("both")))
-    near = together.withColumn("near", F.col("both") / F.sqrt(users.over(by_src) * users.over(by_dst)))
-    share = F.col("near") / F.max(F.when(~itself, F.col("near"))).over(by_src)
-    votes = F.ceil(VOTES * share - 1e-9)  # two thirds are two votes, whatever the last bit says
-    order = F.row_number().over(by_src.orderBy(~itself, F.desc("near"), "dst"))
-    given = near.select("src", "dst", F.when(itself, VOTES).otherwise(votes).alias("votes"), order.alias("order"))
-    kept = given.where(F.col("order") <= 1 + edges_per_product)
-    return kept.select("src", "dst", F.explode(F.sequence(F.lit(1), F.col("votes").cast("int"))))
-
-
-def _labels(products: DataFrame, votes: DataFrame, rounds: int) -> DataFrame:
-    """id and label of each product by label propagation (Raghavan, Albert, Kumara 2007)."""
-    return GraphFrame(products, votes).labelPropagation(maxIter=rounds)
+    near = F.col("both") / F.sqrt(users.over(by_src) * users.over(by_dst))
+    return together.select("src", "dst", near.alias("near"))
 
 
 def _communities(labels: DataFrame, links: DataFrame) -> DataFrame:
@@ -213,25 +198,6 @@ def _side_to_side(*measures: DataFrame, partitions: int) -> DataFrame:
     return rows.groupBy(F.col("id").alias("place")).agg(*(F.max(name).alias(name) for name in names))
 
 
-def _numbered(members: DataFrame, group: str) -> DataFrame:
-    """id and group, the groups numbered from 0: the largest first, of equals that with the smallest id."""
-    of_group = Window.partitionBy(group)
-    sized = members.select(
-        "id", F.count(F.lit(1)).over(of_group).alias("size"), F.min("id").over(of_group).alias("first")
-    )
-    return sized.select("id", (F.dense_rank().over(Window.orderBy(F.desc("size"), "first")) - 1).alias(group))
-
-
-def _counted_from_0(*order: Column | str) -> Column:
-    return (F.row_number().over(Window.orderBy(*order)) - 1).cast("long")
-
-
-def _spread(table: DataFrame, partitions: int, *order: str) -> DataFrame:
-    """Its rows in an order that does not depend on how they came, so that sums of doubles repeat."""
-    spread = table.coalesce(1) if partitions == 1 else table.repartition(partitions, *order)
-    return spread.sortWithinPartitions(*order)
-
-
 def _finished(table: DataFrame, schema: str) -> DataFrame:
     """The columns of a schema, computed and persisted."""
     fields = StructType.fromDDL(schema).fields
@@ -245,27 +211,3 @@ def _side_by_side(spark: SparkSession, *tasks: Callable[[], Any]) -> list[Any]:
     with ThreadPoolExecutor(len(tasks)) as pool:
         started = [pool.submit(inheritable_thread_target(spark)(task)) for task in tasks]
     return [task.result() for task in started]
-
-
-@contextmanager
-def _kept(spark: SparkSession) -> Iterator[Callable[[DataFrame], DataFrame]]:
-    """Persist what is used more than once, from its first use; give it back in the end, with what GraphX forgets to."""
-    kept: list[DataFrame] = []
-    before = set(_persistent(spark))
-
-    def keep(table: DataFrame) -> DataFrame:
-        kept.append(table.persist())
-        return table
-
-    try:
-        yield keep
-    finally:
-        for table in kept:
-            table.unpersist()
-        for number, rdd in _persistent(spark).items():
-            if number not in before and (rdd.name() or "").startswith(("VertexRDD", "EdgeRDD")):
-                rdd.unpersist(False)
-
-
-def _persistent(spark: SparkSession) -> dict[int, Any]:
-    return dict(spark.sparkContext._jsc.getPersistentRDDs())

@@ -21,3 +21,26 @@ def test_what_hangs_together_has_one_number():
     numbers = adjacency.components(adjacency.both_ways(SRC, DST, VERTICES)).tolist()
     assert len({numbers[place] for place in (0, 1, 2, 4, 5)}) == 1
     assert numbers[3] == numbers[6] != numbers[0]
+
+
+def test_weights_of_the_same_edge_are_added_up_in_both_directions():
+    edges = adjacency.both_ways(np.int32([0, 0, 1]), np.int32([1, 1, 1]), 2, np.float32([1, 2, 4]))
+    assert edges.toarray().tolist() == [[0, 3], [3, 8]]
+
+
+def test_two_triangles_with_an_edge_between_them_are_two_communities():
+    src, dst = np.int32([0, 0, 1, 3, 3, 4, 2]), np.int32([1, 2, 2, 4, 5, 5, 3])
+    labels = adjacency.labels(adjacency.both_ways(src, dst, 6), rounds=10).tolist()
+    assert len(set(labels[:3])) == len(set(labels[3:])) == 1
+    assert labels[0] != labels[3]
+
+
+def test_the_label_with_the_most_weight_is_taken_and_of_equals_the_smallest():
+    """Vertex 3 sees 0 by 2, 1 by 2 and 2 by 1; after one round it has the label 0."""
+    src, dst, weights = np.int32([3, 3, 3]), np.int32([0, 1, 2]), np.float32([2, 2, 1])
+    assert adjacency.labels(adjacency.both_ways(src, dst, 4, weights), rounds=1).tolist() == [3, 3, 3, 0]
+
+
+def test_a_pair_does_not_swap_its_labels_where_each_has_as_much_weight_for_its_own():
+    src, dst, weights = np.int32([0, 0, 1]), np.int32([1, 0, 1]), np.float32([2, 1, 1])
+    assert adjacency.labels(adjacency.both_ways(src, dst, 2, weights), rounds=5).tolist() == [0, 0]

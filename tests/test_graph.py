@@ -11,6 +11,7 @@ from graphframes import GraphFrame
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
+from spark_app import communities as communities_
 from spark_app import graph, schemas
 from spark_app.graph import Graph, GraphError
 
@@ -207,7 +208,7 @@ def test_a_best_seller_on_every_list_does_not_glue_the_tastes_together(spark):
 
 @pytest.mark.slow
 def test_neither_order_nor_partitions_change_the_graph(spark, three_tastes, monkeypatch):
-    monkeypatch.setattr(graph, "EDGES_IN_A_PARTITION", 200)
+    monkeypatch.setattr(communities_, "EDGES_IN_A_PARTITION", 200)
     shuffled = recommendations(spark, planted(3, 12, 90)).repartition(7, "product").orderBy(F.desc("rank"))
     again = graph.build(shuffled, details(spark, {}))
     assert again.vertices.rdd.getNumPartitions() > 1
@@ -225,13 +226,13 @@ def test_no_recommendations_are_an_empty_graph(spark):
 
 
 def test_one_user_with_one_product_is_a_graph_and_only_the_graph_stays_in_memory(spark):
-    before = set(graph._persistent(spark))  # those of other tests may be cleaned up at any time
+    before = set(communities_.persistent(spark))  # those of other tests may be cleaned up at any time
     found = build(spark, {"ann": ["lamp"]})
     expected = [("p:lamp", "product", "lamp", 1, 0.5, 0, 0), ("u:ann", "user", "ann", 1, 0.5, 0, 0)]
     assert_df_equality(found.vertices, spark.createDataFrame(expected, schemas.VERTEX), ignore_nullable=True)
-    assert len(set(graph._persistent(spark)) - before) == 2
+    assert len(set(communities_.persistent(spark)) - before) == 2
     found.unpersist()
-    assert set(graph._persistent(spark)) <= before
+    assert set(communities_.persistent(spark)) <= before
 
 
 def test_a_product_that_is_with_no_other_is_a_community_of_its_own(small):
@@ -262,7 +263,7 @@ def test_an_edge_to_nowhere_is_refused_by_name(spark):
 def test_a_large_graph_is_measured_as_a_small_one(spark, monkeypatch):
     lists = planted(3, 12, 40)
     small = build(spark, lists)
-    monkeypatch.setattr(graph, "IN_GRAPHX", 0)
+    monkeypatch.setattr(communities_, "IN_GRAPHX", 0)
     large = build(spark, lists)
     measures = ["id", "degree", "community", "component"]
     assert_df_equality(small.vertices.select(measures), large.vertices.select(measures), ignore_row_order=True)
