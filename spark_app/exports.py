@@ -9,9 +9,10 @@ import io
 import json
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,22 +34,26 @@ _SLICE, _THREADS = 1 << 18, 4
 
 
 class Csv(NamedTuple):
-    """One CSV to publish: its name, its rows, and the columns they are sorted by."""
+    """One CSV to publish: its name, its rows, the columns they are sorted by, and which of these fall."""
 
     name: str
     table: DataFrame
     order: Sequence[str]
+    falling: Sequence[str] = ()
 
 
-def write_csv(table: DataFrame, path: Path, *, order: Sequence[str], parts: bool = False) -> int:
+def write_csv(
+    table: DataFrame, path: Path, *, order: Sequence[str], falling: Sequence[str] = (), parts: bool = False
+) -> int:
     """Write one RFC 4180 file (or a folder of such files, each with the header) in place of `path`; gives the rows.
 
-    Rows are sorted by `order`, then by all other columns. Null is an empty cell, an empty text is "". FLOAT keeps its
-    shortest decimal; DOUBLE is rounded to 9 significant digits or 6 decimals, whichever is finer. Raises ValueError
-    when a number is NaN or infinite, OSError when it cannot write; the old file then stays.
+    Rows are sorted by `order`, those of it in `falling` from the highest down, then by all other columns. Null is an
+    empty cell, an empty text is "". FLOAT keeps its shortest decimal; DOUBLE is rounded to 9 significant digits or 6
+    decimals, whichever is finer. Raises ValueError when a number is NaN or infinite, OSError when it cannot write; the
+    old file then stays.
     """
     with _scratch(path.with_name(f".{path.name}.scratch")) as scratch:
-        rows, written = _written(table, order, scratch / "lines", path)
+        rows, written = _written(_in_order(table, order, falling), scratch / "lines", path)
         prepared = scratch / path.name
         if parts:
             prepared.mkdir()
@@ -92,31 +97,57 @@ def publish(
 ) -> dict[str, int]:
     """Replace the files of the generation `metrics["generation"]` in `results`; gives name -> rows of each CSV.
 
-    All files are prepared first. Then metrics.json goes, the files are moved in (`texts`: name -> content), and
-    metrics.json comes last, with what this took as `seconds.export`: who sees it sees files of its generation.
-    Other files stay. Raises as write_csv does; before the first move the old set stays whole.
+    They are sealed by metrics.json, which gets what this took as `seconds.export`. Other files stay. Raises as
+    write_csv does; before the first move the old set stays whole.
     """
-    began = time.monotonic()
-    texts = texts or {}
-    results.mkdir(parents=True, exist_ok=True)
     for left_behind in results.glob(".staging-*"):
         shutil.rmtree(left_behind)
-    with _scratch(results / f".staging-{metrics['generation']}") as staging:
-        rows = {name: write_csv(table, staging / name, order=order, parts=parts) for name, table, order in csvs}
+    staging = results / f".staging-{metrics['generation']}"
+    return _replace(csvs, texts or {}, METRICS, partial(_timed, metrics), staging, parts=parts)
+
+
+def publish_beside(
+    csvs: Sequence[Csv], results: Path, *, seal: str, said: Mapping[str, Any], parts: bool = False
+) -> dict[str, int]:
+    """The same of files that belong to no generation: `seal` is their JSON file, and `said` what it says."""
+    return _replace(csvs, {}, seal, lambda _: _json(said, seal), results / f".staged-{seal}", parts=parts)
+
+
+def _replace(
+    csvs: Sequence[Csv],
+    texts: Mapping[str, str],
+    seal: str,
+    said: Callable[[float], str],
+    staging: Path,
+    *,
+    parts: bool,
+) -> dict[str, int]:
+    """Replace a set of files beside `staging`; `said` gives the content of its seal, by the seconds that it took.
+
+    All files are prepared first. Then the seal goes, the files are moved in (`texts`: name -> content), and the seal
+    comes last: who sees it sees files of its set.
+    """
+    began, results = time.monotonic(), staging.parent
+    results.mkdir(parents=True, exist_ok=True)
+    with _scratch(staging):
+        rows = {
+            name: write_csv(table, staging / name, order=order, falling=falling, parts=parts)
+            for name, table, order, falling in csvs
+        }
         for name, text in texts.items():
             _write_text(text, staging / name)
-        _write_text(_json(metrics, export_seconds=time.monotonic() - began), staging / METRICS)
-        _move_all(staging, [*rows, *texts], results)
+        _write_text(said(time.monotonic() - began), staging / seal)
+        _move_all(staging, [*rows, *texts], results, seal)
     return rows
 
 
 # From rows to lines of text, by Spark.
 
 
-def _written(table: DataFrame, order: Sequence[str], folder: Path, path: Path) -> tuple[int, list[Path]]:
-    """Sort, format and write in one query; gives the number of rows and the text files in their order."""
+def _written(table: DataFrame, folder: Path, path: Path) -> tuple[int, list[Path]]:
+    """Format and write what is sorted in one query; gives the number of rows and the text files in their order."""
     seen = Observation()
-    lines = _lines(table, order)
+    lines = _lines(table)
     unfit = [F.count_if(name).alias(name) for name in lines.columns if name != "value"]
     size = F.sum(F.octet_length("value") + len(LINE_END)).alias("size")
     observed = lines.observe(seen, F.count("value").alias("rows"), size, *unfit).select("value")
@@ -128,21 +159,22 @@ def _written(table: DataFrame, order: Sequence[str], folder: Path, path: Path) -
     return counts["rows"], files
 
 
-def _lines(table: DataFrame, order: Sequence[str]) -> DataFrame:
+def _lines(table: DataFrame) -> DataFrame:
     """`value`: the line of each row, in order; beside it, for each FLOAT or DOUBLE, whether it is NaN or infinite."""
     fields = list(enumerate(table.schema.fields))
     floats = [(i, _cell(f)) for i, f in fields if isinstance(f.dataType, T.FloatType | T.DoubleType)]
     unfit = [(F.isnan(cell) | (F.abs(cell) == float("inf"))).alias(f"unfit{i}") for i, cell in floats]
-    texts = _in_order(table, order).select(*[_text(field).alias(f"text{i}") for i, field in fields], *unfit)
+    texts = table.select(*[_text(field).alias(f"text{i}") for i, field in fields], *unfit)
     cells = [F.coalesce(_quoted(f"text{i}"), F.lit("")) for i, _ in fields]
     return texts.select(F.concat_ws(",", *cells).alias("value"), *[name for name in texts.columns if "unfit" in name])
 
 
-def _in_order(table: DataFrame, order: Sequence[str]) -> DataFrame:
+def _in_order(table: DataFrame, order: Sequence[str], falling: Sequence[str]) -> DataFrame:
     """Ties are broken by the other columns; rows that are still alike give the same line."""
     others = [f for f in table.schema.fields if f.name not in order and not isinstance(f.dataType, T.MapType)]
     rows = table.coalesce(1) if _is_small(table) else table
-    return rows.orderBy(*[_cell(table.schema[name]) for name in order], *[_cell(field) for field in others])
+    first = [_cell(table.schema[name]).desc() if name in falling else _cell(table.schema[name]) for name in order]
+    return rows.orderBy(*first, *[_cell(field) for field in others])
 
 
 def _is_small(table: DataFrame) -> bool:
@@ -228,23 +260,27 @@ def _write_text(text: str, path: Path) -> None:
     disk.sync(path)
 
 
-def _json(metrics: Mapping[str, Any], *, export_seconds: float) -> str:
+def _timed(metrics: Mapping[str, Any], export_seconds: float) -> str:
     seconds = {**metrics.get("seconds", {}), "export": round(export_seconds, 3)}
+    return _json({**metrics, "seconds": seconds}, METRICS)
+
+
+def _json(said: Mapping[str, Any], name: str) -> str:
     try:
-        return json.dumps({**metrics, "seconds": seconds}, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        return json.dumps(said, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     except ValueError as error:
-        raise ValueError(f"{METRICS}: {error}; expected finite numbers or null") from error
+        raise ValueError(f"{name}: {error}; expected finite numbers or null") from error
 
 
-def _move_all(staging: Path, names: Sequence[str], results: Path) -> None:
-    (results / METRICS).unlink(missing_ok=True)
+def _move_all(staging: Path, names: Sequence[str], results: Path, seal: str = METRICS) -> None:
+    (results / seal).unlink(missing_ok=True)
     disk.sync(results)
     for place, name in enumerate(names):
         if place == 1:
             failpoints.reach("mid_csv")
         _move(staging / name, results / name)
     disk.sync(results)
-    _move(staging / METRICS, results / METRICS)
+    _move(staging / seal, results / seal)
     disk.sync(results)
 
 

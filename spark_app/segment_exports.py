@@ -1,0 +1,79 @@
+"""Wiring of the kept segments: the newest of each set of features in, files of `results/` out.
+
+They are of the event table and of no generation, as what is rising: all of them are replaced together beside those
+that metrics.json is of, and segments.json is removed first and written last.
+"""
+
+from collections.abc import Sequence
+from functools import reduce
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from spark_app import exports, schemas, segment_files
+from spark_app.exports import Csv
+from spark_app.segment_files import COMMUNITIES, PROFILES, SEGMENTS, SIMILARITY, STRATEGIES, Folder
+from spark_app.settings import Settings
+
+SEAL = "segments.json"
+# File -> table, its columns, and the order of its rows: of all sets of features, and of the one that was made last.
+_OF_ALL = {
+    "segments.csv": (SEGMENTS, schemas.names(schemas.SEGMENT), ("user", "features", "method")),
+    "segment_profiles.csv": (
+        PROFILES, schemas.names(schemas.SEGMENT_PROFILE), ("features", "method", "segment", "feature")
+    ),
+    "segment_strategies.csv": (STRATEGIES, schemas.names(schemas.SEGMENT_STRATEGY), ("features", "method", "segment")),
+}  # fmt: skip
+_OF_LAST = {
+    "user_similarity.csv": (SIMILARITY, schemas.names(schemas.USER_SIMILARITY), ("user", "score")),
+    "user_communities.csv": (COMMUNITIES, ["user", "community", "degree"], ("user",)),
+}
+# The most similar user comes first.
+_FALLING = ("score",)
+
+
+def write(spark: SparkSession, settings: Settings) -> dict[str, int]:
+    """Replace all files of segments; gives name -> rows, nothing where no segments are kept.
+
+    DamagedError when what is kept cannot be read, else as exports.write_csv; the old files then stay whole.
+    """
+    folders = segment_files.all_latest(settings)
+    if not folders:
+        return {}
+    return exports.publish_beside(
+        of(spark, folders), settings.results_dir, seal=SEAL, said=told(folders), parts=settings.export_parts
+    )
+
+
+def csvs(spark: SparkSession, settings: Settings) -> list[Csv]:
+    """The tables of all kept segments as files; none where there are none."""
+    return of(spark, segment_files.all_latest(settings))
+
+
+def of(spark: SparkSession, folders: Sequence[Folder]) -> list[Csv]:
+    """The tables of these segments as files."""
+    last = segment_files.newest(folders)
+    if last is None:
+        return []
+    whole = [
+        Csv(file, reduce(DataFrame.unionByName, (_read(spark, one, name, columns) for one in folders)), order)
+        for file, (name, columns, order) in _OF_ALL.items()
+    ]
+    return whole + [
+        Csv(file, _read(spark, last, name, columns), order, _FALLING)
+        for file, (name, columns, order) in _OF_LAST.items()
+    ]
+
+
+def told(folders: Sequence[Folder]) -> dict[str, Any]:
+    """What segments.json says: the summary of each, and which was made last."""
+    last = segment_files.newest(folders)
+    return {"latest": last and last.features, "features": {folder.features: folder.summary for folder in folders}}
+
+
+def _read(spark: SparkSession, folder: Folder, name: str, columns: Sequence[str]) -> DataFrame:
+    """One table, with the features that it is of where that is a column."""
+    segment_files.opened(folder, name)
+    table = spark.read.parquet(str((folder.path / name).absolute()))
+    return table.withColumn("features", F.lit(folder.features)).select(*columns)
