@@ -33,6 +33,8 @@ RECOMMENDATIONS, VERTICES, EDGES = "recommendations", "vertices", "edges"
 USER_FACTORS, PRODUCT_FACTORS = "user_factors", "product_factors"
 FACTOR_KEYS = {USER_FACTORS: "userId", PRODUCT_FACTORS: "productId"}
 INTERACTIONS, SIMILAR, CATALOGUE = "interactions", "similar", "catalogue"
+# Only where segments were kept when it was made.
+SEGMENT_MEMBERS, SEGMENT_POPULAR = "segment_members", "segment_popular"
 _FACTORS_AT_ONCE = 100_000
 
 

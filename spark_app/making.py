@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from spark_app import (
     agreement,
+    belonging,
     choice,
     evaluation,
     failpoints,
@@ -36,6 +37,7 @@ from spark_app import (
     tables,
     training,
 )
+from spark_app.belonging import Belonging
 from spark_app.choice import Choice
 from spark_app.decisive import changed, given, recorded, restored, same_lists, variable
 from spark_app.gate import Verdict
@@ -77,7 +79,8 @@ class _Stock(NamedTuple):
     """What everything is made from; `cut` is where the hold-out begins, None where nothing can be held out.
 
     `accepted` is how many events there are, and `newest` the time of the last, in microseconds; of the
-    pairs that met `size` knows the number within some per cent.
+    pairs that met `size` knows the number within some per cent. `belonging` is None where no segments are kept; they
+    may know of the hold-out, so that nothing is judged by them.
     """
 
     events: DataFrame
@@ -88,6 +91,7 @@ class _Stock(NamedTuple):
     accepted: int
     size: Size
     newest: int
+    belonging: Belonging | None = None
 
     @property
     def before(self) -> DataFrame | None:
@@ -100,6 +104,7 @@ def make(spark: SparkSession, settings: Settings, version: int, parents: Parents
     rules = shop_rules.read(settings.rules_file)
     with progress.phase("index") as step:
         stock = _stocked(spark, settings, version, parents.newest, rules)
+        stock = stock._replace(belonging=belonging.newest(spark, settings))
         step.say(f"{stock.size.users:,} users, {stock.size.products:,} products")
     for rule in _unmatched(stock):
         progress.warn(f"{settings.rules_file}: no product matches: {rule}")
@@ -134,6 +139,7 @@ def make_again(spark: SparkSession, settings: Settings, original: Generation) ->
     rules = shop_rules.Rules.from_dict(manifest.get("rules", {}))
     with progress.phase("index"):
         stock = _stocked(spark, then, manifest["events_version"], original, rules)
+        stock = stock._replace(belonging=belonging.again(spark, settings, manifest.get("segments")))
     seconds = {"ingest": 0.0}
     with progress.phase("evaluate") as step:
         judgement = _judge(stock, then, None)
@@ -283,6 +289,9 @@ def _made(
     manifest |= {"model": saving.described(learned), "busiest_user": busiest and busiest["user"]}
     manifest |= {"rows": rows, "fault": fault, "newest_event_at": stock.newest}
     metrics |= {"overlap_at_10": overlap, "fold_in_overlap_at_10": agreed}
+    if stock.belonging is not None:
+        manifest |= {"segments": stock.belonging.as_dict()}
+        metrics |= {"metrics_by_segment": belonging.cut(stock.belonging.folders[0], judgement)}
     return Made(generation, metrics, manifest, fault, judgement.verdict)
 
 
@@ -299,6 +308,8 @@ def _refit(
     """(what was learnt from everything, how much that was, why it must not be published)."""
     with progress.phase("train") as step:
         learned = training.learn(stock.events, stock.ids, stock.shop, settings)
+        if stock.belonging is not None:
+            learned = training.with_segments(learned, stock.belonging.members, stock.ids, settings)
         interactions = learned.liked.count()
         counts = {"users": stock.size.users, "products": stock.size.products, "interactions": interactions}
         fault = judging.fault_of_refit(learned, judgement, near=stock.ids.small)

@@ -15,10 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_app import equations, folded, generations, graph_maps, vectors
+from spark_app import equations, folded, generations, graph_maps, segment_maps, vectors
 from spark_app.arrays import Doubles, Floats
 from spark_app.generations import Generation
 from spark_app.graph_maps import GraphMaps
+from spark_app.segment_maps import SegmentMaps
 
 FOLDER = "maps"
 # Rows that were written with another meaning are made anew.
@@ -75,7 +76,8 @@ class Maps(NamedTuple):
     `users` (user, userId) and `products` (product, productId, place, name, category, brand, price, in_stock, hidden,
     boost, rule, trained, users, popularity) are in the order of the shop's ids. `met` are the pairs with what explains
     them, `lists` the published ones, a row for each userId. `similar` is over places, `gram` and `covariance` are of
-    the vectors that were learnt, None where there is no model. `graph` is None where there is no graph.
+    the vectors that were learnt, None where there is no model. `graph` is None where there is no graph, `segments`
+    where none were kept.
     """
 
     users: pa.Table
@@ -90,6 +92,7 @@ class Maps(NamedTuple):
     product_vectors: Floats | None
     searched: Searched
     graph: GraphMaps | None
+    segments: SegmentMaps | None
 
 
 def is_there(generation: Generation) -> bool:
@@ -110,6 +113,7 @@ def make(generation: Generation) -> None:
     _make_met(generation, aside)
     _make_lists(generation, products, aside)
     graph_maps.make(generation, users, products, _mapped(aside / "lists.npy"), aside)
+    segment_maps.make(generation, products, aside)
     _make_similar(generation, aside)
     _make_moments(generation, products, aside)
     (aside / f"format-{FORMAT}").touch()
@@ -145,6 +149,7 @@ def opened(generation: Generation) -> Maps:
             *(_read(home / "searched_products.arrow")[name] for name in ("id", "name", "text")),
         ),
         _graph(home),
+        segment_maps.opened(home),
     )
 
 

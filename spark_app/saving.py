@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from spark_app import gate, generations, graph, maps, near, recommendations, schemas, training
 from spark_app.generations import Generation
@@ -34,6 +34,9 @@ def model(generation: Generation, learned: Learned, ids: Index, shop: Shop) -> N
     ):
         generations.write_rows(generation, name, rows)
     generations.write_table(generation, generations.INTERACTIONS, training.kept_interactions(learned, ids))
+    if learned.segmental is not None and learned.members is not None:
+        generations.write_rows(generation, generations.SEGMENT_MEMBERS, _members(learned.members))
+        generations.write_rows(generation, generations.SEGMENT_POPULAR, _popular_in_segments(learned.segmental))
     if learned.model is None:
         return
     for name, vectors in (
@@ -98,6 +101,21 @@ def _popular(learned: Learned, ids: Index) -> pa.Table:
         score = score.join(learned.touched.filter("hidden"), "productId", "left_anti")
     rows = popular.counts(learned.liked).join(score, "product").select("product", "users", "score").toArrow()
     return rows.sort_by([("score", "descending"), ("product", "ascending")])
+
+
+def _members(members: DataFrame) -> pa.Table:
+    """(userId, place) of users whose list is that of a segment."""
+    return members.select("userId", "place").toArrow().sort_by("userId")
+
+
+def _popular_in_segments(segmental: Model) -> pa.Table:
+    """(place, productId, score): what each product is worth in each segment; hidden ones too."""
+    ids, products = recommendations.collected(segmental.products, "productId")
+    segments, users = recommendations.collected(segmental.users, "userId")
+    return pa.table({
+        "place": np.repeat(segments, len(ids)), "productId": np.tile(ids, len(segments)),
+        "score": (users @ products.T).ravel(),
+    })  # fmt: skip
 
 
 def _catalogue(products: pa.Table, learned: Learned) -> pa.Table:

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 
 from spark_app import interactions, near, policy, recommendations, rules, schemas
 from spark_app.held import hold
-from spark_app.models import Model, NothingToFitError, als, blend, neighbours, newcomers, popular
+from spark_app.models import Model, NothingToFitError, als, blend, neighbours, newcomers, popular, segmental
 from spark_app.models.blend import Additions
 from spark_app.settings import Settings
 from spark_app.shop_rules import Rules
@@ -43,7 +43,9 @@ class Learned(NamedTuple):
     `popular` is the baseline under the same rules of the shop, `fallback` makes the lists of users that the model does
     not know. `predictor` predicts preferences or ratings, where something does. `pairs` are the interactions, `liked`
     those that show interest. `excluded` (user, product, userId, productId) may not be listed to a user; `touched`
-    (productId, hidden, boost, rule) are products that a rule of the shop touches, None where none does.
+    (productId, hidden, boost, rule) are products that a rule of the shop touches, None where none does. `segmental` is
+    what is popular in each segment, and `members` (userId, place) whose list it makes where the model does not; None
+    where no segments are known.
     """
 
     model: Model | None
@@ -55,6 +57,8 @@ class Learned(NamedTuple):
     excluded: DataFrame
     touched: DataFrame | None
     reason: str = ""
+    segmental: Model | None = None
+    members: DataFrame | None = None
 
 
 def index(events: DataFrame, known: Index | None) -> Index:
@@ -106,12 +110,46 @@ def excluded(events: DataFrame, pairs: DataFrame, shop: Shop, settings: Settings
 
 
 def lists(learned: Learned, users: DataFrame, ids: Index, *, n: int, explain: bool) -> DataFrame:
-    """The best n of each of `users` (user, userId), as schemas.RECOMMENDATION; the fallback's for the unknown."""
+    """The best n of each of `users` (user, userId), as schemas.RECOMMENDATION.
+
+    For users that the model does not know, what is popular in their segment; the fallback's where that is not known.
+    """
     if learned.model is None:
-        return listed(learned.fallback, learned, users, ids, n=n)
+        return _without_model(learned, users, ids, n=n)
     known = listed(learned.model, learned, users, ids, n=n, explain=explain)
     unknown = users.join(learned.model.users, "userId", "left_anti")
-    return known if unknown.isEmpty() else known.unionByName(listed(learned.fallback, learned, unknown, ids, n=n))
+    return known if unknown.isEmpty() else known.unionByName(_without_model(learned, unknown, ids, n=n))
+
+
+def _without_model(learned: Learned, users: DataFrame, ids: Index, *, n: int) -> DataFrame:
+    if learned.segmental is None or learned.members is None:
+        return listed(learned.fallback, learned, users, ids, n=n)
+    of_segments = segmental.for_members(learned.segmental, learned.members)
+    others = users.join(learned.members, "userId", "left_anti")
+    found = listed(of_segments, learned, users, ids, n=n)
+    return found if others.isEmpty() else found.unionByName(listed(learned.fallback, learned, others, ids, n=n))
+
+
+def with_segments(
+    learned: Learned, members: DataFrame, ids: Index, settings: Settings, *, least: int = segmental.LEAST
+) -> Learned:
+    """The same with what is popular in each segment; `members` are (user, place), a user's best place the smallest.
+
+    A segment in which fewer than `least` users have shown interest has no list; without any it is as before.
+    """
+    shown = members.join(learned.liked.select("user").distinct(), "user", "left_semi").groupBy("place").count()
+    members = members.join(shown.filter(F.col("count") >= least), "place", "left_semi").select("user", "place")
+    within = segmental.counts(learned.liked, members, _half_life(settings)).transform(hold)
+    if within.isEmpty():
+        return learned
+    everywhere = popular.counts(learned.liked, _half_life(settings))
+    model = _boosted(segmental.fit(within, everywhere, ids.products), ids, learned.touched)
+    used = members.join(within.select("place").distinct(), "place", "left_semi")
+    first = used.groupBy("user").agg(F.min("place").alias("place"))
+    first = first.join(ids.users, "user").select("userId", "place")
+    if learned.model is not None:
+        first = first.join(learned.model.users, "userId", "left_anti")
+    return learned._replace(segmental=model, members=near.kept(first, near=ids.small))
 
 
 def listed(model: Model, learned: Learned, users: DataFrame, ids: Index, *, n: int, explain: bool = False) -> DataFrame:
@@ -218,13 +256,17 @@ def _additions(rows: DataFrame, ids: Index, settings: Settings) -> Additions:
 
 
 def _fallback(liked: DataFrame, ids: Index, settings: Settings) -> Model:
-    """Popularity of the kind that the lists use: recent where it decays."""
-    decays = settings.algorithm == popular.RECENT or (
-        settings.algorithm == "blend" and bool(settings.blend.popularity_weight)
-    )
-    half_life = settings.popularity_half_life_days if decays else None
+    """Popularity of the kind that the lists use."""
+    half_life = _half_life(settings)
     source = popular.RECENT if half_life else popular.SOURCE
-    return popular.fit(popular.counts(liked, half_life or 0.0), ids.users, ids.products, source)
+    return popular.fit(popular.counts(liked, half_life), ids.users, ids.products, source)
+
+
+def _half_life(settings: Settings) -> float:
+    """In days, of popularity where nothing is known of a user: 0 where the lists do not decay."""
+    blends = settings.algorithm == "blend" and bool(settings.blend.popularity_weight)
+    decays = settings.algorithm == popular.RECENT or blends
+    return (settings.popularity_half_life_days or 0.0) if decays else 0.0
 
 
 def _touched(ids: Index, shop: Shop) -> DataFrame | None:

@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from spark_app import decisive, generations, interactions, maps, saving, schemas, training
+from spark_app.belonging import Belonging
 from spark_app.generations import Generation
 from spark_app.settings import Settings
 from spark_app.shop_rules import Rules
@@ -61,13 +62,21 @@ def index(spark: SparkSession, name: str, size: int) -> DataFrame:
 
 
 def generation(
-    settings: Settings, seen: DataFrame, *, rules: Rules = NO_RULES, version: int = 0, graph: bool = False
+    settings: Settings,
+    seen: DataFrame,
+    *,
+    rules: Rules = NO_RULES,
+    version: int = 0,
+    graph: bool = False,
+    segments: Belonging | None = None,
 ) -> Generation:
     """A published generation of these events with its lists, learnt by settings in which nothing is open."""
     kinds = frozenset(row["event_type"] for row in seen.select("event_type").distinct().collect())
     ids = training.index(seen, None)._replace(small=True)
     shop = training.Shop(interactions.product_details(seen), rules, kinds)
     learned = training.learn(seen, ids, shop, settings)
+    if segments is not None:
+        learned = training.with_segments(learned, segments.members, ids, settings, least=1)
     made = generations.new(settings)
     saving.model(made, learned, ids, shop)
     lists = training.lists(learned, ids.users, ids, n=settings.top_n, explain=True)
@@ -79,7 +88,7 @@ def generation(
     manifest = {
         "created_at": START.isoformat(), "events_version": version, "settings": decisive.recorded(settings),
         "rules": rules.as_dict(), "model": saving.described(learned), "newest_event_at": newest,
-        "events": {"accepted": seen.count()},
+        "events": {"accepted": seen.count()}, "segments": segments and segments.as_dict(),
         "counts": {"users": ids.users.count(), "products": ids.products.count(), "interactions": learned.liked.count()},
     }  # fmt: skip
     metrics = {"engine": settings.engine, "algorithm": settings.algorithm, "metrics": {}, "reason": ""}

@@ -7,10 +7,22 @@ import sys
 from pathlib import Path
 
 import pytest
+import segmented
 from conftest import settings_for
 from test_cli import call
 
-from spark_app import explaining, generations, ingestion, ledger, pipeline, preflight, status, store, tables
+from spark_app import (
+    explaining,
+    generations,
+    ingestion,
+    ledger,
+    pipeline,
+    preflight,
+    segment_files,
+    status,
+    store,
+    tables,
+)
 
 ROOT = Path(__file__).parent.parent
 FILES = (
@@ -52,7 +64,9 @@ def simulated(spark, tmp_path_factory):
     small = {"factors": 8, "iterations": 5}
     settings = settings_for(tmp_path_factory.mktemp("simulated"), als=small, engine="auto")
     simulate(settings.data_dir / "inbox")
+    plain(settings.data_dir / "inbox" / "cold.csv", "cold,P0001,-1,2026-10-20T12:00:00Z")
     ingestion.take_files(spark, settings, settings.data_dir / "inbox")
+    segmented.of(settings, {f"U{number:05d}": 1 + number % 2 for number in range(1, 141)} | {"cold": 1})
     return settings, refreshed(spark, settings)
 
 
@@ -75,6 +89,22 @@ def test_metrics_hold_every_key_of_the_contract(simulated):
     assert low < metrics["metrics"]["ndcg_at_10"] < high
     events = metrics["events"]
     assert events["read"] == events["accepted"] + events["duplicates"] + sum(events["rejected"].values())
+
+
+def test_a_cold_user_gets_the_list_of_a_segment_that_the_manifest_names(simulated):
+    settings, generation = simulated
+    listed = [row for row in rows(settings.results_dir / "recommendations.csv") if row["user"] == "cold"]
+    assert {row["source"] for row in listed} == {"segment"} and "P0001" not in {row["product"] for row in listed}
+    assert generation.manifest["segments"]["ids"] == {"behaviour": segment_files.latest(settings, "behaviour").id}
+
+
+def test_metrics_by_segment_are_those_of_all_cut(simulated):
+    metrics = simulated[1].metrics
+    parts = [part for part in metrics["metrics_by_segment"].values() if isinstance(part, dict)]
+    judged = sum(part["users_judged"] for part in parts)
+    assert judged == metrics["metrics"]["users_judged"] and len(parts) >= 2
+    whole = sum(part["users_judged"] * part["ndcg_at_10"] for part in parts) / judged
+    assert whole == pytest.approx(metrics["metrics"]["ndcg_at_10"])
 
 
 def test_no_list_holds_what_its_user_has_met(spark, simulated):
