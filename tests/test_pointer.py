@@ -4,6 +4,7 @@ import os
 import time
 
 import pytest
+import segmented
 from test_generations import finished
 
 from spark_app import generations
@@ -69,3 +70,8 @@ def test_one_that_cannot_be_read_is_an_error(settings):
     (settings.data_dir / "generations" / "LATEST").mkdir(parents=True)
     with pytest.raises(OSError):
         Pointer(settings).named()
+
+
+def test_another_folder_has_a_pointer_of_its_own(settings):
+    pointer, folder = Pointer(settings, "segments/browsing"), segmented.of(settings, features="browsing")
+    assert pointer.named() == folder.id and Pointer(settings).named() == ""

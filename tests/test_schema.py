@@ -4,6 +4,7 @@ import httpx
 import hypothesis
 import pytest
 import schemathesis
+import segmented
 from hypothesis import given
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -21,7 +22,9 @@ EXAMPLES = 30
 
 @pytest.fixture(scope="module")
 def address(spark, tmp_path_factory):
-    with served(shop(spark, tmp_path_factory.mktemp("schema"))) as address:
+    settings = shop(spark, tmp_path_factory.mktemp("schema"))
+    segmented.of(settings, {"U00001": 1, "U00002": 1, "U00003": 2}, correlations=segmented.CORRELATIONS)
+    with served(settings) as address:
         yield address
 
 

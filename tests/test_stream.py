@@ -98,12 +98,12 @@ def test_there_are_so_many_listeners_and_no_more_and_all_are_let_go_at_the_end()
 
 def test_counts_and_the_generation_are_told_before_there_is_one(tmp_path):
     with TestClient(app.create(settings_for(tmp_path)), base_url="http://127.0.0.1") as client:
-        answer = client.get("/stream?events=3")
+        answer = client.get("/stream?events=4")
         assert answer.headers["content-type"].startswith("text/event-stream")
         told = dict(heard(answer.content))
         assert told["generation"] == {"generation": None, "trained_at": None}
         assert told["counts"]["read"] == 0 and told["counts"]["missing"] == 1000
-        assert told["trending"] == {"trending": []}
+        assert told["trending"] == {"trending": []} and told["segments"] == {"segments": []}
         assert client.get("/stream?events=0").status_code == 422
 
 

@@ -51,7 +51,7 @@ class Recommendations(Page):
     """The list of one user."""
 
     user: str | None = Field(description="null for a session or a group")
-    source: str = Field(description="what made it: als, blend, bm25, ..., or the fallback, such as popular")
+    source: str = Field(description="what made it: als, blend, bm25, ..., segment, or the fallback, such as popular")
     trained_at: datetime
     age_seconds: float = Field(description="since the newest event that the list takes into account")
     folded_in: int = Field(description="events since the generation that count in it already")
@@ -91,7 +91,9 @@ class Alike(BaseModel):
     """Another user, and how much alike."""
 
     user: str
-    score: float = Field(description="cosine of the factors, or of what they have met where there are none")
+    score: float = Field(
+        description="cosine of the factors, or of what they have met where there are none; or as in user_similarity.csv"
+    )
 
 
 class SimilarUsers(Answer):

@@ -8,6 +8,7 @@ import orjson
 from fastapi import Response
 
 from spark_app.arrays import Indices
+from spark_app.segment_maps import NOWHERE
 from spark_app.serving import cursor, describing, people, rendering
 from spark_app.serving.answers import Session
 from spark_app.serving.fresh import Event
@@ -60,7 +61,26 @@ def following(served: Served, offset: int, more: bool) -> str | None:
 
 def person(state: State, served: Served, user: str) -> Person:
     """A user, whoever that is, with what happened since the generation."""
-    return people.known(served, served.user_id(user), state.fresh.of(user, served.version))
+    return anyone(state, served, user, state.fresh.of(user, served.version))
+
+
+def anyone(state: State, served: Served, user: str, later: Sequence[Event]) -> Person:
+    """A user with these events since the generation; one that it never met is in the segment that is known by now."""
+    user_id = served.user_id(user)
+    one = people.known(served, user_id, later)
+    if user_id >= 0 or one.user is not None:
+        return one
+    return one._replace(place=_place_now(state, served, user))
+
+
+def _place_now(state: State, served: Served, user: str) -> int:
+    """The place in the generation of the user's segment by now; NOWHERE without one, and while that cannot be read."""
+    if not served.segments:
+        return NOWHERE
+    try:
+        return served.place_in(state.segments.of(user))
+    except Problem:
+        return NOWHERE
 
 
 def met(state: State, served: Served, user: str) -> tuple[int, Sequence[Event]]:
@@ -109,7 +129,7 @@ def somebody(state: State, served: Served, session: Session) -> Person:
     ]
     if session.user is None:
         return people.known(served, -1, happened)
-    return people.known(served, served.user_id(user), [*state.fresh.of(user, served.version), *happened])
+    return anyone(state, served, user, [*state.fresh.of(user, served.version), *happened])
 
 
 def answer(content: Any, status: int = 200) -> Response:

@@ -8,8 +8,9 @@ import numpy as np
 from spark_app import equations, scoring, vectors
 from spark_app.arrays import Floats, Indices
 from spark_app.folding import User
+from spark_app.segment_maps import NOWHERE
 from spark_app.serving.batching import Ask
-from spark_app.serving.model import Served
+from spark_app.serving.model import Order, Served
 from spark_app.serving.people import Person
 
 REASONS = 3
@@ -77,7 +78,7 @@ async def made(served: Served, person: Person, filters: Filters, best: Best, off
     """A list made now, exact over all that the filters leave."""
     if person.user is None:
         allowed, removed = _allowed(served, person, filters)
-        return _fallback(served, allowed, removed, offset, limit)
+        return _of_order(served.order(person.place), allowed, removed, offset, limit)
     # Whoever makes up a cursor gets no more than there is.
     wanted = min(offset + limit, len(served.row_of_place)) + 1
     ask, removed = asked(served, person, person.user, filters, wanted)
@@ -128,7 +129,7 @@ def popular(served: Served, filters: Filters, offset: int, limit: int) -> Listed
     nobody = np.empty(0, np.int32)
     allowed, removed = _allowed(served, Person(None, nobody, nobody, nobody), filters)
     del removed["seen"]
-    return _fallback(served, allowed, removed, offset, limit)
+    return _of_order(served.order(NOWHERE), allowed, removed, offset, limit)
 
 
 def asked(served: Served, person: Person, user: User, filters: Filters, wanted: int) -> tuple[Ask, dict[str, int]]:
@@ -206,10 +207,9 @@ def _out(person: Person, exclude_seen: bool | None) -> Indices:
     return person.met if exclude_seen else person.turned_down
 
 
-def _fallback(served: Served, allowed: np.ndarray, removed: dict[str, int], offset: int, limit: int) -> Listed:
+def _of_order(order: Order, allowed: np.ndarray, removed: dict[str, int], offset: int, limit: int) -> Listed:
     """What is popular, for whom nothing is known."""
-    rows = served.popular[allowed[served.popular]]
+    rows = order.rows[allowed[order.rows]]
     part = rows[offset : offset + limit]
     none = np.full((len(part), REASONS), -1, np.int32)
-    scores = served.popularity[part].astype(np.float32)
-    return Listed(part, scores, none, served.fallback, len(rows) > offset + limit, removed)
+    return Listed(part, order.scores[part].astype(np.float32), none, order.source, len(rows) > offset + limit, removed)

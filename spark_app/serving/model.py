@@ -1,5 +1,6 @@
 """A generation as it is served: mapped arrays, found by the shop's own ids. Nothing changes in it once it is opened."""
 
+from collections.abc import Iterable, Mapping
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
@@ -15,11 +16,15 @@ from spark_app.equations import Equations
 from spark_app.folding import Mould, Recipe
 from spark_app.generations import Generation
 from spark_app.maps import Maps, Sorted
+from spark_app.segment_maps import NOWHERE
+from spark_app.segmentation import DECIDES
 from spark_app.settings import Settings
 from spark_app.strengths import Terms
 
 _DETAILS = ("name", "category", "brand", "price", "in_stock")
 _REMEMBERED = 200_000
+# What made the list of whom only a segment is known of.
+SEGMENT = "segment"
 
 
 class NotServableError(RuntimeError):
@@ -35,6 +40,14 @@ class Codes(NamedTuple):
     def are(self, word: str) -> np.ndarray:
         """(rows,): whether a row says this word."""
         return self.codes == self.words.get(word, len(self.words))
+
+
+class Order(NamedTuple):
+    """What is listed to whom the model does not know: rows, the best first; (products,) scores; what made them."""
+
+    rows: Indices
+    scores: np.ndarray
+    source: str
 
 
 class Served:
@@ -59,6 +72,7 @@ class Served:
         self.named = lru_cache(_REMEMBERED)(self._named)
         self.details = lru_cache(_REMEMBERED)(self._details)
         self.user_id = lru_cache(_REMEMBERED)(self._user_id)
+        self.order = lru_cache(self._order)
 
     @property
     def version(self) -> int:
@@ -120,6 +134,33 @@ class Served:
     def product(self, row: int) -> dict[str, Any]:
         """What is known of a product, as answers have it."""
         return {"product": self.products[row]} | {name: said[row].as_py() for name, said in self._said.items()}
+
+    @cached_property
+    def segments(self) -> dict[tuple[str, int], int]:
+        """(features, segment) -> its place, of each in which something is popular."""
+        groups = (self.manifest.get("segments") or {}).get("groups", [])
+        return {(str(features), int(segment)): place for place, (features, segment) in enumerate(groups)}
+
+    def place_of(self, user_id: int) -> int:
+        """The place of the segment of a user whom the model does not know; NOWHERE without one, and for all others."""
+        return self.maps.segments.place_of(user_id) if self.maps.segments is not None else NOWHERE
+
+    def place_in(self, segments: Iterable[Mapping[str, Any]]) -> int:
+        """The place of the first of these segments (features, method, segment) that the generation knows; or NOWHERE.
+
+        Segments that were made later have the numbers of those that they go on from.
+        """
+        those = ((one["features"], one["segment"]) for one in segments if one["method"] == DECIDES)
+        return next((self.segments[one] for one in those if one in self.segments), NOWHERE)
+
+    def _order(self, place: int) -> Order:
+        """What is popular in the segment at a place; the fallback's for NOWHERE, and where nobody has anything."""
+        found = self.maps.segments
+        if found is None or not 0 <= place < len(found.scores) or np.isnan(found.scores[place]).all():
+            return Order(self.popular, self.popularity, self.fallback)
+        scores = np.asarray(found.scores[place])
+        best = np.argsort(-scores, kind="stable")[: int(np.isfinite(scores).sum())]
+        return Order(best.astype(np.int32), scores, SEGMENT)
 
     @cached_property
     def categories(self) -> Codes:

@@ -34,5 +34,13 @@ def trending(state: State) -> dict[str, Any]:
     return {"trending": [{name: row[name] for name in _TOLD} for row in found["trending"]]}
 
 
+def segments(state: State) -> dict[str, Any]:
+    """Which segments are kept, and when they were made."""
+    told = ("id", "features", "made_at", "users", "k")
+    return {"segments": [{name: one.summary.get(name) for name in told} for one in state.segments.now()]}
+
+
 # Name of the event -> what it says now; told to each who begins to listen, and whenever it has changed.
-SOURCES: dict[str, Callable[[State], Any]] = {"generation": generation, "counts": counts, "trending": trending}
+SOURCES: dict[str, Callable[[State], Any]] = {
+    "generation": generation, "counts": counts, "trending": trending, "segments": segments
+}  # fmt: skip

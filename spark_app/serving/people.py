@@ -8,6 +8,7 @@ import numpy as np
 from spark_app import folding, maps, strengths
 from spark_app.arrays import Indices
 from spark_app.folding import Own, User
+from spark_app.segment_maps import NOWHERE
 from spark_app.serving.fresh import Event
 from spark_app.serving.model import Served
 from spark_app.strengths import LAST_RATING, NET, NEWEST, RATED, RATED_AT, RATING, Deed, Key, Pair
@@ -20,7 +21,8 @@ class Person(NamedTuple):
 
     `user` is None where the model knows nothing of them. `met` are rows of products with which they had to do, and `at`
     when last, in microseconds; `barred` are those that the shop's policy keeps out, `turned_down` those that were sent
-    back or are disliked. `folded` says how many later events count.
+    back or are disliked. `folded` says how many later events count. `place` is that of the segment which the list is of
+    where `user` is None.
     """
 
     user: User | None
@@ -29,6 +31,7 @@ class Person(NamedTuple):
     turned_down: Indices
     folded: int = 0
     at: np.ndarray = np.empty(0, np.int64)
+    place: int = NOWHERE
 
     def last_at(self, row: int) -> int:
         """When they met a product last, in microseconds; 0 where they did not, and for a group."""
@@ -37,12 +40,12 @@ class Person(NamedTuple):
 
 def known(served: Served, user_id: int, later: Sequence[Event] = ()) -> Person:
     """A user of the generation, with what happened since; -1 for one that it never met."""
-    table = rows_of(served, user_id)
+    table, place = rows_of(served, user_id), served.place_of(user_id)
     if any(event.product is not None for event in later):
-        return _updated(served, table, later)
+        return _updated(served, table, later)._replace(place=place)
     rows = served.row_of_product[table["productId"]]
     user, at = _as_trained(served, user_id, table), table["last_event_at"]
-    return Person(user, rows, rows[table["excluded"]], rows[_lost(table)], at=at)
+    return Person(user, rows, rows[table["excluded"]], rows[_lost(table)], at=at, place=place)
 
 
 def rows_of(served: Served, user_id: int) -> np.ndarray:
@@ -61,7 +64,9 @@ def group(served: Served, people: Sequence[Person]) -> Person:
     members = [one.user for one in people if one.user is not None]
     met, barred, down = (_union(getattr(one, name) for one in people) for name in ("met", "barred", "turned_down"))
     together = _mean(served, members) if members else None
-    return Person(together, met, barred, down, sum(one.folded for one in people))
+    places = {one.place for one in people}
+    shared = places.pop() if len(places) == 1 else NOWHERE
+    return Person(together, met, barred, down, sum(one.folded for one in people), place=shared)
 
 
 def _as_trained(served: Served, user_id: int, table: np.ndarray) -> User | None:

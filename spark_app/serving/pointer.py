@@ -1,6 +1,6 @@
-"""Which generation is published: follows `generations/LATEST`, which is read only when the file is another one.
+"""Which generation is published, or which segments are the newest: follows a file that holds one name.
 
-It is replaced by one atomic rename, so that what is read is always whole.
+It is replaced by one atomic rename, so that what is read is always whole, and it is read only when it is another file.
 """
 
 from pathlib import Path
@@ -10,15 +10,15 @@ from spark_app.settings import Settings
 
 
 class Pointer:
-    """Follows the name of the published generation; a look costs microseconds."""
+    """Follows the name in `LATEST` of a folder below the data folder; a look costs microseconds."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._file: Path = settings.data_dir / "generations" / LATEST
+    def __init__(self, settings: Settings, home: str = "generations") -> None:
+        self._file: Path = settings.data_dir / home / LATEST
         self._seen: tuple[int, int, int] | None = None
         self._named = ""
 
     def named(self) -> str:
-        """The id of the published generation; empty before the first. OSError when it cannot be read."""
+        """The id that it holds; empty before the first. OSError when it cannot be read."""
         try:
             status = self._file.stat()
             # Looked at before it is read: what comes in between is read at the next look.
@@ -31,6 +31,6 @@ class Pointer:
         return self._named
 
     def other_than(self, shown: str) -> str:
-        """The published id when it is another than the one that is shown, until that is; empty when there is none."""
+        """The id that it holds when it is another than the one that is shown, until that is; empty without one."""
         named = self.named()
         return named if named != shown else ""

@@ -7,11 +7,12 @@ import numpy as np
 
 from spark_app import explanation
 from spark_app.explanation import Known
-from spark_app.serving.model import Served
+from spark_app.serving.model import SEGMENT, Served
 from spark_app.serving.people import Person
 from spark_app.settings import PREFIX
 
 FALLBACK = "the user has shown no interest that counts, so the list is the fallback's"
+IN_SEGMENT = "the user has shown no interest that counts, so the list is what is popular in the user's segment"
 NOT_KNOWN = "nobody has shown interest in the product, and nothing of its category or brand is known"
 
 
@@ -55,14 +56,16 @@ def of(served: Served, person: Person, row: int) -> Reasons:
 
 
 def _of_fallback(served: Served, person: Person, row: int, barred: str) -> Reasons:
-    if row not in served.popular:
+    order = served.order(person.place)
+    if row not in order.rows:
         return Reasons(None, None, 0, barred or NOT_KNOWN, [])
     may = _listable(served, person)
     may[row] = True
-    rank = int(np.flatnonzero(served.popular[may[served.popular]] == row)[0]) + 1
-    score = float(served.popularity[row])
-    part = Part(score, f"popularity: {FALLBACK}")
-    return Reasons(score, rank, int(may[served.popular].sum()), barred or _too_low(served, rank), [part])
+    rank = int(np.flatnonzero(order.rows[may[order.rows]] == row)[0]) + 1
+    score = float(order.scores[row])
+    what = IN_SEGMENT if order.source == SEGMENT else FALLBACK
+    part = Part(score, f"popularity: {what}")
+    return Reasons(score, rank, int(may[order.rows].sum()), barred or _too_low(served, rank), [part])
 
 
 def _too_low(served: Served, rank: int) -> str:

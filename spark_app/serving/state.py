@@ -16,6 +16,7 @@ from spark_app.serving.measures import Measures
 from spark_app.serving.problems import Problem
 from spark_app.serving.receiving import Receiver, RecentIds
 from spark_app.serving.risers import Risers
+from spark_app.serving.segmented import Segmented
 from spark_app.serving.shown import Shelf, Shown
 from spark_app.serving.standing import Standing
 from spark_app.serving.tail import Tail
@@ -45,12 +46,14 @@ class State:
     follower: Thread | None = None
     posts: Receiver | None = None
     risers: Risers = field(init=False)
+    segments: Segmented = field(init=False)
     lost: set[str] = field(default_factory=set)
     posted_by: dict[str, tuple[float, int]] = field(default_factory=dict)
     posting: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_POSTING))
 
     def __post_init__(self) -> None:
         self.risers = Risers(self.settings)
+        self.segments = Segmented(self.settings)
 
     def shown(self) -> Shown:
         """The published generation; Problem 503 before the first."""

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from spark_app.serving import asking, lists, people, problems, reasons
+from spark_app.serving import asking, lists, problems, reasons
 from spark_app.serving import state as state_
 from spark_app.serving.answers import Estimate, Explanation, Session
 from spark_app.serving.model import Served
@@ -19,7 +19,8 @@ def explain(request: Request, user: str, product: str) -> Response:
     """Why a product stands where it does for a user; the parts add up to its score."""
     state = state_.of(request)
     served = state.shown().served
-    row, one = asking.row_of(served, product), people.known(served, *asking.met(state, served, user))
+    row, (_, later) = asking.row_of(served, product), asking.met(state, served, user)
+    one = asking.anyone(state, served, user, later)
     found = reasons.of(served, one, row)
     name = served.product(row)["name"]
     beside = {"generation": served.id, "user": user, "product": product, "name": name, "folded_in": one.folded}

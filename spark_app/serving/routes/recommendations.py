@@ -36,7 +36,11 @@ async def recommendations(
     exclude_seen: Annotated[bool | None, Query(description="overrides the shop's policy")] = None,
     explain: Annotated[bool, Query(description=f"with the parts of each score, of {_EXPLAINED} at the most")] = False,
 ) -> Response:
-    """The best products for a user, filters first; the fallback's for a user about whom nothing is known."""
+    """The best products for a user, filters first.
+
+    Of whom nothing is known but a segment gets what is popular in it, with the source segment; all others what is
+    popular with everyone.
+    """
     state = state_.of(request)
     shown, offset = asking.begun(state, cursor)
     filters = asking.filtered(state, shown.served, asked._replace(exclude_seen=exclude_seen))
@@ -114,6 +118,6 @@ async def of_user(
     user_id = served.user_id(user)
     if filters.are_plain and not later and (page := shown.page(user_id, offset, limit)) is not None:
         return asking.listed(state, served, user, page.found, offset=offset, folded=0, items=page.items)
-    one = people.known(served, user_id, later)
+    one = asking.anyone(state, served, user, later)
     found = await lists.made(served, one, filters, shown.best, offset, limit)
     return asking.listed(state, served, user, found, offset=offset, folded=one.folded)

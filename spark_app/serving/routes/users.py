@@ -12,6 +12,7 @@ from spark_app.serving.answers import History, SimilarUsers, Users
 from spark_app.serving.looks import Matches, Recents
 from spark_app.serving.queries import Cursor, Limit, Search
 from spark_app.serving.risers import Question
+from spark_app.serving.segment_answers import UserSegments
 
 router = APIRouter(tags=["users"])
 _OF_LATE = Question(None, None, None, "product", None, matches.MOST)
@@ -34,12 +35,36 @@ def users(
     return asking.answer({"generation": served.id, "next_cursor": following, "users": found})
 
 
-@router.get("/users/{user:path}/similar", response_model=SimilarUsers, responses=problems.documented(404))
-def similar(request: Request, user: str, limit: Limit = 10) -> Response:
+@router.get("/users/{user:path}/segment", response_model=UserSegments, responses=problems.documented(404, 503))
+def segment(request: Request, user: str) -> Response:
+    """Which segments a user is in, by each method on each set of features for which segments are kept."""
+    state = state_.of(request)
+    found = state.segments.of(user)
+    if not found:
+        asking.met(state, state.shown().served, user)
+    generation = state.shelf.current and state.shelf.current.served.id
+    return asking.answer({"generation": generation, "user": user, "segments": found})
+
+
+@router.get("/users/{user:path}/similar", response_model=SimilarUsers, responses=problems.documented(404, 503))
+def similar(
+    request: Request,
+    user: str,
+    limit: Limit = 10,
+    by: Annotated[
+        Literal["factors", "segments"],
+        Query(description="the model's factors, with what happened since; or what the newest segments were made of"),
+    ] = "factors",
+) -> Response:
     """Who is most like a user."""
     state = state_.of(request)
     served = state.shown().served
     user_id, later = asking.met(state, served, user)
+    if by == "segments":
+        newest = state.segments.newest()
+        return asking.answer({
+            "generation": served.id, "user": user, "users": newest.alike(user, limit) if newest is not None else [],
+        })  # fmt: skip
     one = people.known(served, user_id, later)
     found = [{"user": name, "score": score} for name, score in alike.users(served, one, user_id, limit)]
     return asking.answer({"generation": served.id, "user": user, "users": found})
