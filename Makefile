@@ -68,7 +68,10 @@ bench: $(VENV)/.dev java ## Measure top-N beside MLlib's own, and sending beside
 samples: $(VENV)/.pipeline java ## Redraw docs/images from the seeded simulation
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
 	MILLSTREAM_DATA_DIR="$$home/data" MILLSTREAM_RESULTS_DIR="$$home/results" $(MAKE) --no-print-directory run INPUT= && \
-	mkdir -p docs/images && cp "$$home"/results/*.png docs/images/
+	$(PYTHON) -m kafka_producer simulate --groups 5 --users 400 --inbox "$$home/groups/inbox" && \
+	export MILLSTREAM_DATA_DIR="$$home/groups" MILLSTREAM_RESULTS_DIR="$$home/segments" && \
+	$(PYTHON) -m spark_app ingest && $(PYTHON) -m spark_app segments && \
+	mkdir -p docs/images && cp "$$home"/results/*.png "$$home"/segments/*.png docs/images/
 
 reset: $(VENV)/.pipeline ## Ask, then empty the data folder; YES=1 does not ask
 	@data="$$($(PYTHON) -m spark_app settings data_dir)"; \

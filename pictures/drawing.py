@@ -5,6 +5,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,11 +14,16 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 
 from pictures import document
+from pictures.clusters import clusters
+from pictures.correlations import correlations
 from pictures.degrees import degree_distribution
+from pictures.dendrogram import dendrogram
+from pictures.elbow import elbow
 from pictures.favourites import top_products
+from pictures.grouped import Groupings, read_segments
 from pictures.look import FONTS, STYLE
 from pictures.network import recommendation_graph
-from pictures.reading import RISING, Results, ResultsError, Trending, read_results, read_trending
+from pictures.reading import COLUMNS, RISING, Results, ResultsError, Trending, read_results, read_trending
 from pictures.sparklines import trending
 
 Shown = TypeVar("Shown")
@@ -27,9 +33,12 @@ Maker = Callable[[Path], object]
 def draw(folder: Path, *, page: bool = False) -> dict[Path, float]:
     """Every picture of a folder of results, and the seconds each took; all of them appear, or none.
 
-    page: the graph as an HTML file as well.
+    page: the graph as an HTML file as well. Segments are drawn without recommendations too.
     """
-    return drawn(folder, makers(read_results(folder), page=page))
+    segments = read_segments(folder)
+    alone = segments is not None and not any((folder / name).exists() for name in COLUMNS)
+    results = None if alone else read_results(folder)
+    return drawn(folder, chain(makers(results, page=page), grouped(segments)))
 
 
 def draw_trending(folder: Path) -> dict[Path, float]:
@@ -54,14 +63,26 @@ def drawn(folder: Path, makers: Iterator[tuple[str, Maker]]) -> dict[Path, float
         return {path.replace(folder / path.name): took for path, took in seconds.items()}
 
 
-def makers(results: Results, *, page: bool) -> Iterator[tuple[str, Maker]]:
+def makers(results: Results | None, *, page: bool) -> Iterator[tuple[str, Maker]]:
     """Names of files, and what writes each to a path."""
+    if results is None:
+        return
     for picture in (recommendation_graph, degree_distribution, top_products):
         yield f"{picture.__name__}.png", partial(save, picture, results)
     if results.trending is not None:
         yield rising(results.trending)
     if page:
         yield document.FILE, lambda path: path.write_text(document.recommendation_graph(results), encoding="utf-8")
+
+
+def grouped(segments: Groupings | None) -> Iterator[tuple[str, Maker]]:
+    """The same of segments."""
+    if segments is None:
+        return
+    for picture in (clusters, elbow, dendrogram):
+        yield f"{picture.__name__}.png", partial(save, picture, segments)
+    if segments.alike:
+        yield "correlations.png", partial(save, correlations, segments)
 
 
 def rising(found: Trending) -> tuple[str, Maker]:

@@ -5,13 +5,14 @@ fills the traces anew in the browser as it is done here; a test holds the two to
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from pictures.look import GREY, GROUNDS, INK, MARKS, NIGHT, areas
+from pictures.look import GREY, GROUNDS, INK, MARKS, NIGHT, OTHERS, areas
 from pictures.words import called, mark, one_of, readable
 
 Colouring = Literal["community", "type"]
@@ -26,7 +27,7 @@ class Shade(NamedTuple):
     line: str
     rim: str
     rest: str
-    grounds: list[str]
+    grounds: Sequence[str] | Mapping[int, str]
 
 
 LIGHT = Shade(ink=INK, line=GREY, rim="#ffffff", rest="#c3cad1", grounds=GROUNDS)
@@ -46,14 +47,16 @@ def figure(
     chosen: str | None = None,
     community: int | None = None,
     dark: bool = False,
+    ranked: Sequence[int] | None = None,
 ) -> go.Figure:
     """The graph; `chosen`, a node's id, shows it and its neighbours, `community` one group, and the rest is grey.
 
+    ranked: the groups by the order in which they take the colours, where that is not that of their numbers.
     nodes: index id; type (user or product), name, degree, group (`reading.groups`), x, y, and hub where some are named.
     edges: src and dst, ids of nodes. discs: index group; x, y, radius (`layout.lay_out` gives all places).
     `customdata[0]` of a point is the id of its node.
     """
-    shade = DARK if dark else LIGHT
+    shade = coloured(DARK if dark else LIGHT, ranked)
     bright = lit(nodes, edges, chosen, community)
     traces = [
         *lines(nodes, edges, bright, chosen, shade),
@@ -66,6 +69,14 @@ def figure(
     return go.Figure(traces, layout(discs, shade, empty=nodes.empty))
 
 
+def coloured(shade: Shade, ranked: Sequence[int] | None) -> Shade:
+    """With a colour for each of these groups, the last one for all others."""
+    if ranked is None:
+        return shade
+    colours = [shade.grounds[place] for place in range(len(GROUNDS))]
+    return shade._replace(grounds=dict(zip(ranked, colours, strict=False)) | {OTHERS: colours[-1]})
+
+
 def lit(nodes: pd.DataFrame, edges: pd.DataFrame, chosen: str | None, community: int | None) -> pd.Series:
     """Which nodes are not grey: a chosen one with its neighbours, else a community, else all."""
     if chosen in nodes.index:
@@ -76,7 +87,7 @@ def lit(nodes: pd.DataFrame, edges: pd.DataFrame, chosen: str | None, community:
 
 def groups(nodes: pd.DataFrame) -> list[int]:
     """Those that are drawn, in order; the others are last."""
-    return sorted(nodes["group"].unique().tolist(), key=lambda group: group % len(GROUNDS))
+    return sorted(nodes["group"].unique().tolist(), key=lambda group: (group == OTHERS, group))
 
 
 def lines(

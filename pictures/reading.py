@@ -3,7 +3,7 @@
 import json
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,19 +11,24 @@ import pandas as pd
 from pictures.look import GROUNDS, OTHERS
 
 # What is read of each file; a column more does no harm. Every file has a number, so that a row cut short is noticed.
-COLUMNS: dict[str, dict[str, type]] = {
+COLUMNS: dict[str, dict[str, Any]] = {
     "recommendations.csv": {"user": str, "product": str, "rank": int},
     "vertices.csv": {"id": str, "type": str, "degree": int, "community": str},
     "edges.csv": {"src": str, "dst": str, "rank": int},
     "product_mappings.csv": {"product": str, "productId": int, "name": str, "category": str},
 }
 # Drawn where both are there; they are made for any stretch of time, also without a new generation.
-RISING: dict[str, dict[str, type]] = {
+RISING: dict[str, dict[str, Any]] = {
     "trending.csv": {"rank": int, "kind": str, "key": str, "label": str, "total": float, "growth_percent": str}
     | {"from": str, "to": str},
     "trending_buckets.csv": {"kind": str, "key": str, "bucket_start": str, "total": float},
 }
+# Drawn where segments.json is there: they are made by themselves, and may be there without a generation.
+SEGMENTS: dict[str, dict[str, Any]] = {
+    "segments.csv": {"features": "category", "method": "category", "segment": int, "x": float, "y": float},
+}
 MAKE = "`make run` makes it; where a generation is published, `python -m spark_app export` does so too"
+MAKE_SEGMENTS = "`python -m spark_app segments` makes it"
 
 
 class ResultsError(Exception):
@@ -97,16 +102,16 @@ def groups(communities: pd.Series) -> pd.Series:
 
 def read_table(path: Path) -> pd.DataFrame:
     """One CSV file, or a folder of part files that carry a header each."""
-    columns = (COLUMNS | RISING)[path.name]
+    columns, make = (COLUMNS | RISING | SEGMENTS)[path.name], MAKE_SEGMENTS if path.name in SEGMENTS else MAKE
     parts = sorted(path.glob("part-*.csv")) if path.is_dir() else [path] if path.exists() else []
     if not parts:
-        raise ResultsError(f"{path} is missing. {MAKE}")
+        raise ResultsError(f"{path} is missing. {make}")
     how = {"usecols": [*columns], "dtype": columns, "na_filter": False, "index_col": False}  # "NA" and "null" are ids
     try:
         table = pd.concat([pd.read_csv(part, **how) for part in parts], ignore_index=True)
     except (OSError, ValueError) as fault:  # wrong UTF-8 and all that pandas finds are ValueErrors
         why = " ".join(str(fault).removeprefix("Usecols do not match columns, ").split())
-        raise ResultsError(f"{path} cannot be read: {why}. {MAKE}") from fault
+        raise ResultsError(f"{path} cannot be read: {why}. {make}") from fault
     return table.assign(**{name: table[name].map(unguarded) for name, kind in columns.items() if kind is str})
 
 

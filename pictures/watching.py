@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pictures.drawing import draw
+from pictures.grouped import SEAL
 from pictures.reading import RISING, ResultsError, read_generation
 
 
@@ -29,9 +30,9 @@ def watch(folder: Path, *, page: bool, interval: float) -> None:
 
 
 def stamp(folder: Path) -> tuple[object, ...] | None:
-    """What a redraw depends on: the generation, and when what is trending was written. None while there is none."""
+    """What a redraw depends on: the generation, and when trends and segments were written. None while there is none."""
     try:
-        return read_generation(folder / "metrics.json"), *(written(folder / name) for name in RISING)
+        return read_generation(folder / "metrics.json"), *(written(folder / name) for name in (*RISING, SEAL))
     except ResultsError:
         return None
 

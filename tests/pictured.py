@@ -25,6 +25,7 @@ HEADERS = {
     "product_mappings.csv": "product,productId,name,category,brand",
     "trending.csv": "rank,kind,key,label,brand,category,total,users,growth_percent,score,from,to",
     "trending_buckets.csv": "kind,key,bucket_start,total,users",
+    "segments.csv": "user,features,method,segment,x,y,distance",
 }
 WEIRD = ["NA", "null", "nan", "", " ", "\t", "\x07bell", "a\r\nb", 'say "hi", you', "$x_1^{2$", "\\frac{1}{", "%s{}"]
 WEIRD += ["=1+1", "'=1", "'it", "-", "u:1", "x" * 256, "\U0001f600", "𐍈", "\u202eabc\u200f", "שלום"]
@@ -119,3 +120,14 @@ def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[s
     command = [sys.executable, str(SCRIPT), *map(str, arguments)]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MILLSTREAM_")}
     return subprocess.run(command, capture_output=True, text=True, env=clean | environment, timeout=120)
+
+
+def write_segments(
+    folder: Path, summaries: dict[str, dict[str, Any]], points: Iterable[Iterable[object]], parts: int = 0
+) -> Path:
+    """segments.csv from (user, features, method, segment, x, y, distance), and segments.json, whose last is newest."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_csv(folder / "segments.csv", points, parts)
+    said = {"latest": [*summaries][-1] if summaries else None, "features": summaries}
+    (folder / "segments.json").write_text(json.dumps(said), encoding="utf-8")
+    return folder
