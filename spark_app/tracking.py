@@ -39,6 +39,10 @@ _ARRAYS = tuple(
     for name in (generations.USER_FACTORS, generations.PRODUCT_FACTORS)
     for part in ("", "_ids")
 )  # fmt: skip
+_SEGMENTS_BY = ("features", "k", "events_version", "generation", "silhouette_users")
+_SEGMENTS_MEASURED = (
+    "users", "left_out", "k", "components", "variance_kept", "agreement", "methods", "alike", "seconds",
+)  # fmt: skip
 # Letters of a param or tag, and of a reason.
 _LONGEST = 500
 _REASON = 200
@@ -73,6 +77,31 @@ def log_trials(
         _write(client, parent, params=best["params"], metrics={**best["metrics"], **seconds})
         client.set_terminated(parent)
         return str(parent)
+
+    return _guarded(settings, log)
+
+
+def log_segments(settings: Settings, summary: Mapping[str, Any], files: Sequence[Path] = ()) -> str | None:
+    """One run for the segments that a summary.json is of, also the second time; gives its id, or None.
+
+    `files` go with it, those that are there: segments.json, the pictures.
+    """
+
+    def log(client: Any) -> str:
+        experiment = _experiment(client, settings)
+        name, made_at = summary["id"], datetime.fromisoformat(summary["made_at"])
+        end = round(1000 * made_at.timestamp())
+        tags = {"segments": name, "features": summary["features"]}
+        run = _run_tagged(client, experiment, "segments", name, end - _lasted(summary), tags)
+        params = {one: summary.get(one) for one in _SEGMENTS_BY} | {"seed": settings.seed}
+        params["linkage"] = summary["methods"].get("agglomerative", {}).get("linkage")
+        tags = {"structure": summary["structure"]["words"], "chosen_by": summary["chosen_by"]}
+        measured = {one: summary.get(one) for one in _SEGMENTS_MEASURED}
+        _write(client, run, params=params, metrics=measured, tags=tags, at=end)
+        for path in (path for path in files if path.exists()):
+            client.log_artifact(run, str(path), "results")
+        client.set_terminated(run, end_time=end)
+        return run
 
     return _guarded(settings, log)
 
@@ -123,14 +152,23 @@ def _experiment(client: Any, settings: Settings) -> str:
 
 def _run(client: Any, experiment: str, generation: Generation) -> str:
     """The run of a generation, a new one only when there is none."""
-    found = client.search_runs([experiment], f"tags.generation = '{generation.id}'", max_results=1)
+    begun = _made_at(generation) - _lasted(generation.metrics)
+    return _run_tagged(client, experiment, "generation", generation.id, begun, {"generation": generation.id})
+
+
+def _run_tagged(
+    client: Any, experiment: str, kind: str, name: str, begun: int, tags: Mapping[str, str]
+) -> str:
+    """The run that is tagged as `kind` with this name, a new one only when there is none."""
+    found = client.search_runs([experiment], f"tags.{kind} = '{name}'", max_results=1)
     if found:
         return str(found[0].info.run_id)
-    begun = _made_at(generation) - round(1000 * sum(generation.metrics.get("seconds", {}).values()))
-    made = client.create_run(
-        experiment, run_name=generation.id, start_time=begun, tags={"generation": generation.id}
-    )  # fmt: skip
-    return str(made.info.run_id)
+    return str(client.create_run(experiment, run_name=name, start_time=begun, tags=dict(tags)).info.run_id)
+
+
+def _lasted(said: Mapping[str, Any]) -> int:
+    """Milliseconds of all steps together."""
+    return round(1000 * sum(said.get("seconds", {}).values()))
 
 
 def _write(

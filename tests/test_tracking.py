@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import segmented
 from conftest import free_port, settings_for
 
 from spark_app import generations, tracking
@@ -226,6 +227,24 @@ def test_the_command_line_says_what_was_logged_and_nothing_where_nothing_is_aske
     assert line.startswith("track") and f"generation {generation.id} in sqlite:///" in line
     outcome.track(settings_for(tmp_path), generation)
     assert capsys.readouterr().out == ""
+
+
+def test_segments_are_a_run_with_params_metrics_and_the_files_that_are_there(settings, client, tmp_path):
+    folder = segmented.of(settings, {"ann": 1, "bob": 1, "cid": 2})
+    (tmp_path / "segments.json").write_text("{}")
+    files = [tmp_path / "segments.json", tmp_path / "clusters.png"]
+    run = client.get_run(tracking.log_segments(settings, folder.summary, files))
+    assert tracking.log_segments(settings, folder.summary, files) == run.info.run_id
+    assert (run.info.run_name, run.info.status) == (folder.id, "FINISHED")
+    wanted = {"features": "behaviour", "k": "2", "linkage": "complete", "seed": "7", "events_version": "12"}
+    assert wanted.items() <= run.data.params.items()
+    numbers = {
+        "users": 3.0, "agreement": 0.9, "variance_kept": 0.91, "methods.kmeans.silhouette": 0.41,
+        "methods.kmeans.stability": 0.93, "methods.kmeans.sizes.1": 2.0,
+    }  # fmt: skip
+    assert numbers.items() <= run.data.metrics.items()
+    assert "2 groups" in run.data.tags["structure"]
+    assert artifacts(client, run.info.run_id, "results") == {"results/segments.json"}
 
 
 def test_trials_are_children_of_their_tuning(settings, client):
