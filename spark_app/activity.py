@@ -40,8 +40,14 @@ class _Met(NamedTuple):
 Memory = dict[str, list[Part]]
 
 
-def read(table: DeltaTable, range_: Range, turning: Collection[str], memory: Memory | None = None) -> Activity:
-    """Who turned to what in a range, by events of these types. DamagedError names a file that cannot be read."""
+def read(
+    table: DeltaTable, range_: Range, turning: Collection[str], memory: Memory | None = None, *,
+    among: pa.Array | None = None,
+) -> Activity:  # fmt: skip
+    """Who turned to what in a range, by events of these types, all or some users.
+
+    DamagedError names a file that cannot be read.
+    """
     memory = {} if memory is None else memory
     files = event_files.held(table)
     for gone in memory.keys() - files.keys():
@@ -51,15 +57,17 @@ def read(table: DeltaTable, range_: Range, turning: Collection[str], memory: Mem
         file: event_files.MET for file, held in files.items()
         if file in memory and event_files.meet(held, range_.read)
     }  # fmt: skip
-    again = event_files.read(known, lambda rows: _met(rows, range_, turning))
-    first = event_files.read(new, lambda rows: (_met(rows, range_, turning), said.of(rows, DETAILS)))
+    again = event_files.read(known, lambda rows: _met(rows, range_, turning, among))
+    first = event_files.read(new, lambda rows: (_met(rows, range_, turning, among), said.of(rows, DETAILS)))
     memory |= {file: [told for _, told in parts] for file, parts in first.items()}
     met = [part for parts in again.values() for part in parts] + [part for parts in first.values() for part, _ in parts]
     return _joined(met, [part for parts in memory.values() for part in parts], range_.buckets)
 
 
-def _met(rows: pa.RecordBatch, range_: Range, turning: Collection[str]) -> _Met:
+def _met(rows: pa.RecordBatch, range_: Range, turning: Collection[str], among: pa.Array | None) -> _Met:
     met = event_files.turned(rows, turning, range_.read)
+    if among is not None:
+        met = event_files.only(met, among)
     return _Met(met.user, met.product, *turnout.placed(met.at, range_))
 
 

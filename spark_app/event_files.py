@@ -100,6 +100,13 @@ def turned(rows: pa.RecordBatch, turning: Collection[str], within: Stretch | Non
     return Met(places, coded.some(coded.encoded(rows["user"]), places), coded.some(product, places), at[places])
 
 
+def only(met: Met, users: pa.Array) -> Met:
+    """Those of some users."""
+    wanted = pc.is_in(met.user.dictionary, value_set=users).to_numpy(zero_copy_only=False)
+    places = np.flatnonzero(np.append(wanted, False)[coded.codes(met.user)])
+    return Met(met.places[places], coded.some(met.user, places), coded.some(met.product, places), met.at[places])
+
+
 def times(rows: pa.RecordBatch) -> npt.NDArray[np.int64]:
     """When each event happened, in microseconds since 1970."""
     micros = rows["occurred_at"].cast(pa.timestamp("us", "UTC")).cast(pa.int64())

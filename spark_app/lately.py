@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import NamedTuple
 
+import pyarrow as pa
 from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 
@@ -67,26 +68,39 @@ def answered(
     begin: str | None = None,
     end: str | None = None,
     last: str | None = None,
+    among: pa.Array | None = None,
 ) -> tuple[Asked, list[Trend]]:
-    """The range that is meant, and what is rising in it; asked again where files are removed meanwhile."""
+    """The range that is meant, and what is rising in it, of all or of some users.
+
+    Asked again where files are removed meanwhile.
+    """
 
     def once() -> tuple[Asked, list[Trend]]:
         of = asked(settings, begin, end, last)
-        return of, rise(spark, settings, of, kinds, top)
+        return of, rise(spark, settings, of, kinds, top, among)
 
     return tables.read_again(settings, once)
 
 
 def rise(
-    spark: Callable[[], SparkSession], settings: Settings, of: Asked, kinds: Sequence[str], top: int
-) -> list[Trend]:
+    spark: Callable[[], SparkSession], settings: Settings, of: Asked, kinds: Sequence[str], top: int,
+    among: pa.Array | None = None,
+) -> list[Trend]:  # fmt: skip
     """What is rising, kind by kind; Spark is started for a range of more events than one process should count."""
     tables.ensure_whole(settings, tables.EVENTS, of.version)
     table = DeltaTable(tables.path(settings, tables.EVENTS), version=of.version)
     if (number := event_files.number(table, of.range.read)) > event_files.ALONE:
         events = store.read(spark(), settings, tables.EVENTS, of.version)
-        return by_spark(events, of.range, kinds, top, settings.weights, number=number)
-    return alone(activity.read(table, of.range, recency.turning(settings.weights)), of.range, kinds, top)
+        return by_spark(_of(events, among), of.range, kinds, top, settings.weights, number=number)
+    seen = activity.read(table, of.range, recency.turning(settings.weights), among=among)
+    return alone(seen, of.range, kinds, top)
+
+
+def _of(events: DataFrame, among: pa.Array | None) -> DataFrame:
+    """The events of some users."""
+    if among is None:
+        return events
+    return events.join(events.sparkSession.createDataFrame(pa.table({"user": among})), "user", "left_semi")
 
 
 def alone(seen: Activity, range_: Range, kinds: Sequence[str], top: int) -> list[Trend]:

@@ -6,13 +6,14 @@ import random
 from pathlib import Path
 
 import pytest
+import segmented
 from conftest import settings_for
 from fastapi.testclient import TestClient
 from sold import Sold, planted, table, without
 from test_cli import call
 from test_pipeline import rows
 
-from spark_app import activity, event_files, lately, recency, rising, schemas, tables, trends
+from spark_app import activity, event_files, lately, recency, rising, schemas, segment_files, tables, trends
 from spark_app.serving import app
 
 
@@ -159,3 +160,39 @@ def test_an_answer_follows_the_table(tmp_path):
         table(folder, [Sold(f"u{number}", "chair", number / 9) for number in range(12)])
         client.app.state.millstream.risers._answers.clear()
         assert [one["key"] for one in client.get("/trending").json()["trending"]] == ["chair", "lamp"]
+
+
+@pytest.fixture(scope="module")
+def two_segments(tmp_path_factory):
+    """Segment 1 turns to chairs of late and segment 2 to lamps; both turned to both before."""
+    settings = settings_for(tmp_path_factory.mktemp("segments"))
+    users = {f"u{number:02}": 1 + number % 2 for number in range(40)}
+    before = [Sold(user, product, 10.0 + place) for user in users for place, product in enumerate(("chair", "lamp"))]
+    late = [Sold(user, ("chair", "lamp")[segment - 1], 1.0) for user, segment in users.items()]
+    table(tables.path(settings, tables.EVENTS), before, late)
+    segmented.of(settings, users)
+    return settings
+
+
+def test_of_a_segment_alone_its_own_events_count_in_each_way(spark, two_segments):
+    for segment, product in ((1, "chair"), (2, "lamp")):
+        users = segment_files.among(two_segments, segment, "behaviour").users
+        alone = lately.answered(no_spark, two_segments, ["product"], 5, last="7d", among=users)[1]
+        assert [(one.key, one.total, one.users) for one in alone] == [(product, 20, 20)]
+        of = lately.asked(two_segments, last="7d")
+        events = lately._of(spark.read.format("delta").load(str(tables.path(two_segments, tables.EVENTS))), users)
+        assert lately.by_spark(events, of.range, ["product"], 5, two_segments.weights) == alone
+        with TestClient(app.create(two_segments), base_url="http://127.0.0.1") as client:
+            answer = client.get(f"/trending?last=7d&segment={segment}").json()
+        assert [one["key"] for one in answer["trending"]] == [product] and answer["segment"] == segment
+
+
+def test_the_verb_tells_of_a_segment_and_leaves_the_files_of_the_shop(two_segments, tmp_path):
+    home = {"MILLSTREAM_DATA_DIR": str(two_segments.data_dir), "MILLSTREAM_RESULTS_DIR": str(tmp_path / "results")}
+    done = call(tmp_path, "trending", "--last", "7d", "--segment", "2", **home)
+    assert done.returncode == 0 and "among 20 users of segment 2" in done.stdout and "lamp" in done.stdout
+    assert not (tmp_path / "results" / "trending.csv").exists()
+    wrong = call(tmp_path, "trending", "--segment", "3", **home)
+    assert wrong.returncode == 2 and "expected one of 1, 2" in wrong.stderr
+    with TestClient(app.create(two_segments), base_url="http://127.0.0.1") as client:
+        assert client.get("/trending?segment=3").status_code == 404

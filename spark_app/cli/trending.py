@@ -5,15 +5,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+import pyarrow as pa
 import typer
 from rich.table import Table
 
-from spark_app import lately, locks, pipeline, progress, spans
+from spark_app import lately, locks, pipeline, progress, segment_files, spans
 from spark_app.cli import outcome
 from spark_app.cli.workplace import TOO_LITTLE, working
 from spark_app.lately import Asked
 from spark_app.rising import KINDS, PRODUCT
-from spark_app.settings import load
+from spark_app.segmentation import Features
+from spark_app.settings import Settings, load
 from spark_app.trends import Trend
 
 _LEVELS = " ▁▂▃▄▅▆▇█"
@@ -24,6 +26,8 @@ To = Annotated[str | None, typer.Option("--to", help="The same, not included. De
 Last = Annotated[str | None, typer.Option("--last", help="In place of --from: 7d, 36h or 4w before the end.")]
 By = Annotated[str, typer.Option("--by", help="product, brand or category")]
 Top = Annotated[int, typer.Option("--top", min=1, max=1000, help="How many at the most.")]
+Segment = Annotated[int | None, typer.Option("--segment", min=1, help="Of the users of this segment alone; no files.")]
+Of = Annotated[Features, typer.Option("--features", help="Whose segment: behaviour, browsing or factors.")]
 Results = Annotated[Path | None, typer.Option("--results", help="Where CSV files go.")]
 AsJson = Annotated[bool, typer.Option("--json", help="As one JSON object.")]
 
@@ -35,9 +39,11 @@ def add_to(app: typer.Typer) -> None:
 
 def trending(
     begin: From = None, end: To = None, last: Last = None, by: By = PRODUCT, top: Top = lately.TOP,
-    results: Results = None, as_json: AsJson = False,
+    segment: Segment = None, features: Of = "behaviour", results: Results = None, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Print what is rising in a range of time, write it to trending.csv and trending_buckets.csv, draw trending.png.
+
+    Of one segment it is only printed: the files are of the whole shop.
 
     Example: python -m spark_app trending --from 2026-10-01 --to 2026-11-01 --by brand --top 10
     """
@@ -49,16 +55,33 @@ def trending(
     except lately.NoEventsError as error:
         progress.console.print(str(error), markup=False)
         raise typer.Exit(TOO_LITTLE) from None
-    with working(settings, "trending") as spark:
-        asked, found = lately.answered(spark, settings, [by], top, begin, end, last)
-        with locks.held(settings, locks.RESULTS, "trending", wait=outcome.PATIENCE):
-            lately.write(settings, asked, found)
-            pipeline.draw(settings, trending_alone=True)
+    among = _among(settings, segment, features)
+    with progress.aside(as_json), working(settings, "trending") as spark:
+        asked, found = lately.answered(spark, settings, [by], top, begin, end, last, among)
+        if among is None:
+            _write(settings, asked, found)
     if as_json:
         typer.echo(json.dumps(_as_dict(asked, found), ensure_ascii=False))
         return
-    progress.console.print(f"rising, {lately.in_words(asked.range)}", markup=False)
+    who = "" if among is None else f" among {len(among):,} users of segment {segment} by {features}"
+    progress.console.print(f"rising{who}, {lately.in_words(asked.range)}", markup=False)
     progress.console.print(_drawn(found) if found else "nothing grew faster than the shop as a whole", markup=False)
+
+
+def _among(settings: Settings, segment: int | None, features: Features) -> pa.Array | None:
+    if segment is None:
+        return None
+    try:
+        return segment_files.among(settings, segment, features).users
+    except segment_files.NoSegmentError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _write(settings: Settings, asked: Asked, found: Sequence[Trend]) -> None:
+    """The files and the picture."""
+    with locks.held(settings, locks.RESULTS, "trending", wait=outcome.PATIENCE):
+        lately.write(settings, asked, found)
+        pipeline.draw(settings, trending_alone=True)
 
 
 def _as_dict(asked: Asked, found: Sequence[Trend]) -> dict[str, Any]:

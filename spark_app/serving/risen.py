@@ -45,6 +45,7 @@ class Rising(Bounds):
     later: Bounds
     by: Literal["product", "brand", "category"]
     category: str | None
+    segment: int | None = Field(None, description="whose events alone count; null: everyone's")
     bucket_seconds: int
     bucket_starts: list[str]
     trending: list[Riser]

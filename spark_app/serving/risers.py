@@ -8,10 +8,13 @@ from collections import OrderedDict
 from threading import BoundedSemaphore, Lock
 from typing import Any, NamedTuple
 
+import pyarrow as pa
 from deltalake import DeltaTable
 
-from spark_app import activity, event_files, recency, spans, tables, trends
+from spark_app import activity, event_files, recency, segment_files, spans, tables, trends
 from spark_app.activity import Activity, Memory
+from spark_app.segment_files import NoSegmentError
+from spark_app.segmentation import Features
 from spark_app.serving.problems import Problem
 from spark_app.settings import Settings
 from spark_app.spans import Range, Stretch, WrongRangeError
@@ -25,7 +28,7 @@ _HELD = 4_000_000
 
 
 class Question(NamedTuple):
-    """As it was asked."""
+    """As it was asked; `segments` is the id of those that the segment is one of."""
 
     begin: str | None
     end: str | None
@@ -33,6 +36,9 @@ class Question(NamedTuple):
     by: str
     category: str | None
     limit: int
+    segment: int | None = None
+    features: Features = "behaviour"
+    segments: str = ""
 
 
 class _Answer(NamedTuple):
@@ -49,14 +55,21 @@ class Risers:
         self._settings = settings
         self._answers: OrderedDict[Question, _Answer] = OrderedDict()
         self._memory: Memory = {}
-        self._held: tuple[tuple[int, Range], Activity] | None = None
+        self._held: tuple[tuple[int, Range, tuple[str, str, int | None]], Activity] | None = None
         self._turn, self._places = Lock(), BoundedSemaphore(_WAITING)
 
     def ask(self, question: Question) -> dict[str, Any]:
         """The answer, with `age_seconds` and the version of the event table that it is of."""
-        version = tables.version(self._settings)
+        question, version = self._told(question), tables.version(self._settings)
         found = self._known(question, version) or self._in_turn(question)
         return found.said | {"age_seconds": round(time.monotonic() - found.at, 3)}
+
+    def _told(self, question: Question) -> Question:
+        """With the segments that are kept now: an answer of others is another one."""
+        if question.segment is None:
+            return question
+        folder = segment_files.latest(self._settings, question.features)
+        return question._replace(segments=folder.id if folder else "")
 
     def _known(self, question: Question, version: int) -> _Answer | None:
         found = self._answers.get(question)
@@ -89,6 +102,8 @@ class Risers:
             said, version = tables.read_again(self._settings, lambda: self._asked(question))
         except WrongRangeError as error:
             raise Problem(422, "Not valid", str(error)) from None
+        except NoSegmentError as error:
+            raise Problem(404, "No such segment", str(error)) from None
         except (DamagedError, OSError) as error:
             detail = f"the event table cannot be read now: {error}"
             raise Problem(503, "Not readable now", detail, headers={"Retry-After": "5"}) from error
@@ -101,23 +116,30 @@ class Risers:
         if (held := event_files.extent(table)) is None:
             return _empty(question, table.version()), table.version()
         range_ = spans.asked(question.begin, question.end, question.last, held)
-        seen = self._read(table, range_)
+        seen = self._read(table, range_, question)
         found = trends.of(seen, range_, question.by, question.limit, category=question.category)
         return _said(question, range_, found, table.version()), table.version()
 
-    def _read(self, table: DeltaTable, range_: Range) -> Activity:
-        key = table.version(), range_
+    def _read(self, table: DeltaTable, range_: Range, question: Question) -> Activity:
+        key = table.version(), range_, (question.features, question.segments, question.segment)
         if self._held is None or self._held[0] != key:
             self._held = None
             if (events := event_files.number(table, range_.read)) > event_files.MOST_SERVED:
                 detail = f"{events:,} events would have to be looked at, more than {event_files.MOST_SERVED:,}: " \
                     "`python -m spark_app trending` counts them by Spark"
                 raise Problem(422, "Too long a range", detail)
-            seen = activity.read(table, range_, recency.turning(self._settings.weights), self._memory)
+            turning = recency.turning(self._settings.weights)
+            seen = activity.read(table, range_, turning, self._memory, among=self._among(question))
             if len(seen.rows.user) > _HELD:
                 return seen
             self._held = key, seen
         return self._held[1]
+
+    def _among(self, question: Question) -> pa.Array | None:
+        """The users who are asked about; None for all."""
+        if question.segment is None:
+            return None
+        return segment_files.among(self._settings, question.segment, question.features).users
 
 
 def _empty(question: Question, version: int) -> dict[str, Any]:
@@ -134,6 +156,7 @@ def _said(question: Question, range_: Range, found: list[trends.Trend], version:
     return {
         "events_version": version, **range_.asked.named, "later": range_.later.named,
         "earlier": [one.named for one in range_.earlier], "by": question.by, "category": question.category,
+        "segment": question.segment,
         "bucket_seconds": range_.bucket // spans.SECOND, "bucket_starts": [*map(spans.text, range_.starts)],
         "trending": rows,
     }  # fmt: skip
