@@ -10,7 +10,7 @@ The flow, a line a module, in order:
     explanation  strengths  spreads  folding   a score taken apart; a user's strengths and vector without training
     recency  turns  matches   what a user turned to last, and which events say so; what rises of that
     coded  cells                        text as codes; the text of a cell in a CSV file
-    segmentation                        the words of segments
+    segmentation  segment_files  by_user   the words of segments; where they are kept; rows found by their user
     layouts  records                    known CSV layouts by their header; files cut into records
     variants  checks                    a JSON record -> an event or a reason, by the same rules and without Spark
     event_ids  tables  ledger  locks  checkpoints   ids that were met; the Delta tables, the ledger, who works on them
@@ -32,6 +32,7 @@ The flow, a line a module, in order:
     evaluation       cut, hold-out, and the metrics of lists and predictions
     recommendations  vectors + seen -> the best N for each user, and because of what
     policy           pairs that met + the shop's rules -> what may not be listed, what is boosted or buried
+    communities      who is near whom -> communities, by label propagation
     graph            recommendations -> vertices and edges with degree, PageRank, communities
     trending         events -> what is rising in a range of time, and its buckets
     recent           events -> the last brands or products of each user
@@ -43,12 +44,15 @@ The flow, a line a module, in order:
     inner  tune      wiring of what is tried before the hold-out
     training  judging  gate             wiring of fitting; of judging; published or refused, and why
     making  saving  soundness           a generation made from one version of the event table, kept, and checked
-    maps  graph_maps  folded            a generation as arrays to be mapped: tables, graph, and what is searched
+    belonging                           in which kept segment each user is, and what lists are worth to each segment
+    maps  graph_maps  segment_maps  folded   a generation as arrays to be mapped: tables, graph, what is popular in
+                                        segments, and what is searched
     agreement                           how far folding in agrees with training
     explaining  tracking  logged_model  a generation asked why; logged with MLflow, and loaded from there
     pipeline         calls them in this order
     following        wiring of what never ends: micro-batches, and training beside them
     lately                              what is asked of a stretch of time, and its files in results/
+    segment_exports                     the kept segments, as files in results/
     personal                            the last brands of a generation's users, and what rises of them, in results/
     quarantine  retention               what was rejected, judged again; what is too old, removed
     listening        where a server listens, and how it ends

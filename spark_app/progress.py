@@ -55,6 +55,16 @@ def note(text: str) -> None:
     structlog.get_logger().info("noted", text=text)
 
 
+@contextmanager
+def aside(when: bool = True) -> Iterator[None]:
+    """While it lasts, `when` is so, what there is to say goes to stderr: stdout is for the answer alone."""
+    before, console.stderr = console.stderr, when or console.stderr
+    try:
+        yield
+    finally:
+        console.stderr = before
+
+
 def warn(text: str) -> None:
     """One line on stderr that does not stop anything."""
     errors.print(text, markup=False, style="yellow" if sys.stderr.isatty() else None)

@@ -18,10 +18,10 @@ GROUND_FLOOR = {
     "logged_model", "preflight", "variants", "checks", "endings", "logs", "strengths", "folding", "spreads",
     "offered", "folded", "listening", "class_archive",
     "coded", "cells", "spans", "event_files", "said", "rising", "turnout", "activity", "trends",
-    "recency", "looked", "matches", "segmentation",
+    "recency", "looked", "matches", "segmentation", "by_user", "segment_files",
 }  # fmt: skip
 # What a model is, for those that use one; `models/__init__.py` holds nothing else.
-INTERFACES = {"models", "held", "near", "ages", "turns"}
+INTERFACES = {"models", "held", "near", "ages", "turns", "communities"}
 STAGES = {
     "session",
     "sources",
@@ -40,7 +40,7 @@ STAGES = {
 }
 # The API answers from what stages have written, without Spark.
 SERVING = sorted((APP / "serving").rglob("*.py"))
-SERVING_MAY_READ = {"generations", "maps", "graph_maps", "status"}
+SERVING_MAY_READ = {"generations", "maps", "graph_maps", "segment_maps", "status"}
 # The page asks the API alone.
 WEB = sorted((APP / "web").rglob("*.py"))
 # A session needs a Java; all that speaks to the user is wiring.
@@ -110,7 +110,8 @@ def test_every_module_is_a_stage_the_ground_floor_or_wiring():
     wiring = {
         "__init__", "__main__", "ingestion", "following", "status", "inner", "training", "judging", "gate", "making",
         "saving", "explaining", "tune", "soundness", "pipeline", "quarantine", "retention", "doctor",
-        "tracking", "maps", "graph_maps", "agreement", "lately", "personal", "layers",
+        "tracking", "maps", "graph_maps", "segment_maps", "agreement", "belonging", "lately", "personal", "layers",
+        "segmenting", "segment_exports",
     }  # fmt: skip
     assert {path.stem for path in APP.glob("*.py")} <= GROUND_FLOOR | INTERFACES | STAGES | wiring
 

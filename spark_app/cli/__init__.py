@@ -18,6 +18,7 @@ from spark_app.cli import (
     layered,
     recents,
     rejected,
+    segmented,
     serving,
     show,
     state,
@@ -65,6 +66,7 @@ state.add_to(app)
 check.add_to(app)
 keep.add_to(app)
 trending.add_to(app)
+segmented.add_to(app)
 tuning.add_to(app)
 recents.add_to(app)
 layered.add_to(app)

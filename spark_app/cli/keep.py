@@ -29,7 +29,7 @@ def retain(dry_run: DryRun = False, force: Force = False) -> None:
         said.append(text)
         progress.note(text)
 
-    with working(settings, "retention", holding=() if dry_run else (locks.INGEST, locks.TRAIN)):
+    with working(settings, "retention", holding=() if dry_run else (locks.INGEST, locks.TRAIN, locks.SEGMENTS)):
         retention.run(settings, note, dry_run=dry_run, force=force)
     if not said:
         progress.note("there is nothing to remove")

@@ -12,6 +12,7 @@ from spark_app import ledger, progress
 from spark_app.generations import Generation
 from spark_app.ingestion import Intake, Preview
 from spark_app.offered import Refusal
+from spark_app.segmentation import DECIDES
 from spark_app.settings import PREFIX, Settings, listed
 from spark_app.status import Due
 
@@ -56,6 +57,19 @@ def show_metrics(metrics: Mapping[str, Any], baselines: Mapping[str, Mapping[str
     progress.console.print(table)
     for name, reason in metrics.get("reasons", {}).items():
         progress.console.print(f"{name}: undefined, because {reason}", markup=False)
+
+
+def show_by_segment(found: Mapping[str, Any], told: Mapping[str, Any]) -> None:
+    """Print the metrics of `belonging.cut`; `told` is the summary of the segments, which names them."""
+    labels = {str(one["segment"]): one["label"] for one in told["segments"].get(DECIDES, [])}
+    table = Table("segment", "label", "users judged", "NDCG@10", "popular", title_justify="left")
+    table.title = f"by segment ({found['features']}, {found['id']})"
+    for name, values in found.items():
+        if isinstance(values, Mapping):
+            numbers = (_number(values["ndcg_at_10"]), _number(values["popular"]))
+            table.add_row(name, progress.plain(labels.get(name, "")), f"{values['users_judged']:,}", *numbers)
+    progress.console.print(table)
+    progress.console.print("segments are made of all events, those of the hold-out too: they only cut the mean")
 
 
 def show_preview(preview: Preview) -> None:

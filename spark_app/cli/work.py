@@ -8,6 +8,7 @@ import typer
 from pyspark.sql import DataFrame, SparkSession
 
 from spark_app import (
+    belonging,
     choice,
     following,
     generations,
@@ -23,6 +24,8 @@ from spark_app import (
 from spark_app.cli import endless, outcome, summary
 from spark_app.cli.workplace import TOO_LITTLE, published, working
 from spark_app.ingestion import Intake
+from spark_app.segment_files import Folder
+from spark_app.segmentation import Features
 from spark_app.settings import Settings, load
 
 FAILED = 1
@@ -38,6 +41,10 @@ Force = Annotated[bool, typer.Option("--force", help="Publish against the gate; 
 Follow = Annotated[bool, typer.Option("--follow", help="Go on for ever, until Ctrl-C or SIGTERM.")]
 Now = Annotated[bool, typer.Option("--now", help="Train also below the threshold.")]
 DryRun = Annotated[Path | None, typer.Option("--dry-run", help="Show what a path would give; write nothing.")]
+BySegment = Annotated[bool, typer.Option("--by-segment", help="Also by segment of the users.")]
+OfFeatures = Annotated[
+    Features | None, typer.Option("--features", help="Segments by which features; default: the first that are kept.")
+]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show ten records of each batch, and the log.")]
 
 
@@ -138,22 +145,25 @@ def train(now: Now = False, force: Force = False, follow: Follow = False, verbos
             raise typer.Exit(FAILED)
 
 
-def evaluate() -> None:
+def evaluate(by_segment: BySegment = False, features: OfFeatures = None) -> None:
     """Judge the settings on the events that are stored, beside popularity; nothing is written.
 
-    Example: MILLSTREAM_ALS__FACTORS=32 python -m spark_app evaluate
+    Example: MILLSTREAM_ALS__FACTORS=32 python -m spark_app evaluate --by-segment
     """
     settings = load()
     shop_rules.read(settings.rules_file)
     if not ledger.counts(settings).accepted:
         progress.console.print("there are no events to judge on; ingest some first", markup=False)
         raise typer.Exit(TOO_LITTLE)
+    folder = _segments(settings, features) if by_segment or features else None
     # Beside it no retention may take the files that it reads.
     with working(settings, "evaluate", holding=(locks.TRAIN,)) as spark:
         with progress.phase("evaluate"):
             chosen, judgement = pipeline.evaluate(spark(), settings)
         summary.show_metrics(judgement.metrics, judgement.baselines)
         progress.console.print(f"lists by {choice.in_words(chosen)}; {judgement.verdict.reason}", markup=False)
+        if folder is not None:
+            summary.show_by_segment(belonging.cut(folder, judgement), folder.summary)
 
 
 def export(results: Results = None) -> None:
@@ -173,6 +183,15 @@ def draw(results: Results = None) -> None:
     Example: python -m spark_app draw --results results
     """
     outcome.draw(load(results_dir=results))
+
+
+def _segments(settings: Settings, features: Features | None) -> Folder:
+    """The kept segments of these features, or of the first that there are; BadParameter where there are none."""
+    found = [folder for folder in belonging.kept(settings) if features in (None, folder.features)]
+    if not found:
+        wanted = f" of {features}" if features else ""
+        raise typer.BadParameter(f"no segments{wanted} are kept yet: `python -m spark_app segments` makes them")
+    return found[0]
 
 
 def _take_in(
