@@ -2,10 +2,13 @@
 
 import ipaddress
 import logging
+import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Thread
 
 import structlog
 import uvicorn
@@ -78,6 +81,17 @@ class Server(uvicorn.Server):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def end_with_stdin() -> None:
+    """End as SIGTERM would once stdin ends: who holds its other end is gone, however they went."""
+    Thread(target=_wait_for_end, args=(sys.stdin.fileno(),), name="stdin", daemon=True).start()
+
+
+def _wait_for_end(stdin: int) -> None:
+    while os.read(stdin, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 class _ToLog(logging.Handler):

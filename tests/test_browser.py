@@ -7,8 +7,10 @@ import subprocess
 import sys
 from urllib.parse import urlsplit
 
+import httpx
 import pyarrow as pa
 import pytest
+import segmented
 from builders import events, generation
 from conftest import free_port, settings_for
 from playwright.sync_api import expect, sync_playwright
@@ -64,14 +66,20 @@ def settings(chromium, spark, tmp_path_factory):  # noqa: ARG001 - nothing is ma
     taken = [row | {"received_at": row["occurred_at"]} for row in rows()]
     tables.append(made, tables.EVENTS, pa.Table.from_pylist(taken, SCHEMA), None)
     publish(spark, made)
+    segmented.keep(made, segmented.planted(USERS)._replace(users=[f"U{user:05d}" for user in range(USERS)]))
     return made
 
 
 @pytest.fixture(scope="module")
-def address(settings):
+def api():
+    """Where it is to be."""
+    return f"http://127.0.0.1:{free_port()}"
+
+
+@pytest.fixture(scope="module")
+def address(settings, api):
     """Of the page, with an API of its own beside it."""
     given = environment(MILLSTREAM_DATA_DIR=str(settings.data_dir), MILLSTREAM_RESULTS_DIR=str(settings.results_dir))
-    api = f"http://127.0.0.1:{free_port()}"
     process = subprocess.Popen(
         [sys.executable, "-m", "spark_app", "web", "--port", "0", "--api", api],
         env=given, stdout=subprocess.PIPE, text=True,
@@ -117,6 +125,7 @@ def write(page, label, text):
         ("/user", "A user", "The most active users"),
         ("/products", "Products", "Most popular"),
         ("/trending", "Trending", "that grew faster than the shop"),
+        ("/segments", "Segments", "What sets each apart"),
         ("/graph", "Graph", "Communities"),
     ],
 )
@@ -164,6 +173,37 @@ def test_what_a_user_turned_to_last_follows_a_posted_event(page, address):
     page.get_by_role("button", name="Post", exact=True).click()
     expect(page.get_by_text("purchase of P0020: accepted")).to_be_visible(timeout=PATIENCE)
     page.wait_for_function(f"() => {last}?.includes('P0020')", timeout=PATIENCE)
+
+
+def test_a_users_page_follows_events_by_itself_and_what_is_being_typed_stays(page, address, api):
+    page.goto(f"{address}/user?user=U00002")
+    expect(page.get_by_role("heading", name="Trending for you")).to_be_visible(timeout=PATIENCE)
+    tables_ = "[...document.querySelectorAll('table')].map(one => one.textContent)"
+    met = f"{tables_}.find(said => said.startsWith('lastproductnameevents'))"
+    page.wait_for_function(f"() => {met}?.includes('P00')", timeout=PATIENCE)
+    assert "P0021" not in page.evaluate(met)
+    field = page.get_by_label("User", exact=True)
+    field.press("End")
+    field.press_sequentially("half")
+    assert httpx.post(f"{api}/events", json={"user": "U00002", "product": "P0021"}).is_success
+    page.wait_for_function(f"() => {met}?.includes('P0021')", timeout=PATIENCE)
+    expect(page.get_by_text("1 event since the training included")).to_be_visible(timeout=PATIENCE)
+    assert field.input_value() == "U00002half" and field.evaluate("node => node === document.activeElement")
+
+
+def test_segments_are_walked_in_from_a_user_and_back(page, address, settings):
+    page.goto(f"{address}/user?user=U00001")
+    page.get_by_role("link", name=re.compile("Segment 1 Buys often by behaviour")).click()
+    page.wait_for_url("**/segments?*segment=1*")
+    expect(page.get_by_text("Segment 1 Buys often", exact=True)).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text(f"{USERS} of {USERS} users shown")).to_be_visible(timeout=PATIENCE)
+    page.get_by_role("radio", name="Agglomerative").click()
+    page.wait_for_url("**/segments?*method=agglomerative*")
+    page.get_by_role("radio", name="Browsing").click()
+    expect(page.get_by_text("No segments by browsing are kept yet.")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("python -m spark_app segments --features browsing")).to_be_visible(timeout=PATIENCE)
+    segmented.keep(settings, segmented.planted(30), features="browsing")
+    expect(page.get_by_text("30 of 30 users shown")).to_be_visible(timeout=PATIENCE)
 
 
 def test_a_range_is_chosen_and_the_address_leads_there_again(page, address):

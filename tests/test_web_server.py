@@ -42,6 +42,17 @@ def test_it_starts_an_api_beside_it_and_both_end_at_a_signal(started, number):
         httpx.get(f"{api}/health/live")
 
 
+def test_the_api_beside_it_ends_also_when_the_page_is_killed(started):
+    api = f"http://127.0.0.1:{free_port()}"
+    process, _ = started("--port", 0, "--api", api)
+    assert httpx.get(f"{api}/health/live").is_success
+    process.kill()
+    # What both say errors to ends once the API has ended too, and it had none.
+    assert process.communicate(timeout=20) == ("", None)
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{api}/health/live")
+
+
 def test_it_asks_an_api_that_answers_and_lets_it_be(started, tmp_path):
     api = f"http://127.0.0.1:{free_port()}"
     first, _ = started("--port", 0, "--api", api)

@@ -9,6 +9,7 @@ from spark_app.settings import load
 
 Host = Annotated[str | None, typer.Option("--host", help="Address to listen on; beyond loopback a key is needed.")]
 Port = Annotated[int | None, typer.Option("--port", min=0, max=65_535, help="Port to listen on; 0: one that is free.")]
+Beside = Annotated[bool, typer.Option("--beside", hidden=True, help="End when stdin does: with who started it.")]
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 
@@ -19,7 +20,7 @@ def _verbs() -> None:
 
 
 @app.command()
-def serve(host: Host = None, port: Port = None) -> None:
+def serve(host: Host = None, port: Port = None, beside: Beside = False) -> None:
     """Answer requests over HTTP from the published generation, until Ctrl-C or SIGTERM; /docs shows what can be asked.
 
     Example: python -m spark_app serve --port 8000
@@ -27,10 +28,13 @@ def serve(host: Host = None, port: Port = None) -> None:
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = load(serve=given or None)
     try:
+        from spark_app import listening
         from spark_app.serving import server
     except ModuleNotFoundError as error:
         raise endings.not_installed(error, "the API") from None
     logs.start(settings, "serve")
+    if beside:
+        listening.end_with_stdin()
     server.serve(settings)
 
 

@@ -137,6 +137,23 @@ class Api:
         return self.get("graph", "communities", limit=limit)
 
 
+    def segments(self) -> Found:
+        """The kept segments of each set of features, and which of these was made last."""
+        return self.get("segments")
+
+    def segment_points(self, features: str, method: str, limit: int) -> Found:
+        """Where some of the users lie."""
+        return self.get("segments", "points", features=features, method=method, limit=limit)
+
+    def segment_profiles(self, features: str, method: str) -> Found:
+        """The means of each segment beside those of all."""
+        return self.get("segments", "profiles", features=features, method=method)
+
+    def segments_of(self, user: str) -> Found:
+        """The segments that a user is in."""
+        return self.get("users", user, "segment")
+
+
 @st.cache_resource(show_spinner=False)
 def _at(url: str, key: str) -> Api:
     return Api(url, key)

@@ -29,7 +29,9 @@ def api(settings: Settings) -> Iterator[bool]:
     if not _is_here(url) or _answers(url):
         yield False
         return
-    process = subprocess.Popen([sys.executable, "-m", "spark_app", "serve", *_address(url)], stdout=subprocess.DEVNULL)
+    # It ends when its stdin does: also where this process is killed and can end nothing.
+    command = [sys.executable, "-m", "spark_app", "serve", "--beside", *_address(url)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
     try:
         _wait(url, process)
         yield True
@@ -89,9 +91,9 @@ def _wait(url: str, process: subprocess.Popen) -> None:
 
 def _end(process: subprocess.Popen) -> None:
     """Let it answer what was asked, as Ctrl-C would."""
-    process.terminate()
-    try:
-        process.wait(_LAST_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    with process:
+        process.terminate()
+        try:
+            process.wait(_LAST_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()

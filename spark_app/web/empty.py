@@ -7,7 +7,7 @@ from typing import ParamSpec
 import streamlit as st
 
 from spark_app.web.asking import Found, Trouble
-from spark_app.web.look import plain
+from spark_app.web.look import plain, with_commands
 
 _WAYS: dict[str, tuple[str, str, str]] = {
     "away": ("No API answers", "It is started by", "make serve"),
@@ -60,7 +60,7 @@ def trouble(found: Trouble) -> None:
     where = f" at {plain(found.url)}" if found.kind in ("away", "slow") else ""
     with st.container(border=True):
         st.subheader(f"{title}{where}", anchor=False)
-        st.caption(plain(found.said))
+        st.caption(with_commands(found.said))
         st.markdown(f"{what}:")
         st.code(command, language="bash")
 

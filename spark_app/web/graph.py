@@ -3,18 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
-from pictures import interactive
-from pictures.layout import lay_out
-from pictures.reading import groups
-from spark_app.web import choose, empty, look, places, tables
+from pictures.interactive import Colouring
+from spark_app.web import choose, drawing, empty, look, places, tables
 from spark_app.web.asking import api
 
-_COMMUNITIES, _NAMES, _NEIGHBOURS = 100, 9, 200
-_PRODUCTS, _USERS = 84, 190
-_HEIGHT = 660
+_COMMUNITIES, _NEIGHBOURS = 100, 200
+_PRODUCTS, _USERS = 60, 120
 _CONFIG = {"displaylogo": False, "scrollZoom": True, "modeBarButtonsToRemove": ["select2d", "lasso2d", "toImage"]}
 Found = Mapping[str, Any]
 
@@ -33,16 +30,17 @@ def show() -> None:
         with right:
             chosen = _chosen(found)
         with left:
-            _drawn(found, tuple(sorted(filters.items())), colouring, chosen)
+            largest = tuple(one["community"] for one in communities["communities"])
+            _drawn(found, tuple(sorted(filters.items())), colouring, chosen, largest)
     _communities(communities)
 
 
-def _filters(communities: Found) -> tuple[dict[str, Any], interactive.Colouring]:
+def _filters(communities: Found) -> tuple[dict[str, Any], Colouring]:
     """What is asked for, as it was chosen."""
     hubs = {one["community"]: _hubs(one) for one in communities["communities"]}
     columns = st.columns([2.2, 3, 2, 2, 1.6], vertical_alignment="bottom")
     with columns[0]:
-        colouring: interactive.Colouring = st.segmented_control(
+        colouring: Colouring = st.segmented_control(
             "Colours show", ["community", "type"], default="community", required=True, key="colours"
         ) or "community"  # fmt: skip
     with columns[1]:
@@ -85,32 +83,33 @@ def _says(found: Found) -> None:
 
 
 def _drawn(
-    found: Found, filters: tuple[tuple[str, Any], ...], colouring: interactive.Colouring, chosen: str | None
-) -> None:
-    nodes, edges, discs = _placed(found["generation"], filters, found)
+    found: Found, filters: tuple[tuple[str, Any], ...], colouring: Colouring, chosen: str | None,
+    largest: tuple[int, ...],
+) -> None:  # fmt: skip
     dark = st.context.theme.type == "dark"
-    figure = interactive.figure(nodes, edges, discs, colouring=colouring, chosen=chosen, dark=dark)
-    figure.update_layout(height=_HEIGHT, modebar={"bgcolor": "rgba(0,0,0,0)", "color": look.GREY})
-    says = f"{len(nodes)} users and products, joined by {len(edges)} recommendations"
+    figure = _figure(found["generation"], filters, colouring, chosen, dark, found, largest)
+    shown = found["shown"]
+    says = f"{shown['users'] + shown['products']} users and products, joined by {shown['edges']} recommendations"
     st.plotly_chart(
         figure, theme=None, key="graph", config=_CONFIG, on_select=_pressed, selection_mode="points", alt=says
     )
 
 
+# As it is, for all who look: nobody changes it, and to make a copy takes as long as to draw it.
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _figure(
+    generation: str, filters: tuple[tuple[str, Any], ...], colouring: Colouring, chosen: str | None,
+    dark: bool, _found: Found, _largest: tuple[int, ...],
+) -> go.Figure:  # fmt: skip
+    return drawing.figure(_placed(generation, filters, _found, _largest), colouring, chosen, dark)
+
+
 @st.cache_data(max_entries=64, show_spinner=False)
 def _placed(
-    generation: str, filters: tuple[tuple[str, Any], ...], _found: Found  # noqa: ARG001 - what it is kept under
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Nodes with their places, edges, and the discs of communities; worked out once for a generation and a filter."""
-    nodes = pd.DataFrame(_found["vertices"]).set_index("id")
-    nodes["name"] = nodes["label"].fillna(nodes.index.to_series().str[2:])
-    nodes["group"] = groups(nodes["community"])
-    ranked = nodes[nodes["type"] == "product"].sort_values("degree", ascending=False, kind="stable")
-    # Of each community the first is named, or the first few where there is one alone: more would lie on one another.
-    nodes["hub"] = nodes.index.isin(ranked.groupby("group").head(max(1, _NAMES // nodes["group"].nunique())).index)
-    edges = pd.DataFrame(_found["edges"], columns=["src", "dst", "score", "rank"])
-    placed, discs = lay_out(nodes, edges)
-    return placed, edges, discs
+    generation: str, filters: tuple[tuple[str, Any], ...], _found: Found, _largest: tuple[int, ...],  # noqa: ARG001
+) -> drawing.Places:  # fmt: skip
+    """Worked out once for a generation and a filter."""
+    return drawing.placed(_found, _largest)
 
 
 def _pressed() -> None:

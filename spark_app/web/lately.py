@@ -9,6 +9,8 @@ from spark_app.web import empty, look, tables
 from spark_app.web.asking import api
 
 _SHOWN, _HEIGHT = 10, 300
+# What others do changes what rises.
+_EVERY = 10.0
 Found = Mapping[str, Any]
 
 
@@ -48,6 +50,7 @@ def _rows(found: Found) -> list[dict[str, Any]]:
     return [one | {"last": look.when(one["last_event_at"])} for one in found["recent"]]
 
 
+@st.fragment(run_every=_EVERY)
 @empty.told
 def _trending(user: str) -> None:
     st.subheader("Trending for you", anchor=False)

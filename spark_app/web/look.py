@@ -46,6 +46,14 @@ def plain(text: object) -> str:
     return _MARKDOWN.sub(r"\\\1", _ADDRESS.sub(_UNSEEN, _CONTROL.sub(" ", str(text))))
 
 
+def with_commands(text: str) -> str:
+    """Text in which only what stands between backticks is marked up, as a command."""
+    parts = _CONTROL.sub(" ", text).split("`")
+    if len(parts) % 2 == 0:
+        return plain(text)
+    return "".join(f"`{part}`" if number % 2 and part.strip() else plain(part) for number, part in enumerate(parts))
+
+
 def count(number: float | None) -> str:
     """Such as 406,829."""
     return ABSENT if number is None else f"{number:,.0f}"
@@ -59,6 +67,17 @@ def of_kind(number: int, one: str, several: str = "") -> str:
 def decimal(number: float | None, places: int = 4) -> str:
     """Such as 0.1034; absent where there is none."""
     return ABSENT if number is None else f"{number:,.{places}f}"
+
+
+def quantity(number: float | None, unit: str = "") -> str:
+    """Three digits that count, such as 1,240 or 0.0312; a share as 31.2 %."""
+    if number is None:
+        return ABSENT
+    if unit == "share":
+        return f"{100 * number:.1f} %"
+    if abs(number) >= 100 or number == 0:
+        return f"{number:,.0f}"
+    return f"{float(f'{number:.3g}'):,.10g}"
 
 
 def share(part: float, whole: float) -> str:

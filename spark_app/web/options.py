@@ -15,6 +15,7 @@ _PLAIN: dict[str, Any] = {
     "logger.hideWelcomeMessage": True,
     "logger.level": "critical",
     "runner.magicEnabled": False,
+    "server.baseUrlPath": "",
     "server.enableXsrfProtection": True,
     "server.fileWatcherType": "none",
     "server.headless": True,

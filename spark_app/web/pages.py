@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from spark_app.web import graph, look, now, places, products, trending, user
+from spark_app.web import graph, look, now, places, products, segments, trending, user
 from spark_app.web.asking import Trouble, api
 
 _EVERY = 3.0
@@ -18,6 +18,7 @@ def main() -> None:
         "user": st.Page(user.show, title="A user", icon=":material/person:", url_path="user"),
         "products": st.Page(products.show, title="Products", icon=":material/inventory_2:", url_path="products"),
         "trending": st.Page(trending.show, title="Trending", icon=":material/trending_up:", url_path="trending"),
+        "segments": st.Page(segments.show, title="Segments", icon=":material/groups:", url_path="segments"),
         "graph": st.Page(graph.show, title="Graph", icon=":material/hub:", url_path="graph"),
     }
     places.remember(pages)

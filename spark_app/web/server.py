@@ -11,8 +11,9 @@ from spark_app import listening, progress
 from spark_app.blocks import Web
 from spark_app.listening import LEAST_SECRET, WANTED, Server
 from spark_app.settings import Settings, WrongSettingError
-from spark_app.web import beside, options
+from spark_app.web import beside, options, warm
 from spark_app.web.door import Door
+from spark_app.web.head import Head
 
 PAGES = Path(__file__).parent / "pages.py"
 # A page that is open does not keep the process from ending.
@@ -31,10 +32,12 @@ def show(settings: Settings) -> None:
         _refuse_open(web)
     listener = listening.listener(found[0], web.host, web.port, "MILLSTREAM_WEB__PORT")
     address = f"http://{listening.bracketed(web.host)}:{listener.getsockname()[1]}"
+    options.apply()
+    warm.begin()
     with beside.api(settings) as started:
-        options.apply()
         asked: dict[str, SecretsValue] = {"url": web.api_url, "key": beside.key(settings)}
-        app = Door(streamlit.App(PAGES, secrets={"api": asked}, on_script_error=_failed), web, known_names=here)
+        pages = streamlit.App(PAGES, secrets={"api": asked}, on_script_error=_failed)
+        app = Door(Head(pages), web, known_names=here)
         config = uvicorn.Config(
             app, ws="websockets-sansio", lifespan="on", log_config=None, access_log=False, proxy_headers=False,
             server_header=False, timeout_graceful_shutdown=_LAST_SECONDS,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
-from streamlit.column_config import CheckboxColumn, LineChartColumn, NumberColumn, TextColumn
+from streamlit.column_config import CheckboxColumn, LineChartColumn, NumberColumn, ProgressColumn, TextColumn
 
 Row = Mapping[str, Any]
 # How a column is shown, by its name.
@@ -27,6 +27,9 @@ _COLUMNS: dict[str, Any] = {
     "total": NumberColumn("events", format="%,d", width=80, help="Returns and dislikes are none"),
     "growth": TextColumn("growth", width=80, alignment="right", help="Of users beside before; new: there were none"),
     "buckets": LineChartColumn("events in time", width="medium", y_min=0, help="From the start of the range on"),
+    "of all": ProgressColumn("of all users", format="%.1f %%", min_value=0, max_value=100, width=160),
+    "segment": NumberColumn("segment", format="%d", width=80),
+    "sets apart": TextColumn("sets apart", width="medium"),
     "in_stock": CheckboxColumn("in stock", width=70),
 }
 # What is there also where all of it is empty.
@@ -38,7 +41,7 @@ _COLUMNS |= {name: NumberColumn(name, format="%,d", width=90) for name in _COUNT
 def shown(rows: Sequence[Row], columns: Sequence[str], *, key: str, says: str, height: int | None = None) -> None:
     """A table of these columns, in this order."""
     st.dataframe(
-        _frame(rows, columns), hide_index=True, column_config=_config(columns), key=key, alt=says,
+        frame(rows, columns), hide_index=True, column_config=_config(columns), key=key, alt=says,
         height=height or "auto",
     )  # fmt: skip
 
@@ -58,7 +61,7 @@ def chosen(
             then(row)
 
     event = st.dataframe(
-        _frame(rows, columns), hide_index=True, column_config=_config(columns), key=key, alt=says,
+        frame(rows, columns), hide_index=True, column_config=_config(columns), key=key, alt=says,
         on_select=heard, selection_mode="single-row", height="content",
     )  # fmt: skip
     return _row(rows, event)
@@ -69,7 +72,7 @@ def _row(rows: Sequence[Row], event: Any) -> Row | None:
     return rows[places[0]] if places and places[0] < len(rows) else None
 
 
-def _frame(rows: Sequence[Row], columns: Sequence[str]) -> pd.DataFrame:
+def frame(rows: Sequence[Row], columns: Sequence[str]) -> pd.DataFrame:
     """The columns; one of which nothing is known, such as the brand where a shop has none, is left out."""
     known = [name for name in columns if name in _NEEDED or any(row.get(name) not in (None, "") for row in rows)]
     frame = pd.DataFrame([[row.get(name) for name in known] for row in rows], columns=known)

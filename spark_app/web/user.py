@@ -5,10 +5,10 @@ from typing import Any
 
 import streamlit as st
 
-from spark_app.web import charts, choose, empty, lately, look, places, tables
+from spark_app.web import charts, choose, empty, lately, look, places, segments, tables
 from spark_app.web.asking import Trouble, api, name_of
 
-_SHOWN, _MET = 10, 100
+_SHOWN, _MET, _EVERY = 10, 100, 2.0
 _TYPES = ("view", "cart", "purchase", "like", "dislike", "rate", "remove_from_cart")
 Found = Mapping[str, Any]
 
@@ -31,10 +31,13 @@ def _by_id() -> None:
         choose.active_users("user")
         return
     history = _history(user)
+    _watched(user, history)
     if history is None:
         unknown = f"{look.plain(user)} is not known: no event of this id was ever taken in."
         st.warning(f"{unknown} What is popular is offered until the first event.", icon=":material/person_off:")
         choose.users_like(user, "user")
+    else:
+        segments.of(user)
     names = {one["product"]: one.get("name") for one in (history or {}).get("products", [])}
     _list(user, names)
     left, right = st.columns(2, gap="medium")
@@ -46,6 +49,17 @@ def _by_id() -> None:
     if history is not None:
         lately.of(user)
     _like(user)
+
+
+@st.fragment(run_every=_EVERY)
+def _watched(user: str, shown: Found | None) -> None:
+    """Draw all anew once more has happened than is shown; what is being typed stays."""
+    try:
+        changed = _history(user) != shown
+    except Trouble:
+        return
+    if changed:
+        st.rerun()
 
 
 @empty.told
