@@ -12,6 +12,9 @@ METHODS: tuple[Method, ...] = get_args(Method)
 # The one that says to which segment a user belongs, where one answer is wanted.
 DECIDES: Method = "kmeans"
 
+# As columns and as what stands out are called.
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
 
 class Column(NamedTuple):
     """One number that is known of each user.

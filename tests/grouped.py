@@ -7,7 +7,7 @@ from pyspark.sql.types import StructType
 
 from spark_app import schemas
 from spark_app.segmentation import Column
-from spark_app.segments import scaling
+from spark_app.segments import matrices
 from spark_app.segments.wide import Wide
 
 
@@ -30,7 +30,7 @@ def columns_of(values: np.ndarray) -> list[Column]:
 def wide(spark: SparkSession, values: np.ndarray) -> Wide:
     """Users u0000, u0001, ... with these values."""
     named = pa.array([f"u{at:04d}" for at in range(len(values))], pa.string())
-    rows = pa.table({"user": named, "values": scaling.lists(np.asarray(values, float))})
+    rows = pa.table({"user": named, "values": matrices.lists(np.asarray(values, float))})
     return Wide(spark.createDataFrame(rows, StructType.fromDDL(schemas.WIDE)), tuple(columns_of(values)))
 
 

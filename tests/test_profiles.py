@@ -53,15 +53,15 @@ def test_the_table_has_a_row_for_each_segment_and_column(spark):
 
 
 def test_a_column_of_magnitudes_is_compared_by_them_and_told_as_it_is():
-    group = profiles.group_of(np.array([[0.0], [math.e - 1], [1 - math.e]]), [True])
+    group = profiles.group_of(np.array([[0.0], [math.e - 1], [1 - math.e]]), np.array([True]))
     assert (group.mean[0], group.at[0]) == pytest.approx((0, 0))
     assert (group.size[0], group.spread[0]) == pytest.approx((2 * (math.e - 1) / 3, 2))
 
 
 def test_groups_put_together_are_as_if_they_had_been_one():
     values = np.random.default_rng(7).normal(1e6, 1, (50, 3))
-    one, other = profiles.group_of(values[:13], [False] * 3), profiles.group_of(values[13:], [False] * 3)
-    whole = profiles.group_of(values, [False] * 3)
+    one, other = profiles.group_of(values[:13], np.zeros(3, bool)), profiles.group_of(values[13:], np.zeros(3, bool))
+    whole = profiles.group_of(values, np.zeros(3, bool))
     for found, expected in zip(profiles.together(one, other), whole, strict=True):
         assert found == pytest.approx(expected, rel=1e-9)
 
@@ -74,6 +74,6 @@ def test_users_who_are_all_in_one_segment_are_not_apart(spark, segments):
 
 
 def test_segments_without_any_difference_inside_are_apart_by_a_finite_distance():
-    zero, one = (profiles.group_of(np.full((2, 1), value), [False]) for value in (0.0, 1.0))
+    zero, one = (profiles.group_of(np.full((2, 1), value), np.array([False])) for value in (0.0, 1.0))
     _, high = profiles._profiles([Column("orders", "orders")], "kmeans", {1: zero, 2: one})
     assert high.traits[0].apart == pytest.approx(200)

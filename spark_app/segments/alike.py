@@ -20,6 +20,7 @@ from spark_app import adjacency, near, schemas, scoring
 from spark_app import communities as communities_
 from spark_app.arrays import Doubles, Indices
 from spark_app.held import hold
+from spark_app.segments.matrices import matrix
 
 COMMUNITY = "user STRING, community INT, degree INT"
 # So many users fit everywhere as points, and are compared with each other.
@@ -149,12 +150,7 @@ def _of_all(points: DataFrame, n: int, count: int) -> DataFrame:
 
 def _collected(points: DataFrame) -> Points:
     table = points.select("user", "point").orderBy("user").toArrow().combine_chunks()
-    return Points(table["user"].combine_chunks(), _matrix(table["point"].combine_chunks()))
-
-
-def _matrix(lists: pa.ListArray) -> Doubles:
-    values = lists.flatten().to_numpy(zero_copy_only=False)
-    return values.reshape(len(lists), len(values) // max(len(lists), 1))
+    return Points(table["user"].combine_chunks(), matrix(table["point"]))
 
 
 def _rows(ids: pa.Array, own: NDArray[np.int64], places: Indices, distances: Doubles) -> pa.RecordBatch:
@@ -186,7 +182,7 @@ def _of_around(points: DataFrame, n: int, count: int, seed: int) -> DataFrame:
 def _pivots(points: DataFrame, count: int, seed: int) -> Doubles:
     """(count, components) where users stand that were drawn by chance, the same ones however the table is parted."""
     drawn = points.orderBy(F.xxhash64("user", F.lit(seed)), "user").limit(count)
-    return _matrix(drawn.select("point").toArrow()["point"].combine_chunks())
+    return matrix(drawn.select("point").toArrow()["point"])
 
 
 def _placing(pivots: Doubles) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
@@ -196,7 +192,7 @@ def _placing(pivots: Doubles) -> Callable[[Iterator[pa.RecordBatch]], Iterator[p
     def place(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         with scoring.one_blas_thread():
             for batch in batches:
-                at, height = _matrix(batch["point"]), max(scoring.TILE_SCORES // len(pivots), 1)
+                at, height = matrix(batch["point"]), max(scoring.TILE_SCORES // len(pivots), 1)
                 blocks = [at[start : start + height] for start in range(0, len(at), height)]
                 found = [np.argmax(block @ pivots.T - halves, axis=1) for block in blocks]
                 pivot = np.concatenate(found or [np.empty(0, np.int64)]).astype(np.int32)
@@ -230,7 +226,7 @@ def _comparing(n: int) -> Callable[[pa.Table], pa.Table]:
 
     def compare(sent: pa.Table) -> pa.Table:
         table = sent.sort_by("user").combine_chunks()
-        at, own = _matrix(table["point"].combine_chunks()), np.flatnonzero(table["own"].to_numpy())
+        at, own = matrix(table["point"]), np.flatnonzero(table["own"].to_numpy())
         with scoring.one_blas_thread():
             found = nearest(at[own], at, own, n)
         return pa.Table.from_batches([_rows(table["user"].combine_chunks(), own, *found)])

@@ -17,14 +17,13 @@ from pyspark.sql import functions as F
 
 from spark_app import rules, turns
 from spark_app.held import hold
-from spark_app.segmentation import Column
+from spark_app.segmentation import WEEKDAYS, Column
 from spark_app.segments import correlations, moments, per_user, tallies
 from spark_app.segments.per_user import Chunk
 from spark_app.segments.wide import Wide, code, narrowed, shares
 
 # Categories and brands of the shop that have a column each.
 TOP = 8
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 # From 0, 6, 12 and 18 hours on.
 PARTS = ("night", "morning", "afternoon", "evening")
 PURCHASE = rules.DEFAULT_EVENT_TYPE

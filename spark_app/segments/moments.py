@@ -14,6 +14,8 @@ from pyspark.sql import DataFrame
 
 from spark_app.near import mapped
 from spark_app.segmentation import Column
+from spark_app.segments import matrices
+from spark_app.segments.matrices import Flags
 
 Floats = npt.NDArray[np.float64]
 # Differences of this share of a number come of the order in which it was added up.
@@ -39,7 +41,7 @@ class Moments(NamedTuple):
 
 def of_table(table: DataFrame, columns: Sequence[Column], *, near: bool) -> Moments:
     """Of schemas.WIDE, each column on its scale: log1p of the size, with its sign, where that is `log`."""
-    partial = mapped(table, _partials([column.scale == "log" for column in columns]), _PARTIAL, near=near)
+    partial = mapped(table, _partials(matrices.logs(columns)), _PARTIAL, near=near)
     found = [_unpacked(np.array(row["partial"]), len(columns)) for row in partial.collect()]
     return reduce(together, found, nothing(len(columns)))
 
@@ -71,23 +73,15 @@ def together(one: Moments, other: Moments) -> Moments:
     )
 
 
-def matrix_of(values: pa.Array, width: int) -> Floats:
-    """(users, width) of a column of lists."""
-    flat: Floats = values.flatten().to_numpy(zero_copy_only=False)
-    return flat.reshape(len(values), width)
-
-
-def _partials(is_log: Sequence[bool]) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _partials(logs: Flags) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """Runs on the executors: batches of users -> the moments of all of them, as one list."""
-    width, log = len(is_log), np.array(is_log, dtype=bool)
+    width = len(logs)
 
     def partials(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         found = nothing(width)
         for batch in batches:
             if batch.num_rows:
-                matrix = matrix_of(batch["values"], width)
-                scaled = np.where(log, np.sign(matrix) * np.log1p(np.abs(matrix)), matrix)
-                found = together(found, of(scaled))
+                found = together(found, of(matrices.on_scale(matrices.matrix(batch["values"], width), logs)))
         packed = np.concatenate([[found.users], found.low, found.high, found.mean, found.products.ravel()])
         yield pa.record_batch([pa.array([packed])], names=["partial"])
 

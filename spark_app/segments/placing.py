@@ -17,9 +17,10 @@ from pyspark.sql.types import StructType
 
 from spark_app import schemas
 from spark_app.segmentation import METHODS
+from spark_app.segments.matrices import lists, matrix
 from spark_app.segments.nearest import Doubles, Labels, nearest
 from spark_app.segments.sample import Sample
-from spark_app.segments.scaling import Scale, lists, matrix
+from spark_app.segments.scaling import Scale
 
 ASSIGNED = "user STRING, method STRING, segment INT, x DOUBLE, y DOUBLE, distance DOUBLE"
 _GROUPED = "user STRING, kmeans INT, agglomerative INT"

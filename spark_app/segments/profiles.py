@@ -17,6 +17,8 @@ from pyspark.sql import DataFrame, SparkSession
 from spark_app import near, schemas
 from spark_app.arrays import Doubles
 from spark_app.segmentation import Column
+from spark_app.segments import matrices
+from spark_app.segments.matrices import Flags
 from spark_app.segments.wide import Wide
 
 # Rows, one for each user and method, up to which they are sooner measured in this program than on executors.
@@ -90,10 +92,9 @@ def table(spark: SparkSession, profiles: Sequence[Profile]) -> DataFrame:
     return spark.createDataFrame(rows, columns)
 
 
-def group_of(values: Doubles, is_log: Sequence[bool]) -> Group:
+def group_of(values: Doubles, logs: Flags) -> Group:
     """Of (users, columns) in their units; at least one user."""
-    size = np.abs(values)
-    scaled = np.where(np.array(is_log, bool), np.sign(values) * np.log1p(size), values)
+    size, scaled = np.abs(values), matrices.on_scale(values, logs)
     at = scaled.mean(axis=0)
     return Group(len(values), values.mean(axis=0), size.mean(axis=0), at, np.square(scaled - at).sum(axis=0))
 
@@ -109,15 +110,14 @@ def together(one: Group, other: Group) -> Group:
 def _groups(wide: Wide, assigned: DataFrame) -> dict[tuple[str, int], Group]:
     rows = wide.table.join(assigned.select("user", "method", "segment"), "user")
     ordered = rows.sortWithinPartitions("method", "segment", "user").select("method", "segment", "values")
-    is_log = [column.scale == "log" for column in wide.columns]
-    partial = near.mapped(ordered, _partials(is_log), _PARTIAL, near=assigned.count() <= SMALL)
+    partial = near.mapped(ordered, _partials(matrices.logs(wide.columns)), _PARTIAL, near=assigned.count() <= SMALL)
     found: dict[tuple[str, int], list[Group]] = defaultdict(list)
     for row in partial.collect():
         found[row["method"], row["segment"]].append(Group(row["users"], *map(np.array, row[3:])))
     return {key: reduce(together, groups) for key, groups in found.items()}
 
 
-def _partials(is_log: Sequence[bool]) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _partials(logs: Flags) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """Runs on the executors: batches of (method, segment, values) -> what they say of each segment."""
     schema = near.empty(_PARTIAL).schema
 
@@ -125,11 +125,11 @@ def _partials(is_log: Sequence[bool]) -> Callable[[Iterator[pa.RecordBatch]], It
         found: dict[tuple[str, int], Group] = {}
         for batch in batches:
             keys = list(zip(batch["method"].to_pylist(), batch["segment"].to_pylist(), strict=True))
-            values = batch["values"].flatten().to_numpy(zero_copy_only=False).reshape(len(keys), len(is_log))
+            values = matrices.matrix(batch["values"], len(logs))
             # Rows of a segment stand together.
             starts = [place for place, key in enumerate(keys) if not place or keys[place - 1] != key]
             for start, end in zip(starts, [*starts[1:], len(keys)], strict=True):
-                group = group_of(values[start:end], is_log)
+                group = group_of(values[start:end], logs)
                 found[keys[start]] = together(found[keys[start]], group) if keys[start] in found else group
         rows = [
             {"method": method, "segment": segment, "users": group.users, **_lists(group)}

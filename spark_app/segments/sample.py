@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_app.segments import scaling
+from spark_app.segments import matrices
 from spark_app.segments.nearest import Doubles
 
 SIZE = 20_000
@@ -38,4 +38,4 @@ def drawn(table: DataFrame, columns: int, seed: int) -> Sample:
         share = (SIZE + 6 * sqrt(SIZE)) / total
         hashed = hashed.where(F.col("place") < F.lit(-(2**63) + int(share * 2**64)))
     rows = hashed.toArrow().sort_by([("place", "ascending"), ("user", "ascending")]).slice(0, SIZE)
-    return Sample(rows["user"], scaling.matrix(rows["values"]).reshape(len(rows), columns), total)
+    return Sample(rows["user"], matrices.matrix(rows["values"], columns), total)

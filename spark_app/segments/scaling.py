@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
 from spark_app.segmentation import Column
+from spark_app.segments import matrices
 from spark_app.segments.nearest import Doubles
 
 # Components are kept up to this share of the variance, and two where there are two.
@@ -45,7 +45,7 @@ class Scale(NamedTuple):
         """(users, components) from (users, columns); one component of zeros where all users are alike."""
         if not self.components:
             return np.zeros((len(values), 1))
-        return self._standard(_levelled(values, self.logs)[:, self.kept]) @ self.axes
+        return self._standard(matrices.on_scale(values, self.logs)[:, self.kept]) @ self.axes
 
     def _standard(self, levelled: Doubles) -> Doubles:
         return np.clip((levelled - self.mean) / self.deviation, -FURTHEST, FURTHEST) * self.weights
@@ -53,8 +53,8 @@ class Scale(NamedTuple):
 
 def fitted(values: Doubles, columns: Sequence[Column]) -> Scale:
     """The scale of (users, columns) values; the sign of a component is such that its largest weight is positive."""
-    logs = np.array([column.scale == "log" for column in columns], bool)
-    levelled = _levelled(values, logs)
+    logs = matrices.logs(columns)
+    levelled = matrices.on_scale(values, logs)
     kept = np.flatnonzero(_varies(levelled))
     some, weights = levelled[:, kept], np.array([column.weight for column in columns])[kept]
     if not len(kept):
@@ -62,25 +62,6 @@ def fitted(values: Doubles, columns: Sequence[Column]) -> Scale:
     bare = Scale(logs, kept, some.mean(0), some.std(0), weights, np.empty((len(kept), 0)), np.empty(0))
     axes, variance = _components(np.cov(bare._standard(some), rowvar=False, bias=True).reshape(len(kept), len(kept)))
     return bare._replace(axes=axes, variance=variance)
-
-
-def matrix(lists: pa.ListArray | pa.ChunkedArray) -> Doubles:
-    """(rows, length) doubles from lists that are all of one length."""
-    whole = lists.combine_chunks() if isinstance(lists, pa.ChunkedArray) else lists
-    values = whole.flatten().to_numpy(zero_copy_only=False)
-    return values.reshape(len(whole), len(values) // len(whole) if len(whole) else 0)
-
-
-def lists(rows: Doubles) -> pa.ListArray:
-    """The lists of `matrix`."""
-    return pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), rows.shape[1]).cast(pa.list_(pa.float64()))
-
-
-def _levelled(values: Doubles, logs: np.ndarray) -> Doubles:
-    """log1p of the size, with its sign, in the columns of that scale."""
-    levelled = np.array(values, np.float64)
-    levelled[:, logs] = np.sign(levelled[:, logs]) * np.log1p(np.abs(levelled[:, logs]))
-    return levelled
 
 
 def _varies(levelled: Doubles) -> np.ndarray:

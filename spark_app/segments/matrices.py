@@ -1,0 +1,36 @@
+"""Columns of lists as matrices and back, and values on the scale on which they are compared. numpy, no Spark."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from spark_app.arrays import Doubles
+from spark_app.segmentation import Column
+
+Flags = NDArray[np.bool_]
+
+
+def matrix(lists: pa.ListArray | pa.ChunkedArray, width: int | None = None) -> Doubles:
+    """(rows, width) doubles from lists that are all of one length; `width` is needed where there may be no rows."""
+    whole = lists.combine_chunks() if isinstance(lists, pa.ChunkedArray) else lists
+    values: Doubles = whole.flatten().to_numpy(zero_copy_only=False)
+    return values.reshape(len(whole), width if width is not None else len(values) // max(len(whole), 1))
+
+
+def lists(rows: Doubles) -> pa.ListArray:
+    """The lists of `matrix`."""
+    return pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), rows.shape[1]).cast(pa.list_(pa.float64()))
+
+
+def logs(columns: Sequence[Column]) -> Flags:
+    """Which columns are compared by logarithm."""
+    return np.array([column.scale == "log" for column in columns], bool)
+
+
+def on_scale(values: Doubles, logs: Flags) -> Doubles:
+    """(users, columns) as they are compared: log1p of the size, with its sign, in these columns."""
+    scaled = np.array(values, np.float64)
+    scaled[:, logs] = np.sign(scaled[:, logs]) * np.log1p(np.abs(scaled[:, logs]))
+    return scaled
