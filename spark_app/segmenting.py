@@ -150,8 +150,9 @@ def _clustered(
 ) -> tuple[Clustered, str]:
     earlier = before and _read(spark, before).select("user", "method", "segment")
     found = clusters.of(
-        stock.wide, k=asked.k, most=asked.most, linkage=asked.linkage, seed=settings.seed, before=earlier
-    )
+        stock.wide, k=asked.k, most=asked.most, linkage=asked.linkage, seed=settings.seed, before=earlier,
+        given=before.summary.get("given") if before else None,
+    )  # fmt: skip
     found = found._replace(points=found.points.transform(hold), assigned=found.assigned.transform(hold))
     return found, found.said["structure"]["words"]
 

@@ -135,6 +135,7 @@ def test_numbers_begin_with_the_largest_and_then_follow_the_users():
     shared = {(0, 1): 5, (1, 1): 4, (1, 2): 4}
     # Together 0 -> 1 and 1 -> 2 share 9; what shares nothing is new, above 7, which is no more.
     assert matching_ids.numbers({0: 5, 1: 9, 2: 3}, shared, {1, 2, 7}) == {0: 1, 1: 2, 2: 8}
+    assert matching_ids.numbers({0: 5, 1: 9, 2: 3}, shared, {1, 2}, given=9) == {0: 1, 1: 2, 2: 10}
 
 
 def tried(k: int, inertia: float, silhouette: float, without: float) -> choosing.Tried:

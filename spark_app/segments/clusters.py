@@ -3,7 +3,7 @@
 K is chosen, and the methods are compared, on a sample; MLlib fits K-means to it, and every user is placed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,13 +48,15 @@ class _Found(NamedTuple):
 
 
 def of(
-    wide: Wide, *, k: int | None, most: int = 10, linkage: str = "complete", seed: int, before: DataFrame | None
-) -> Clustered:
+    wide: Wide, *, k: int | None, most: int = 10, linkage: str = "complete", seed: int, before: DataFrame | None,
+    given: Mapping[str, int] | None = None,
+) -> Clustered:  # fmt: skip
     """Segments of the users of a wide table; `k` None chooses it from 2 to `most`, by silhouette and elbow.
 
-    `before` (user, method, segment) are the segments that were kept last: numbers are matched to them. Above 20,000
-    users the table is read three times here, and again for each use of what comes out: hold it when it is dear to
-    make. ValueError for a linkage that cannot be cut, k or most below 1.
+    `before` (user, method, segment) are the segments that were kept last: numbers are matched to them; `given` is the
+    highest number that each method has ever given. Above 20,000 users the table is read three times here, and again for
+    each use of what comes out: hold it when it is dear to make. ValueError for a linkage that cannot be cut, k or most
+    below 1.
     """
     agglomerative.checked(linkage)
     if min(most, 1 if k is None else k) < 1:
@@ -65,8 +67,10 @@ def of(
         found = _found(spark, wide, k=k, most=most, linkage=linkage, seed=seed)
         users = Users(wide.table, found.sample, found.scale, found.points)
         tally = users.tally(found.groups)
-        numbers = _numbers(tally, placing.shared(users.grouped(found.groups), before) if before is not None else {})
-        said = _said(found, tally, numbers)
+        shared = placing.shared(users.grouped(found.groups), before) if before is not None else {}
+        numbers = _numbers(tally, shared, given or {})
+        highest = {method: max({(given or {}).get(method, 0), *some.values()}) for method, some in numbers.items()}
+        said = _said(found, tally, numbers) | {"given": highest}
         return Clustered(users.points(), users.assigned(found.groups, numbers, tally), said)
 
 
@@ -97,12 +101,15 @@ def _groups(
     return Groups(centres, leaves, agglomerative.cut(merges, len(start)), each_a_leaf), merges
 
 
-def _numbers(tally: Tally, shared: dict[str, dict[tuple[int | None, int], int]]) -> dict[str, dict[int, int]]:
+def _numbers(
+    tally: Tally, shared: Mapping[str, Mapping[tuple[int | None, int], int]], given: Mapping[str, int]
+) -> dict[str, dict[int, int]]:
     found: dict[str, dict[int, int]] = {}
     for method in METHODS:
         counts = shared.get(method, {})
         alive = {(group, number): users for (group, number), users in counts.items() if group is not None}
-        found[method] = matching_ids.numbers(tally.sizes(method), alive, {number for _, number in counts})
+        known = {number for _, number in counts}
+        found[method] = matching_ids.numbers(tally.sizes(method), alive, known, given.get(method, 0))
     return found
 
 

@@ -9,14 +9,17 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 
-def numbers(sizes: Mapping[int, int], shared: Mapping[tuple[int, int], int], before: set[int]) -> dict[int, int]:
+def numbers(
+    sizes: Mapping[int, int], shared: Mapping[tuple[int, int], int], before: set[int], given: int = 0
+) -> dict[int, int]:
     """The number of each group with its size; `shared` counts the users of (group, number before).
 
-    Together the matched pairs share as many users as can be. What is matched to nothing gets a number above all before.
+    Together the matched pairs share as many users as can be. What is matched to nothing gets a number above all before,
+    and above the highest that was ever `given`.
     """
     largest_first = sorted(sizes, key=lambda group: (-sizes[group], group))
     found = _matched(largest_first, sorted(before), shared)
-    new = max(before, default=0)
+    new = max({given} | before)
     for group in largest_first:
         if group not in found:
             new += 1
