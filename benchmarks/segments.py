@@ -11,6 +11,7 @@ import argparse
 import re
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,9 @@ from benchmarks import beside
 from benchmarks.run import watched
 from spark_app.preflight import GIGABYTE
 from spark_app.segmentation import Column
-from spark_app.segments import clusters, comparing
+from spark_app.segments import choosing, clusters, comparing, kmeans, scaling
+from spark_app.segments import sample as sampling
+from spark_app.segments.placing import Groups, Users
 from spark_app.segments.wide import Wide
 
 COLUMNS, GROUPS, PARTS, SEED = 20, 6, 8, 7
@@ -105,17 +108,43 @@ def ours(home: Path, k: int | None) -> None:
     with beside.at_work("segments") as (spark, _):
         # A first job, so that Java and its workers are there.
         spark.range(8).repartition(2).mapInArrow(lambda batches: batches, "id BIGINT").count()
-        begun = time.perf_counter()
         table = spark.read.parquet(str(home / "wide")).select("user", "values")
-        columns = tuple(Column(f"c{at}", "share") for at in range(COLUMNS))
-        found = clusters.of(Wide(table, columns), k=k, seed=SEED, before=None)
+        wide = Wide(table, tuple(Column(f"c{at}", "share") for at in range(COLUMNS)))
+        begun = time.perf_counter()
+        found = clusters.of(wide, k=k, seed=SEED, before=None)
         grouped = time.perf_counter()
         found.assigned.write.mode("overwrite").parquet(str(home / "ours"))
         ended = time.perf_counter()
+        again, alone = timed(lambda: whole(wide, k, home)), timed(lambda: kmeans_alone(wide, k or GROUPS, home))
     methods = found.said["methods"]["kmeans"]
-    spent = f"ours {ended - begun:.1f} s, {grouped - begun:.1f} of them before writing"
+    spent = f"ours {ended - begun:.1f} s, {grouped - begun:.1f} of them before writing; once more in the same session "
+    spent += f"{again:.1f}, and K-means alone {alone:.1f}"
     how = f"k {methods['k']} ({found.said['chosen_by']}), {found.said['structure']['words']}"
     (home / "ours.txt").write_text(f"{spent}; {how}")
+
+
+def timed(work: Callable[[], None]) -> float:
+    """Seconds."""
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+def whole(wide: Wide, k: int | None, home: Path) -> None:
+    """All of it once more."""
+    clusters.of(wide, k=k, seed=SEED, before=None).assigned.write.mode("overwrite").parquet(str(home / "again"))
+
+
+def kmeans_alone(wide: Wide, k: int, home: Path) -> None:
+    """What scikit-learn's side does: scale, components, K-means, and the segment of each user."""
+    sample = sampling.drawn(wide.table, COLUMNS, SEED)
+    scale = scaling.fitted(sample.values, wide.columns)
+    points = scale.points(sample.values)
+    start = kmeans.tried(points[: choosing.TRIED_ON], k, SEED)[0]
+    centres = kmeans.fitted(wide.table.sparkSession, points, start, SEED)
+    groups = Groups(centres, centres, np.arange(k), False)
+    found = Users(wide.table, sample, scale, points).grouped(groups).select("user", "kmeans")
+    found.write.mode("overwrite").parquet(str(home / "alone"))
 
 
 def plain(home: Path, k: int, goal: float) -> None:
