@@ -58,8 +58,8 @@ def buyers(served: Served, row: int, n: int, met_lately: Collection[str] = ()) -
         return []
     scores = _in_blocks(vectors, lambda block: block @ mould.products[place])
     scores += _habits_of(served, place, ids)
-    met = served.maps.met
-    mine = np.flatnonzero((met.table["productId"] == served.product_ids[row]) & met.table["excluded"])
+    met, theirs = served.maps.met, np.flatnonzero(served.met_products == served.product_ids[row])
+    mine = theirs[met.table["excluded"][theirs]]
     owners = np.searchsorted(met.starts, mine, side="right") - 1
     lately = [served.user_id(user) for user in met_lately]
     scores[np.isin(ids, [*owners.tolist(), *lately])] = scoring.MINUS_INFINITY
@@ -129,16 +129,20 @@ def _in_common(served: Served, person: Person) -> tuple[Indices, Floats]:
 
 def _habits_of(served: Served, place: int, ids: np.ndarray) -> Floats:
     """(users,) what each user's own products add to the score of one product."""
-    met, similar = served.maps.met, served.similar
-    weights = met.table["weight"] * met.table["trained"]
-    places = served.place_of_row[served.row_of_product[met.table["productId"]]]
-    likeness = np.zeros(len(served.row_of_place) + 1, np.float32)  # the last is for what has no place
+    met, similar, target = served.maps.met, served.similar, served.product_ids[served.row_of_place[place]]
+    likeness = np.zeros(len(served.row_of_product), np.float32)
     if similar is not None:
         entries = np.flatnonzero(similar.indices == place)
-        likeness[np.searchsorted(similar.indptr, entries, side="right") - 1] = similar.values[entries]
-    parts = likeness[places] * weights
-    parts += np.where((places == place) & met.table["trained"], met.table["again"], 0)
-    totals = np.add.reduceat(np.append(parts, 0), met.starts[:-1]) * (np.diff(met.starts) > 0)
+        places = np.searchsorted(similar.indptr, entries, side="right") - 1
+        likeness[served.product_ids[served.row_of_place[places]]] = similar.values[entries]
+    adds = likeness != 0
+    adds[target] = True
+    # Few pairs add something: only these are looked at, whatever a row holds.
+    pairs = np.flatnonzero(adds[served.met_products])
+    products, rows = served.met_products[pairs], met.table[pairs]
+    parts = (likeness[products] * rows["weight"] + np.where(products == target, rows["again"], 0)) * rows["trained"]
+    owners = np.searchsorted(met.starts, pairs, side="right") - 1
+    totals = np.bincount(owners, parts, minlength=len(met.starts) - 1)
     known = ids < len(totals)
     found = np.zeros(len(ids), np.float32)
     found[known] = totals[ids[known]]

@@ -105,6 +105,11 @@ class Served:
         """Microseconds since 1970, of the newest event that it was trained on."""
         return int(self.manifest.get("newest_event_at") or 0)
 
+    @cached_property
+    def met_products(self) -> Indices:
+        """(pairs,) the product of each pair that met, side by side: whole rows are many times the bytes."""
+        return np.ascontiguousarray(self.maps.met.table["productId"])
+
     def _user_id(self, user: str) -> int:
         """The engine's id of a user, -1 for one that it never met."""
         row = self.users.find(user)
