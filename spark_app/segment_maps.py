@@ -19,7 +19,7 @@ NOWHERE = -1
 class SegmentMaps(NamedTuple):
     """(places, products) scores, and the places of users: users[i] belongs to places[i].
 
-    NaN is the score of what is not listed; where it is all of a place, nobody there has shown interest.
+    NaN is the score of what is not popular there; where it is all of a place, nobody there has shown interest.
     """
 
     scores: Floats
@@ -42,7 +42,6 @@ def make(generation: Generation, products: pa.Table, home: Path) -> None:
     scores = np.full((places.max(initial=-1) + 1, len(products)), np.nan, np.float32)
     rows = vectors.places(products["productId"].to_numpy(), popular["productId"].to_numpy())
     scores[places, rows] = popular["score"].to_numpy()
-    scores[:, np.asarray(products["hidden"])] = np.nan
     np.save(home / "segment_scores.npy", scores)
     for name in ("userId", "place"):
         np.save(home / f"segment_{name}.npy", members[name].to_numpy().astype(np.int32))
