@@ -8,27 +8,32 @@ import hashlib
 import os
 from pathlib import Path
 
-FOLDER = Path.home() / ".cache" / "millstream"
 _NAME = "classes-{}.jsa"
 # A file of fewer bytes is one that a JVM has begun to write.
 _LEAST = 1 << 20
+# Java says on standard output what it thinks of the file.
+_SILENT = "-Xlog:cds=off -Xlog:cds+dynamic=off"
 
 
-def option(java: Path, jars: Path, folder: Path = FOLDER) -> str:
-    """What a JVM is told: to map the file, or to write it when it ends; nothing where it can do neither."""
+def option(java: Path, jars: Path, others: str = "", folder: Path | None = None) -> str:
+    """What a JVM is told: to map the file, or to write it when it ends; nothing where it can do neither.
+
+    With `others`, what it is told beside, the file is another one. Without a folder it is in the user's cache.
+    """
     try:
+        folder = folder or Path.home() / ".cache" / "millstream"
         folder.mkdir(parents=True, exist_ok=True)
-        file = folder / _NAME.format(_key(java, jars))
+        file = folder / _NAME.format(_key(java, jars, others))
         if file.exists() and file.stat().st_size >= _LEAST:
-            return f"-XX:SharedArchiveFile={file}"
-    except OSError:
+            return f"-XX:SharedArchiveFile={file} {_SILENT}"
+    except (OSError, RuntimeError):
         return ""
     fits = os.access(folder, os.W_OK) and " " not in str(file)
-    return f"-XX:ArchiveClassesAtExit={file} -Xlog:cds=off -Xlog:cds+dynamic=off" if fits else ""
+    return f"-XX:ArchiveClassesAtExit={file} {_SILENT}" if fits else ""
 
 
-def _key(java: Path, jars: Path) -> str:
+def _key(java: Path, jars: Path, others: str) -> str:
     """Other for another Java or Spark, also one of the same name that was put in its place."""
     release = java / "release"
-    said = [str(java), release.read_text() if release.exists() else "", str(jars), str(jars.stat().st_mtime_ns)]
+    said = [str(java), release.read_text() if release.exists() else "", str(jars), str(jars.stat().st_mtime_ns), others]
     return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]

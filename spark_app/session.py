@@ -153,8 +153,9 @@ def _with_archive(settings: Settings) -> dict[str, str]:
     """The same with what an earlier start has kept of Java's classes."""
     if not settings.spark.class_archive:
         return {}
-    kept = class_archive.option(Path(os.environ["JAVA_HOME"]), Path(pyspark.__file__).parent / "jars")
-    return {"spark.driver.extraJavaOptions": f"{_java_options(settings)} {kept}"}
+    options = _java_options(settings)
+    kept = class_archive.option(Path(os.environ["JAVA_HOME"]), Path(pyspark.__file__).parent / "jars", options)
+    return {"spark.driver.extraJavaOptions": f"{options} {kept}"}
 
 
 def _without_jars_in_python(spark: SparkSession) -> None:

@@ -10,31 +10,46 @@ def home(folder, release='JAVA_VERSION="17.0.1"'):
     return folder / "java", folder / "jars", folder / "cache"
 
 
-def file_of(option):
-    return Path(option.split()[0].partition("=")[2])
+def option(java, jars, folder, others=""):
+    return class_archive.option(java, jars, others, folder)
+
+
+def file_of(told):
+    return Path(told.split()[0].partition("=")[2])
 
 
 def test_the_first_java_writes_what_later_ones_map(tmp_path):
     places = home(tmp_path)
-    first = class_archive.option(*places)
+    first = option(*places)
     assert first.startswith("-XX:ArchiveClassesAtExit=")
     file_of(first).write_bytes(bytes(1 << 21))
-    assert class_archive.option(*places) == f"-XX:SharedArchiveFile={file_of(first)}"
+    assert option(*places).startswith(f"-XX:SharedArchiveFile={file_of(first)} ")
+    assert option(*places, "-XX:+UseZGC").startswith("-XX:ArchiveClassesAtExit=")
 
 
 def test_another_java_has_another_file(tmp_path):
-    before = file_of(class_archive.option(*home(tmp_path)))
-    assert file_of(class_archive.option(*home(tmp_path, 'JAVA_VERSION="17.0.2"'))) != before
+    before = file_of(option(*home(tmp_path)))
+    assert file_of(option(*home(tmp_path, 'JAVA_VERSION="17.0.2"'))) != before
 
 
 def test_one_that_was_only_begun_is_written_anew(tmp_path):
     places = home(tmp_path)
-    file_of(class_archive.option(*places)).write_bytes(b"begun")
-    assert class_archive.option(*places).startswith("-XX:ArchiveClassesAtExit=")
+    file_of(option(*places)).write_bytes(b"begun")
+    assert option(*places).startswith("-XX:ArchiveClassesAtExit=")
 
 
 def test_where_nothing_can_be_written_java_starts_without(tmp_path):
     java, jars, _ = home(tmp_path)
     (tmp_path / "file").write_text("")
-    assert class_archive.option(java, jars, tmp_path / "file" / "below") == ""
-    assert class_archive.option(java, jars, tmp_path / "with a blank") == ""
+    assert option(java, jars, tmp_path / "file" / "below") == ""
+    assert option(java, jars, tmp_path / "with a blank") == ""
+
+
+def test_without_a_home_java_starts_without(tmp_path, monkeypatch):
+    java, jars, _ = home(tmp_path)
+
+    def nowhere():
+        raise RuntimeError
+
+    monkeypatch.setattr(Path, "home", nowhere)
+    assert class_archive.option(java, jars) == ""

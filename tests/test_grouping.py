@@ -135,6 +135,8 @@ def test_numbers_begin_with_the_largest_and_then_follow_the_users():
     shared = {(0, 1): 5, (1, 1): 4, (1, 2): 4}
     # Together 0 -> 1 and 1 -> 2 share 9; what shares nothing is new, above 7, which is no more.
     assert matching_ids.numbers({0: 5, 1: 9, 2: 3}, shared, {1, 2, 7}) == {0: 1, 1: 2, 2: 8}
+    strays = {(0, 1): 500, (1, 2): 400, (1, 3): 99, (2, 3): 1}
+    assert matching_ids.numbers({0: 500, 1: 499, 2: 600}, strays, {1, 2, 3}) == {0: 1, 1: 2, 2: 4}
     assert matching_ids.numbers({0: 5, 1: 9, 2: 3}, shared, {1, 2}, given=9) == {0: 1, 1: 2, 2: 10}
 
 
@@ -150,9 +152,12 @@ def tried(k: int, inertia: float, silhouette: float, without: float) -> choosing
         ([0.2, 0.51, 0.6, 0.55], 3, "0.60 is highest at 4, and 0.51 at 3, and there is the elbow"),
         ([0.2, 0.3, 0.6, 0.605], 4, "0.60 is highest at 5, and 0.60 at 4; the elbow is at 3"),
         # Below 0.5: by how far it is above what it would be without groups, which is 0.25 at 2 and 5.
-        ([0.49, 0.3, 0.3, 0.3], 5, "0.30 at 5 is well above 0.05, that of no groups, and as far at 2; the elbow is at 3"
-        ),
-        ([0.3, 0.45, 0.3, 0.3], 3, "0.45 at 3 is well above 0.15, that of no groups, and there is the elbow"),
+        ([0.49, 0.3, 0.3, 0.3], 5,
+            "0.30 at 5 is 0.25 above that of no groups, the best of those tried, and as good at 2; the elbow is at 3"),
+        ([0.1, 0.1, 0.1, -0.2], 3,
+            "0.10 at 3 is 0.05 below that of no groups, the best of those tried, and there is the elbow"),
+        ([0.3, 0.45, 0.3, 0.3], 3,
+            "0.45 at 3 is 0.30 above that of no groups, the best of those tried, and there is the elbow"),
     ],
 )  # fmt: skip
 def test_k_is_where_groups_are_clearest_or_furthest_from_none(silhouettes, k, why):

@@ -34,7 +34,6 @@ _MINUTE = 60_000_000
 NUMBERS = (
     Column("recency_days", "days", "log"),
     Column("tenure_days", "days", "log"),
-    Column("active_days", "days", "log"),
     Column("orders", "orders", "log"),
     Column("money", "money", "log"),
     Column("basket", "money an order", "log"),
@@ -44,6 +43,8 @@ NUMBERS = (
     Column("sessions", "sessions", "log"),
     Column("session_minutes", "minutes a session", "log"),
     Column("session_events", "events a session", "log"),
+    # Behind the others, since it is what is left out where it says the same: a shop without sessions counts days.
+    Column("active_days", "days", "log"),
 )
 
 
@@ -85,6 +86,8 @@ def wide(events: DataFrame, details: DataFrame, weights: Mapping[str, float], *,
     its scale; of two at 0.98 or above, or at -0.98 or below, the later is left out if there are 30 users, and if both
     are of a kind: numbers, categories and brands, event types, weekdays, or parts of the day.
     """
+    words = {name: F.nullif(F.trim(name), F.lit("")) for name in ("category", "brand")}
+    details = details.withColumns(words)
     shop = _shop(events, details, weights, top)
     near, columns = per_user.is_small(shop.events), shop.columns
     rows = _rows(events, details, weights, shop)
@@ -98,9 +101,10 @@ def counting(shop: Shop) -> Callable[[Chunk], npt.NDArray[np.float64]]:
     def count(chunk: Chunk) -> npt.NDArray[np.float64]:
         user, users, row = chunk.user, chunk.users, chunk.columns
         day, hour = row["at"] // rules.MICROS_A_DAY, row["at"] % rules.MICROS_A_DAY // (60 * _MINUTE)
-        numbers = np.column_stack([*_times(chunk, day, shop.newest), *_money(chunk, day, purchase), *_visits(chunk)])
+        days = tallies.runs(chunk.user, day, users)
+        numbers = [*_ages(chunk, shop.newest), *_money(chunk, day, purchase), *_visits(chunk), days]
         return np.hstack([
-            numbers,
+            np.column_stack(numbers),
             tallies.shares(user, row["kind"], users, len(shop.kinds)),
             tallies.shares(user, np.where(row["turned"], row["category"], -1), users, _width(shop.categories)),
             tallies.shares(user, np.where(row["turned"], row["brand"], -1), users, _width(shop.brands)),
@@ -111,12 +115,11 @@ def counting(shop: Shop) -> Callable[[Chunk], npt.NDArray[np.float64]]:
     return count
 
 
-def _times(chunk: Chunk, day: tallies.Ints, newest: int) -> list[tallies.Floats]:
-    """Recency, tenure, active days."""
+def _ages(chunk: Chunk, newest: int) -> list[tallies.Floats]:
+    """Recency, tenure."""
     at, first = chunk.columns["at"], np.flatnonzero(np.diff(chunk.user, prepend=-1))
     last = np.append(first[1:], len(at)) - 1
-    ages = [(newest - at[place]) / rules.MICROS_A_DAY for place in (last, first)]
-    return [*ages, tallies.runs(chunk.user, day, chunk.users)]
+    return [(newest - at[place]) / rules.MICROS_A_DAY for place in (last, first)]
 
 
 def _money(chunk: Chunk, day: tallies.Ints, purchase: int) -> list[tallies.Floats]:

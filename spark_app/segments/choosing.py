@@ -89,7 +89,7 @@ def _one(points: Doubles, looked_at: Doubles, apart: Doubles, k: int, without: f
     centres, labels, inertia = kmeans.tried(points, k, seed)
     some = labels[: len(looked_at)]
     stable = comparing.stability(
-        lambda resample: kmeans.tried(resample, min(k, len(resample)), seed)[1], looked_at, some,
+        lambda resample: kmeans.tried(resample, min(k, len(np.unique(resample, axis=0))), seed)[1], looked_at, some,
         times=RESAMPLES, seed=seed,
     )  # fmt: skip
     widths = comparing.silhouettes(apart, some)
@@ -131,6 +131,7 @@ def _by_degrees(found: list[Tried]) -> tuple[Tried, str]:
     best = max(found, key=lambda one: one.gain)
     as_good = [one for one in found if best.gain - one.gain <= AS_GOOD]
     taken = as_good[-1]
-    why = f"silhouette {taken.silhouette:.2f} at {taken.k} is well above {taken.without:.2f}, that of no groups"
+    where = f"{abs(taken.gain):.2f} {'above' if taken.gain >= 0 else 'below'} that of no groups"
     others = " and ".join(str(one.k) for one in as_good[:-1])
-    return taken, f"{why}, and as far at {others}" if others else why
+    why = f"silhouette {taken.silhouette:.2f} at {taken.k} is {where}, the best of those tried"
+    return taken, f"{why}, and as good at {others}" if others else why

@@ -182,4 +182,4 @@ def _no_groups(found: _Found) -> str:
         return f"{total} user{'' if total == 1 else 's'}: too few to form groups"
     if not found.scale.components:
         return f"{total} users, all alike in what is known of them: one group"
-    return f"{total} users in one group, as asked for"
+    return f"{total} users in one group: {found.choice.why}"

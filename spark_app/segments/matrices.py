@@ -6,10 +6,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spark_app.arrays import Doubles
 from spark_app.segmentation import Column
+from spark_app.segments.nearest import Doubles
 
 Flags = NDArray[np.bool_]
+# Differences of this share of a number come of the order in which it was added up.
+_ROUNDING = 1e-9
 
 
 def matrix(lists: pa.ListArray | pa.ChunkedArray, width: int | None = None) -> Doubles:
@@ -24,7 +26,7 @@ def lists(rows: Doubles) -> pa.ListArray:
     return pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), rows.shape[1]).cast(pa.list_(pa.float64()))
 
 
-def logs(columns: Sequence[Column]) -> Flags:
+def by_log(columns: Sequence[Column]) -> Flags:
     """Which columns are compared by logarithm."""
     return np.array([column.scale == "log" for column in columns], bool)
 
@@ -34,3 +36,9 @@ def on_scale(values: Doubles, logs: Flags) -> Doubles:
     scaled = np.array(values, np.float64)
     scaled[:, logs] = np.sign(scaled[:, logs]) * np.log1p(np.abs(scaled[:, logs]))
     return scaled
+
+
+def varies(low: Doubles, high: Doubles) -> Flags:
+    """Which columns with these extremes are not the same for all, the last digits of sums aside."""
+    size = np.maximum(np.abs(high), np.abs(low))
+    return np.asarray(high - low > _ROUNDING * np.maximum(size, 1e-300))

@@ -18,8 +18,6 @@ from spark_app.segments import matrices
 from spark_app.segments.matrices import Flags
 
 Floats = npt.NDArray[np.float64]
-# Differences of this share of a number come of the order in which it was added up.
-ROUNDING = 1e-9
 _PARTIAL = "partial ARRAY<DOUBLE>"
 
 
@@ -34,14 +32,13 @@ class Moments(NamedTuple):
 
     @property
     def varies(self) -> npt.NDArray[np.bool_]:
-        """Which columns are not the same for all, the last digits of sums aside."""
-        size = np.maximum(np.abs(self.high), np.abs(self.low))
-        return self.high - self.low > ROUNDING * size
+        """Which columns are not the same for all."""
+        return matrices.varies(self.low, self.high)
 
 
 def of_table(table: DataFrame, columns: Sequence[Column], *, near: bool) -> Moments:
     """Of schemas.WIDE, each column on its scale: log1p of the size, with its sign, where that is `log`."""
-    partial = mapped(table, _partials(matrices.logs(columns)), _PARTIAL, near=near)
+    partial = mapped(table, _partials(matrices.by_log(columns)), _PARTIAL, near=near)
     found = [_unpacked(np.array(row["partial"]), len(columns)) for row in partial.collect()]
     return reduce(together, found, nothing(len(columns)))
 

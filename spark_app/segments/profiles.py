@@ -110,7 +110,7 @@ def together(one: Group, other: Group) -> Group:
 def _groups(wide: Wide, assigned: DataFrame) -> dict[tuple[str, int], Group]:
     rows = wide.table.join(assigned.select("user", "method", "segment"), "user")
     ordered = rows.sortWithinPartitions("method", "segment", "user").select("method", "segment", "values")
-    partial = near.mapped(ordered, _partials(matrices.logs(wide.columns)), _PARTIAL, near=assigned.count() <= SMALL)
+    partial = near.mapped(ordered, _partials(matrices.by_log(wide.columns)), _PARTIAL, near=assigned.count() <= SMALL)
     found: dict[tuple[str, int], list[Group]] = defaultdict(list)
     for row in partial.collect():
         found[row["method"], row["segment"]].append(Group(row["users"], *map(np.array, row[3:])))

@@ -33,9 +33,9 @@ def drawn(table: DataFrame, columns: int, seed: int) -> Sample:
     """The users of schemas.WIDE with the lowest hashes of their ids."""
     total = table.count()
     hashed = table.select("user", "values", F.xxhash64("user", F.lit(seed)).alias("place"))
-    if total > SIZE:
-        # A little more than are wanted: fewer would come once in a thousand million times.
-        share = (SIZE + 6 * sqrt(SIZE)) / total
-        hashed = hashed.where(F.col("place") < F.lit(-(2**63) + int(share * 2**64)))
+    # A little more than are wanted: fewer would come once in a thousand million times.
+    enough = SIZE + 6 * sqrt(SIZE)
+    if total > enough:
+        hashed = hashed.where(F.col("place") < F.lit(-(2**63) + int(enough / total * 2**64)))
     rows = hashed.toArrow().sort_by([("place", "ascending"), ("user", "ascending")]).slice(0, SIZE)
     return Sample(rows["user"], matrices.matrix(rows["values"], columns), total)

@@ -18,7 +18,7 @@ KEPT_VARIANCE = 0.9
 FEWEST = 2
 # A value further out than so many standard deviations counts as just so far: else one user is a group.
 FURTHEST = 5.0
-# Columns that differ by less than this share of their size are constant but for rounding.
+# A component with less of the variance is none but for rounding.
 _ROUNDING = 1e-9
 
 
@@ -53,21 +53,16 @@ class Scale(NamedTuple):
 
 def fitted(values: Doubles, columns: Sequence[Column]) -> Scale:
     """The scale of (users, columns) values; the sign of a component is such that its largest weight is positive."""
-    logs = matrices.logs(columns)
+    logs = matrices.by_log(columns)
     levelled = matrices.on_scale(values, logs)
-    kept = np.flatnonzero(_varies(levelled))
+    varies = matrices.varies(levelled.min(0), levelled.max(0)) if len(levelled) else np.zeros(len(columns), bool)
+    kept = np.flatnonzero(varies)
     some, weights = levelled[:, kept], np.array([column.weight for column in columns])[kept]
     if not len(kept):
         return Scale(logs, kept, np.empty(0), np.empty(0), weights, np.empty((0, 0)), np.empty(0))
     bare = Scale(logs, kept, some.mean(0), some.std(0), weights, np.empty((len(kept), 0)), np.empty(0))
     axes, variance = _components(np.cov(bare._standard(some), rowvar=False, bias=True).reshape(len(kept), len(kept)))
     return bare._replace(axes=axes, variance=variance)
-
-
-def _varies(levelled: Doubles) -> np.ndarray:
-    if not len(levelled):
-        return np.zeros(levelled.shape[1], bool)
-    return np.asarray(np.ptp(levelled, axis=0) > _ROUNDING * np.maximum(np.abs(levelled).max(0), 1e-300))
 
 
 def _components(covariance: Doubles) -> tuple[Doubles, Doubles]:

@@ -46,7 +46,7 @@ class Top(NamedTuple):
 def of(
     events: DataFrame, details: DataFrame, assigned: DataFrame, weights: Mapping[str, float], n: int = 10
 ) -> DataFrame:
-    """The n first of each kind by users, ties by key, as TOP.
+    """The n first of each kind by users, ties by key, as TOP; all months, weekdays and hours.
 
     From schemas.EVENT, schemas.PRODUCT_DETAILS and (user, method, segment). What turns a user to a product is said by
     the weights, as for what is trending. Shares are of all users of a segment, and all that have a segment.
@@ -63,7 +63,8 @@ def of(
         "method", "segment", "kind", F.row_number().over(order).alias("rank"), "key", "users",
         share.alias("share"), (share / of_all).alias("lift"),
     )  # fmt: skip
-    best = ranked.filter(F.col("rank") <= n)
+    # Of times all: what stands out among them is seen against the others.
+    best = ranked.filter((F.col("rank") <= n) | F.col("kind").isin("month", "weekday", "hour"))
     names = details.select(F.lit("product").alias("kind"), F.col("product").alias("key"), "name")
     label = F.coalesce(F.nullif(F.trim("name"), F.lit("")), _said())
     return best.join(names, ["kind", "key"], "left").select(
