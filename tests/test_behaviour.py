@@ -57,6 +57,12 @@ def test_money_is_net_of_returns_and_a_basket_is_not(shop):
     assert [shop["bob"][name] for name in names] == [0, 0, 0, 0, 0]
 
 
+def test_a_shop_without_sessions_counts_orders_and_leaves_out_days(spark):
+    facts = [(f"u{user:02}", "lamp", "purchase", 1, day + 0.5) for user in range(30) for day in range(1 + user % 7)]
+    names = [column.name for column in wide(events(spark, *facts)).columns]
+    assert "orders" in names and "active_days" not in names
+
+
 def test_sessions_end_with_half_an_hour_without_an_event(shop):
     """Days 1.3, 4.3 with ten minutes until the view, 5.8."""
     names = ("sessions", "session_minutes", "session_events", "products")

@@ -62,8 +62,9 @@ def test_fewer_places_than_groups_that_were_asked_for_give_as_many_groups_as_pla
     assert found.said["methods"]["kmeans"]["sizes"] == found.said["methods"]["agglomerative"]["sizes"]
 
 
-def test_users_beyond_the_sample_are_placed_by_executors_as_those_within(spark, monkeypatch):
-    values, group = planted(400, 4, 4)
+@pytest.mark.parametrize("users", [210, 400], ids=["hardly more than the sample", "twice the sample"])
+def test_users_beyond_the_sample_are_placed_by_executors_as_those_within(spark, monkeypatch, users):
+    values, group = planted(users, 4, 4)
     monkeypatch.setattr(sampling, "SIZE", 200)
     monkeypatch.setattr(agglomerative, "DIRECTLY", 100)
     monkeypatch.setattr(agglomerative, "MICRO_CLUSTERS", 40)
@@ -71,7 +72,7 @@ def test_users_beyond_the_sample_are_placed_by_executors_as_those_within(spark, 
     assert rand(segments(found.assigned, "kmeans"), group) >= 0.9
     assert rand(segments(found.assigned, "agglomerative"), group) >= 0.9
     assert found.said["methods"]["agglomerative"]["micro_clusters"] <= 40
-    assert sum(found.said["dendrogram"]["leaves"]) == found.said["users"] == found.points.count() == 400
+    assert sum(found.said["dendrogram"]["leaves"]) == found.said["users"] == found.points.count() == users
 
 
 def test_the_distance_is_that_from_the_middle_of_the_segments_users(spark):

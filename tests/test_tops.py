@@ -3,7 +3,7 @@
 from builders import events
 
 from spark_app import interactions, schemas
-from spark_app.segments import tops
+from spark_app.segments import strategies, tops
 
 # START of the builders is a Thursday.
 NAMED = {"id": "lamp", "name": "A lamp", "category": "Light", "brand": " ", "price": None, "in_stock": None}
@@ -33,10 +33,19 @@ def test_products_have_their_names_and_times_are_told_in_words(spark):
     assert [(row.kind, row.key, row.label, row.users) for row in rows] == [
         ("category", "Light", "Light", 2),
         ("hour", "09", "9 h", 1),
+        ("hour", "12", "12 h", 1),
         ("month", "01", "January", 2),
         ("product", "desk", "A lamp", 1),
         ("weekday", "4", "Thursday", 1),
+        ("weekday", "5", "Friday", 1),
     ]
+
+
+def test_all_hours_are_told_so_that_one_of_a_flat_day_does_not_stand_out(spark):
+    met = events(spark, *[("ann", "lamp", "view", 1, hour / 24) for hour in range(24)])
+    rows = found(spark, met, {"ann": 1}, n=3)
+    assert len([row for row in rows if row.kind == "hour"]) == 24
+    assert [row.kind for row in strategies.times(rows)] == ["weekday"]
 
 
 def test_those_who_do_little_take_to_what_they_do_not_less_than_everything_else():
