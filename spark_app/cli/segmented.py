@@ -108,4 +108,8 @@ def _drawn(told: list[dict[str, Any]]) -> Table:
 
 
 def _trait(trait: dict[str, Any]) -> str:
-    return f"{trait['feature']} {trait['mean']:,.3g} (all: {trait['overall_mean']:,.3g})"
+    return f"{trait['feature']} {_figure(trait['mean'])} (all: {_figure(trait['overall_mean'])})"
+
+
+def _figure(number: float) -> str:
+    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
