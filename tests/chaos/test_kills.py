@@ -67,10 +67,10 @@ def test_killed_while_it_trains_and_publishes(tmp_path, report):
 
 
 @pytest.mark.slow
-def test_ten_random_kills_of_the_process_group(spark, tmp_path, report):
+def test_eight_random_kills_of_the_process_group(spark, tmp_path, report):
     sales, chance = Sales(settings_for(tmp_path)), random.Random(7)
     kills = 0
-    for _ in range(10):
+    for _ in range(8):
         for _ in range(4):
             sales.add()
         process = subprocess.Popen(
@@ -78,7 +78,7 @@ def test_ten_random_kills_of_the_process_group(spark, tmp_path, report):
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         # Before the first batch there is little to break: it dies between then and the end of the fourth.
-        time.sleep(chance.uniform(6, 16))
+        time.sleep(chance.uniform(4, 13))
         kills += process.poll() is None
         os.killpg(process.pid, signal.SIGKILL) if process.poll() is None else None
         process.wait()
@@ -86,7 +86,7 @@ def test_ten_random_kills_of_the_process_group(spark, tmp_path, report):
     damage = sales.damage()
     report("SIGKILL of the process group at random", kills, *damage)
     assert damage == (0, 0)
-    assert kills >= 5
+    assert kills >= 4
 
 
 @pytest.mark.slow
