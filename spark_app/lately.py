@@ -91,7 +91,7 @@ def rise(
     table = DeltaTable(tables.path(settings, tables.EVENTS), version=of.version)
     if (number := event_files.number(table, of.range.read)) > event_files.ALONE:
         events = store.read(spark(), settings, tables.EVENTS, of.version)
-        return by_spark(_of(events, among), of.range, kinds, top, settings.weights, number=number)
+        return by_spark(events, of.range, kinds, top, settings.weights, number=number, among=among)
     seen = activity.read(table, of.range, recency.turning(settings.weights), among=among)
     return alone(seen, of.range, kinds, top)
 
@@ -111,12 +111,13 @@ def alone(seen: Activity, range_: Range, kinds: Sequence[str], top: int) -> list
 
 
 def by_spark(
-    events: DataFrame, range_: Range, kinds: Sequence[str], top: int, weights: Mapping[str, float], *, number: int = 0
-) -> list[Trend]:
-    """The same by the stage, of so many events in the range."""
+    events: DataFrame, range_: Range, kinds: Sequence[str], top: int, weights: Mapping[str, float], *,
+    number: int = 0, among: pa.Array | None = None,
+) -> list[Trend]:  # fmt: skip
+    """The same by the stage, of so many events in the range; what products are is said by everyone's events."""
     with released():
         details = interactions.product_details(events, said.DETAILS).transform(hold)
-        counted = trending.counted(events, details, range_, kinds, weights, number=number).transform(hold)
+        counted = trending.counted(_of(events, among), details, range_, kinds, weights, number=number).transform(hold)
         best = trending.best(counted, details, range_, kinds, top).transform(hold)
         series: dict[tuple[str, str], list[tuple[int, int]]] = {}
         for row in trending.buckets(counted, best, range_).orderBy("kind", "key", "bucket_start").collect():

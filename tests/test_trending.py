@@ -164,27 +164,31 @@ def test_an_answer_follows_the_table(tmp_path):
 
 @pytest.fixture(scope="module")
 def two_segments(tmp_path_factory):
-    """Segment 1 turns to chairs of late and segment 2 to lamps; both turned to both before."""
+    """Segment 1 turns to chairs of late and segment 2 to lamps; what brand they are of, segment 1 alone says."""
     settings = settings_for(tmp_path_factory.mktemp("segments"))
     users = {f"u{number:02}": 1 + number % 2 for number in range(40)}
-    before = [Sold(user, product, 10.0 + place) for user in users for place, product in enumerate(("chair", "lamp"))]
+    brand = {"chair": "Oak", "lamp": "Lux"}
+    before = [
+        Sold(user, product, 10.0 + place, said=(None, None, brand[product]) if segment == 1 else None)
+        for user, segment in users.items() for place, product in enumerate(brand)
+    ]  # fmt: skip
     late = [Sold(user, ("chair", "lamp")[segment - 1], 1.0) for user, segment in users.items()]
     table(tables.path(settings, tables.EVENTS), before, late)
     segmented.of(settings, users)
     return settings
 
 
-def test_of_a_segment_alone_its_own_events_count_in_each_way(spark, two_segments):
-    for segment, product in ((1, "chair"), (2, "lamp")):
-        users = segment_files.among(two_segments, segment, "behaviour").users
-        alone = lately.answered(no_spark, two_segments, ["product"], 5, last="7d", among=users)[1]
-        assert [(one.key, one.total, one.users) for one in alone] == [(product, 20, 20)]
-        of = lately.asked(two_segments, last="7d")
-        events = lately._of(spark.read.format("delta").load(str(tables.path(two_segments, tables.EVENTS))), users)
-        assert lately.by_spark(events, of.range, ["product"], 5, two_segments.weights) == alone
-        with TestClient(app.create(two_segments), base_url="http://127.0.0.1") as client:
-            answer = client.get(f"/trending?last=7d&segment={segment}").json()
-        assert [one["key"] for one in answer["trending"]] == [product] and answer["segment"] == segment
+@pytest.mark.parametrize(("segment", "product", "brand"), [(1, "chair", "Oak"), (2, "lamp", "Lux")])
+def test_of_a_segment_alone_its_own_events_count_in_each_way(spark, two_segments, segment, product, brand):
+    users, kinds = segment_files.among(two_segments, segment, "behaviour").users, ["product", "brand"]
+    alone = lately.answered(no_spark, two_segments, kinds, 5, last="7d", among=users)[1]
+    assert [(one.key, one.brand, one.users) for one in alone] == [(product, brand, 20), (brand, brand, 20)]
+    of = lately.asked(two_segments, last="7d")
+    events = spark.read.format("delta").load(str(tables.path(two_segments, tables.EVENTS)))
+    assert lately.by_spark(events, of.range, kinds, 5, two_segments.weights, among=users) == alone
+    with TestClient(app.create(two_segments), base_url="http://127.0.0.1") as client:
+        answer = client.get(f"/trending?last=7d&segment={segment}").json()
+    assert [one["key"] for one in answer["trending"]] == [product] and answer["segment"] == segment
 
 
 def test_the_verb_tells_of_a_segment_and_leaves_the_files_of_the_shop(two_segments, tmp_path):
