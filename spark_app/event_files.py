@@ -47,26 +47,29 @@ def extent(table: DeltaTable) -> Stretch | None:
     """From the oldest event to a second behind the newest, by the statistics of the files; None when it is empty."""
     parts = _added(table)
     known = {"min.occurred_at", "max.occurred_at"} <= set(parts.column_names)
-    if not parts.num_rows or not pc.sum(parts["num_records"]).as_py():
-        return None
     if not known or parts["min.occurred_at"].null_count or parts["max.occurred_at"].null_count:
         found = pc.min_max(table.to_pyarrow_dataset().to_table(columns=["occurred_at"])["occurred_at"]).as_py()
     else:
         found = {name: getattr(pc, name)(parts[f"{name}.occurred_at"]).as_py() for name in ("min", "max")}
+    if found["min"] is None:
+        return None
     # Statistics are of whole milliseconds, so seconds are what can be told.
     oldest, newest = (spans.micros(found[name]) // spans.SECOND * spans.SECOND for name in ("min", "max"))
     return Stretch(oldest, newest + spans.SECOND)
 
 
 def number(table: DeltaTable, wanted: Stretch) -> int:
-    """How many events there are at the most in a stretch, by the statistics of the files."""
-    return sum(part["num_records"] or 0 for part in _added(table).to_pylist() if meet(_held(part), wanted))
+    """How many events there are at the most in a stretch, by the statistics of the files, or by those without any.
+
+    DamagedError names a file that cannot be read.
+    """
+    told = {file: part["num_records"] for file, part in _files(table).items() if meet(_held(part), wanted)}
+    return sum(_rows(file) if rows is None else rows for file, rows in told.items())
 
 
 def held(table: DeltaTable) -> dict[str, Stretch | None]:
     """File -> from its oldest event to behind its newest, where the table knows."""
-    folder = Path(unquote(str(table.table_uri).removeprefix("file://")))
-    return {str(folder / unquote(part["path"])): _held(part) for part in _added(table).to_pylist()}
+    return {file: _held(part) for file, part in _files(table).items()}
 
 
 def meet(held: Stretch | None, wanted: Stretch) -> bool:
@@ -118,6 +121,12 @@ def _added(table: DeltaTable) -> pa.Table:
     return pa.table(table.get_add_actions(flatten=True))
 
 
+def _files(table: DeltaTable) -> dict[str, dict[str, Any]]:
+    """The same, file by file."""
+    folder = Path(unquote(str(table.table_uri).removeprefix("file://")))
+    return {str(folder / unquote(part["path"])): part for part in _added(table).to_pylist()}
+
+
 def _held(part: dict[str, Any]) -> Stretch | None:
     oldest, newest = part.get("min.occurred_at"), part.get("max.occurred_at")
     if oldest is None or newest is None:
@@ -125,22 +134,35 @@ def _held(part: dict[str, Any]) -> Stretch | None:
     return Stretch(spans.micros(oldest), spans.micros(newest) + spans.SECOND)
 
 
+def _rows(file: str) -> int:
+    with _opened(file) as part:
+        return int(part.metadata.num_rows)
+
+
 def _groups(file: str) -> int:
-    with _opened(file, []) as part:
+    with _opened(file) as part:
         return int(part.num_row_groups)
 
 
 def _batches(file: str, group: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """A row group, so many rows at a time."""
-    with _opened(file, [name for name in columns if name not in _NUMBERS]) as part:
+    with _opened(file, columns) as part:
         yield from part.iter_batches(_ROWS_AT_ONCE, row_groups=[group], columns=[*columns], use_threads=False)
 
 
 @contextmanager
-def _opened(file: str, texts: Sequence[str]) -> Iterator[pq.ParquetFile]:
+def _opened(file: str, columns: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
+    """With these columns, or DamagedError."""
+    texts = [name for name in columns if name not in _NUMBERS]
     try:
+        told = pq.read_metadata(file, memory_map=True)
+        there = {told.schema.column(place).path for place in range(told.num_columns)}
+        if missing := [name for name in columns if name not in there]:
+            raise ValueError(f"it has no column {missing[0]}")
         # Spark may have written times as INT96, which are of nanoseconds otherwise.
-        with pq.ParquetFile(file, read_dictionary=texts, coerce_int96_timestamp_unit="us", memory_map=True) as part:
+        with pq.ParquetFile(
+            file, metadata=told, read_dictionary=texts, coerce_int96_timestamp_unit="us", memory_map=True
+        ) as part:
             yield part
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError) as error:
         raise DamagedError(f"{file} cannot be read: {error}: put it back from a copy") from error

@@ -1,15 +1,19 @@
 """What is rising, found without Spark: planted risers, what only seems to rise, and independent counts."""
 
+import json
 import random
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from sold import SCHEMA, Sold, planted, table
 
 from spark_app import activity, event_files, recency, spans, trends
 from spark_app.schemas import EVENT_WEIGHTS
+from spark_app.tables import DamagedError
 
 TURNING = recency.turning(EVENT_WEIGHTS)
 
@@ -97,6 +101,33 @@ def test_files_are_read_once_for_what_they_say_of_products(shop, monkeypatch):
 
 def test_an_empty_table_has_no_extent(tmp_path):
     assert event_files.extent(table(tmp_path / "e", [])) is None
+
+
+def test_a_table_without_statistics_of_its_files_is_read_all_the_same(tmp_path):
+    sold = [Sold(f"u{number}", "lamp", number / 9) for number in range(9)] + [Sold("x", "old", 40.0)] * 20
+    expected = rises(table(tmp_path / "e", sold))
+    for entry in (tmp_path / "e" / "_delta_log").glob("*.json"):
+        said = [json.loads(line) for line in entry.read_text().splitlines()]
+        for one in said:
+            one.get("add", {}).pop("stats", None)
+        entry.write_text("\n".join(map(json.dumps, said)))
+    bare = DeltaTable(tmp_path / "e")
+    assert pa.table(bare.get_add_actions(flatten=True))["num_records"].null_count == 1
+    assert rises(bare) == expected and expected
+    assert event_files.number(bare, event_files.extent(bare)) == 29
+
+
+def test_a_file_without_a_column_is_named_with_it(tmp_path):
+    found = table(tmp_path / "e", [Sold("ann", "lamp", 1.0)])
+    (file,) = found.file_uris()
+    whole = pq.read_table(file)
+    pq.write_table(whole.drop_columns(["quantity"]), file)
+    with pytest.raises(DamagedError, match=rf"{Path(file).name} cannot be read: it has no column quantity"):
+        rises(found)
+    said = pa.array([{"name": "Lamp", "category": None}])
+    pq.write_table(whole.set_column(whole.schema.get_field_index("product_data"), "product_data", said), file)
+    with pytest.raises(DamagedError, match=r"it has no column product_data\.brand"):
+        rises(found)
 
 
 def test_november_in_online_retail_shows_its_christmas_goods_and_agrees_with_pandas(shared_data, tmp_path):
