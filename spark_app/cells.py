@@ -16,6 +16,8 @@ LINE_END = "\r\n"
 # what Java has in mind.
 QUOTED = r'[",\r\n]|^[ \t\n\x0B\f\r]|[ \t\n\x0B\f\r]\z|^\z'
 _PYTHON_QUOTED = re.compile(QUOTED.replace(r"\z", r"\Z"))
+# Bytes of a time, which is longer than a whole number, and the comma behind it.
+_NUMBER = 32
 _CHANGED = f"{rules.GUARDED}|{QUOTED}"
 
 
@@ -60,6 +62,18 @@ def lines(table: pa.Table) -> memoryview:
     ended = pc.binary_join_element_wise(last, LINE_END, "")
     _, ends, content = pc.binary_join_element_wise(*texts, ended, ",").buffers()
     return memoryview(content)[: int(np.frombuffer(ends, np.int32)[len(table)])]
+
+
+def longest(table: pa.Table) -> int:
+    """Bytes that no line of these rows is longer than; they are `ready`."""
+    return sum(map(_longest, table.columns)) + len(LINE_END)
+
+
+def _longest(column: pa.ChunkedArray) -> int:
+    """Of a cell and the comma behind it."""
+    if not pa.types.is_dictionary(column.type):
+        return _NUMBER
+    return 1 + max((pc.max(pc.binary_length(chunk.dictionary)).as_py() or 0 for chunk in column.chunks), default=0)
 
 
 def _ready(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -29,8 +29,8 @@ METRICS = "metrics.json"
 SMALL = 4_000_000
 # As many decimals as there are, and no exponent; 340 is what Java allows.
 PLAIN = "0." + "#" * 340
-# Rows of a table that are written at once, and by how many threads.
-_SLICE, _THREADS = 1 << 18, 4
+# Rows of a table that are written at once, their bytes at the most (Arrow ends at 2 GiB), and by how many threads.
+_SLICE, _BYTES, _THREADS = 1 << 18, 1 << 28, 4
 
 
 class Csv(NamedTuple):
@@ -78,10 +78,12 @@ def write_rows(rows: Sequence[Sequence[object]], columns: Sequence[str], path: P
 def write_table(table: pa.Table, path: Path, *, parts: bool = False) -> int:
     """The same of many rows in the order that they have, as cells.lines takes them; gives the rows."""
     with _scratch(path.with_name(f".{path.name}.scratch")) as scratch, ThreadPoolExecutor(_THREADS) as threads:
-        whole, step = cells.ready(table), _THREADS * _SLICE
+        whole = cells.ready(table)
+        part = min(_SLICE, max(1, _BYTES // cells.longest(whole)))
         with (scratch / "lines").open("wb") as file:
-            for begin in range(0, len(whole), step):
-                some = [whole.slice(first, _SLICE) for first in range(begin, min(begin + step, len(whole)), _SLICE)]
+            for begin in range(0, len(whole), _THREADS * part):
+                behind = min(begin + _THREADS * part, len(whole))
+                some = [whole.slice(first, part) for first in range(begin, behind, part)]
                 file.writelines(threads.map(cells.lines, some))
         _put(scratch / "lines", table.column_names, path, parts=parts)
     return len(table)
@@ -240,6 +242,8 @@ def _put(lines: Path, columns: Sequence[str], path: Path, *, parts: bool) -> Non
     if parts:
         prepared.mkdir()
     _join([lines], columns, prepared / "part-00000.csv" if parts else prepared)
+    if parts:
+        disk.sync(prepared)
     _move(prepared, path)
     disk.sync(path.parent)
 

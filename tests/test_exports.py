@@ -20,7 +20,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_app import exports, failpoints, rules
+from spark_app import disk, exports, failpoints, rules
 from spark_app.exports import Csv, publish, write_csv, write_rows, write_table
 from spark_app.generations import published_in
 
@@ -386,3 +386,21 @@ def test_a_table_without_rows_has_its_header_and_may_be_in_parts(tmp_path):
     assert write_table(nothing, tmp_path / "a.csv", parts=True) == 0
     assert (tmp_path / "a.csv" / "part-00000.csv").read_bytes() == b"a,b\r\n"
     assert names_in(tmp_path) == ["a.csv"]
+
+
+def test_long_texts_are_written_few_at_a_time(tmp_path, monkeypatch):
+    words = pa.DictionaryArray.from_arrays(pa.array([0, 1, None] * 40), ["long " * 20, 'say "hi"'])
+    table, lines, sizes = pa.table({"a": words, "b": words, "c": range(120)}), exports.cells.lines, []
+    write_table(table, tmp_path / "at_once.csv")
+    monkeypatch.setattr(exports, "_BYTES", 1000)
+    monkeypatch.setattr(exports.cells, "lines", lambda some: sizes.append(len(lines(some))) or lines(some))
+    write_table(table, tmp_path / "a.csv")
+    assert max(sizes) <= 1000 and len(sizes) == 30
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "at_once.csv").read_bytes()
+
+
+def test_a_folder_of_parts_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    synced, sync = [], disk.sync
+    monkeypatch.setattr(disk, "sync", lambda path: synced.append(path.name) or sync(path))
+    write_rows([("a", 1)], ["name", "number"], tmp_path / "a.csv", parts=True)
+    assert synced == ["part-00000.csv", "a.csv", tmp_path.name]
