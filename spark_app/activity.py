@@ -13,6 +13,7 @@ from deltalake import DeltaTable
 
 from spark_app import coded, event_files, said, turnout
 from spark_app.coded import Codes, Words
+from spark_app.event_files import MET
 from spark_app.said import DETAILS, Part
 from spark_app.spans import Range
 from spark_app.turnout import Rows
@@ -36,6 +37,7 @@ class _Met(NamedTuple):
     parts: npt.NDArray[np.uint8]
 
 
+_SAID = ("product", "occurred_at", *said.columns(DETAILS))
 # File -> what its parts say.
 Memory = dict[str, list[Part]]
 
@@ -52,16 +54,21 @@ def read(
     files = event_files.held(table)
     for gone in memory.keys() - files.keys():
         del memory[gone]
-    new = {file: [*event_files.MET, *said.columns(DETAILS)] for file in files if file not in memory}
-    known = {
-        file: event_files.MET for file, held in files.items()
-        if file in memory and event_files.meet(held, range_.read)
-    }  # fmt: skip
-    again = event_files.read(known, lambda rows: _met(rows, range_, turning, among))
-    first = event_files.read(new, lambda rows: (_met(rows, range_, turning, among), said.of(rows, DETAILS)))
-    memory |= {file: [told for _, told in parts] for file, parts in first.items()}
+    wanted = {file for file, held in files.items() if event_files.meet(held, range_.read)}
+    new = files.keys() - memory.keys()
+    again = event_files.read(_all(wanted - new, MET), lambda rows: _met(rows, range_, turning, among))
+    other = event_files.read(_all(new - wanted, _SAID), lambda rows: said.of(rows, DETAILS))
+    first = event_files.read(
+        _all(new & wanted, {*MET, *_SAID}), lambda rows: (_met(rows, range_, turning, among), said.of(rows, DETAILS))
+    )
+    memory |= other | {file: [told for _, told in parts] for file, parts in first.items()}
     met = [part for parts in again.values() for part in parts] + [part for parts in first.values() for part, _ in parts]
     return _joined(met, [part for parts in memory.values() for part in parts], range_.buckets)
+
+
+def _all(files: Collection[str], columns: Collection[str]) -> dict[str, Sequence[str]]:
+    """These columns of each of the files."""
+    return dict.fromkeys(sorted(files), sorted(columns))
 
 
 def _met(rows: pa.RecordBatch, range_: Range, turning: Collection[str], among: pa.Array | None) -> _Met:

@@ -38,8 +38,16 @@ def coded(codes: npt.NDArray[Any], words: pa.Array) -> pa.DictionaryArray:
 
 
 def some(column: pa.DictionaryArray, places: npt.NDArray[Any]) -> pa.DictionaryArray:
-    """What stands at these places."""
-    return coded(codes(column)[places], column.dictionary)
+    """What stands at these places; the words without those that are not used, where these are half of them or more."""
+    there, words = codes(column)[places], column.dictionary
+    used = np.zeros(len(words) + 1, bool)
+    used[there] = True
+    kept = np.flatnonzero(used[:-1])
+    if 2 * len(kept) > len(words):
+        return coded(there, words)
+    anew = np.full(len(used), -1, np.int32)
+    anew[kept] = np.arange(len(kept))
+    return coded(anew[there], words.take(pa.array(kept)))
 
 
 def unified(arrays: Sequence[pa.DictionaryArray]) -> tuple[Codes, pa.Array]:

@@ -4,6 +4,7 @@ import json
 import random
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,7 +12,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from sold import SCHEMA, Sold, planted, table
 
-from spark_app import activity, event_files, recency, spans, trends
+from spark_app import activity, coded, event_files, recency, spans, trends
 from spark_app.schemas import EVENT_WEIGHTS
 from spark_app.tables import DamagedError
 
@@ -97,6 +98,25 @@ def test_files_are_read_once_for_what_they_say_of_products(shop, monkeypatch):
     describing = [file for files in asked for file, columns in files.items() if "product_data.name" in columns]
     assert sorted(describing) == sorted(shop.file_uris()) == sorted(memory)
     assert trends.of(first, range_, "brand", 9) == trends.of(again, range_, "brand", 9)
+
+
+def test_who_turned_is_not_read_of_files_outside_the_range(tmp_path, monkeypatch):
+    said = ("Lamp", "light", "Lux")
+    old, new = [Sold("x", "lamp", 90.0, said=said)] * 20, [Sold(f"u{number}", "lamp", 1.0) for number in range(9)]
+    found, read, asked = table(tmp_path / "e", old, new), event_files.read, []
+    monkeypatch.setattr(event_files, "read", lambda files, work: asked.append(files) or read(files, work))
+    (lamp,) = rises(found, last="10d")
+    assert (lamp.label, lamp.brand, lamp.users) == ("Lamp", "Lux", 9)
+    columns = {file: columns for files in asked for file, columns in files.items()}
+    assert len(columns) == 2 and sum("user" in one for one in columns.values()) == 1
+
+
+def test_words_of_rows_that_do_not_count_are_not_kept():
+    column = pa.array(["a", None, "b", "c", "d", "b"]).dictionary_encode()
+    few, most, none = (coded.some(column, np.array(places, int)) for places in ([5, 1, 2], [4, 0, 3, 1], []))
+    assert few.to_pylist() == ["b", None, "b"] and few.dictionary.to_pylist() == ["b"]
+    assert most.to_pylist() == ["d", "a", "c", None] and most.dictionary.to_pylist() == ["a", "b", "c", "d"]
+    assert none.to_pylist() == [] and none.dictionary.to_pylist() == []
 
 
 def test_an_empty_table_has_no_extent(tmp_path):
