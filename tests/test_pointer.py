@@ -9,6 +9,7 @@ from test_generations import finished
 
 from spark_app import generations
 from spark_app.serving.pointer import Pointer
+from spark_app.tables import DamagedError
 
 
 def test_before_the_first_nothing_is_named(settings):
@@ -70,6 +71,18 @@ def test_one_that_cannot_be_read_is_an_error(settings):
     (settings.data_dir / "generations" / "LATEST").mkdir(parents=True)
     with pytest.raises(OSError):
         Pointer(settings).named()
+
+
+def test_one_that_is_empty_is_an_error_at_each_look(settings):
+    pointer, generation = Pointer(settings), finished(settings)
+    generations.publish(settings, generation)
+    latest = settings.data_dir / "generations" / "LATEST"
+    latest.write_text("\n")
+    for _ in range(2):
+        with pytest.raises(DamagedError, match="LATEST cannot be read: it is empty"):
+            pointer.named()
+    generations.publish(settings, generation)
+    assert pointer.named() == generation.id
 
 
 def test_another_folder_has_a_pointer_of_its_own(settings):

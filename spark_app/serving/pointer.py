@@ -7,6 +7,7 @@ from pathlib import Path
 
 from spark_app.generations import LATEST
 from spark_app.settings import Settings
+from spark_app.tables import DamagedError
 
 
 class Pointer:
@@ -18,14 +19,15 @@ class Pointer:
         self._named = ""
 
     def named(self) -> str:
-        """The id that it holds; empty before the first. OSError when it cannot be read."""
+        """The id that it holds; empty before the first. OSError, DamagedError when it cannot be read."""
         try:
             status = self._file.stat()
             # Looked at before it is read: what comes in between is read at the next look.
             found = (status.st_ino, status.st_mtime_ns, status.st_size)
             if found != self._seen:
-                self._named = self._file.read_text().strip()
-                self._seen = found
+                if not (named := self._file.read_text().strip()):
+                    raise DamagedError(f"{self._file} cannot be read: it is empty")
+                self._seen, self._named = found, named
         except (FileNotFoundError, NotADirectoryError):
             self._seen, self._named = None, ""
         return self._named
