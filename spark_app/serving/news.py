@@ -5,6 +5,7 @@ from typing import Any
 
 from spark_app.serving.risers import Question
 from spark_app.serving.state import State
+from spark_app.spans import LAST
 
 # Of the status, what changes when something has happened, and not with every second.
 COUNTS = (
@@ -12,7 +13,7 @@ COUNTS = (
     "generations", "published", "held", "cut_short", "running",
 )  # fmt: skip
 # Of what is rising in the last seven days, the first ten, and what is told of each.
-_OF_LATE = Question(None, None, "7d", "product", None, 10)
+_FIRST_TEN = Question(None, None, LAST, "product", None, 10)
 _TOLD = ("rank", "key", "label", "brand", "category", "total", "users", "growth_percent", "score")
 
 
@@ -30,7 +31,7 @@ def counts(state: State) -> dict[str, Any]:
 
 def trending(state: State) -> dict[str, Any]:
     """The first of what is rising of late."""
-    found = state.risers.ask(_OF_LATE)
+    found = state.risers.ask(_FIRST_TEN)
     return {"trending": [{name: row[name] for name in _TOLD} for row in found["trending"]]}
 
 
