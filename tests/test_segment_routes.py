@@ -109,6 +109,10 @@ def test_who_came_later_has_no_segment_and_who_never_came_is_not_known(spark, tm
         alike = told(client, "/users/ann/similar", by="segments")
         assert alike == {"generation": made.id, "user": "ann", "users": [{"user": "bob", "score": 0.9}]}
         assert told(client, "/users/dan/similar", by="segments")["users"] == []
+        # The generation never met cid, and nobody ever met fay.
+        assert told(client, "/users/cid/similar", by="segments")["users"] == [{"user": "bob", "score": 0.8}]
+        assert client.get("/users/cid/similar").status_code == client.get("/users/fay/similar").status_code == 404
+        assert client.get("/users/fay/similar?by=segments").status_code == 404
         (segment_files.latest(settings, "behaviour").path / "similarity.arrow").unlink()
         assert told(client, "/users/ann/similar", by="segments") == alike
 

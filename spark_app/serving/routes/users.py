@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from spark_app import matches, tables
+from spark_app import matches, spans, tables
 from spark_app.recency import LAST, Kind
 from spark_app.serving import alike, asking, describing, fitting, histories, people, problems, recents, search
 from spark_app.serving import state as state_
@@ -15,7 +15,8 @@ from spark_app.serving.risers import Question
 from spark_app.serving.segment_answers import UserSegments
 
 router = APIRouter(tags=["users"])
-_OF_LATE = Question(None, None, None, "product", None, matches.MOST)
+# Of the same days as what listeners are told, so that they are read once for both.
+_LOOKED_THROUGH = Question(None, None, spans.LAST, "product", None, matches.MOST)
 
 
 @router.get("/users", response_model=Users, responses=problems.documented(410))
@@ -59,12 +60,13 @@ def similar(
     """Who is most like a user."""
     state = state_.of(request)
     served = state.shown().served
-    user_id, later = asking.met(state, served, user)
     if by == "segments":
         newest = state.segments.newest()
-        return asking.answer({
-            "generation": served.id, "user": user, "users": newest.alike(user, limit) if newest is not None else [],
-        })  # fmt: skip
+        rows = newest.alike(user, limit) if newest is not None else []
+        if not rows and not state.segments.of(user):
+            asking.met(state, served, user)
+        return asking.answer({"generation": served.id, "user": user, "users": rows})
+    user_id, later = asking.met(state, served, user)
     one = people.known(served, user_id, later)
     found = [{"user": name, "score": score} for name, score in alike.users(served, one, user_id, limit)]
     return asking.answer({"generation": served.id, "user": user, "users": found})
@@ -100,7 +102,7 @@ def trending(request: Request, user: str, limit: Limit = 10) -> Response:
     served = state.shown().served
     asking.met(state, served, user)
     # Before anything is in the table, nothing rises in it.
-    risers = fitting.risers(served, state.risers.ask(_OF_LATE)) if tables.version(state.settings) >= 0 else []
+    risers = fitting.risers(served, state.risers.ask(_LOOKED_THROUGH)) if tables.version(state.settings) >= 0 else []
     return asking.answer(fitting.told(served, state.fresh, user, risers, limit))
 
 
