@@ -46,11 +46,6 @@ def write(spark: SparkSession, settings: Settings) -> dict[str, int]:
     )
 
 
-def csvs(spark: SparkSession, settings: Settings) -> list[Csv]:
-    """The tables of all kept segments as files; none where there are none."""
-    return of(spark, segment_files.all_latest(settings))
-
-
 def of(spark: SparkSession, folders: Sequence[Folder]) -> list[Csv]:
     """The tables of these segments as files."""
     last = segment_files.newest(folders)
