@@ -58,13 +58,6 @@ class NoSegmentError(ValueError):
     """There is no such segment; the message says which there are, or what makes them."""
 
 
-class Among(NamedTuple):
-    """The users of one segment, by the method that decides; `id` is of the kept segments that it is one of."""
-
-    id: str
-    users: pa.Array
-
-
 def new(settings: Settings, features: Features, now: datetime | None = None) -> Folder:
     """An empty folder to write tables into; ids sort by time. What a crash has left is removed."""
     remove_unfinished(settings, features)
@@ -168,23 +161,22 @@ def looked_up(folder: Folder, name: str = SEGMENTS) -> ByUser:
         raise _damaged(folder, path, error) from error
 
 
-def segment_of(folder: Folder, user: str) -> dict[str, dict[str, Any]]:
-    """Method -> segment, x, y, distance of a user; empty for one who has none. DamagedError as above."""
-    rows = looked_up(folder).of(user)
-    return {row["method"]: {name: row[name] for name in ("segment", "x", "y", "distance")} for row in rows}
-
-
-def among(settings: Settings, segment: int, features: Features) -> Among:
-    """Who is in a segment now. NoSegmentError in words, or DamagedError."""
+def needed(settings: Settings, features: Features) -> Folder:
+    """What LATEST names. NoSegmentError before the first, in words, or DamagedError."""
     folder = latest(settings, features)
     if folder is None:
         raise NoSegmentError(f"no segments by {features} are kept yet: `python -m spark_app segments` makes them")
+    return folder
+
+
+def among(folder: Folder, segment: int) -> pa.Array:
+    """The users of one segment, by the method that decides. NoSegmentError in words, or DamagedError."""
     own = (pc.field("method") == DECIDES) & (pc.field("segment") == segment)
     users = table(folder, SEGMENTS, ["user"], own)["user"].combine_chunks()
     if not len(users):
         there = ", ".join(str(one["segment"]) for one in folder.summary["segments"].get(DECIDES, []))
-        raise NoSegmentError(f"there is no segment {segment} by {features}: expected one of {there}")
-    return Among(folder.id, users)
+        raise NoSegmentError(f"there is no segment {segment} by {folder.features}: expected one of {there}")
+    return users
 
 
 def remove_old(settings: Settings, features: Features) -> list[str]:

@@ -85,13 +85,12 @@ def test_a_number_that_json_has_not_is_refused_and_the_last_one_stays(settings):
     assert segment_files.latest(settings, "behaviour") == first
 
 
-def test_a_user_has_a_segment_by_each_method(settings):
+def test_a_user_is_looked_up_by_each_method(settings):
     folder = segmented.of(settings, {"ann": 1, "bob": 1, "Å": 2}, {"ann": 1, "bob": 2, "Å": 2})
-    found = segment_files.segment_of(folder, "bob")
-    assert {method: row["segment"] for method, row in found.items()} == {"kmeans": 1, "agglomerative": 2}
-    assert found["kmeans"].keys() == {"segment", "x", "y", "distance"}
-    assert segment_files.segment_of(folder, "Å")["kmeans"]["segment"] == 2
-    assert [segment_files.segment_of(folder, name) for name in ("", "a", "bo", "bobb", "\ud800", "zed")] == [{}] * 6
+    found = segment_files.looked_up(folder)
+    assert {row["method"]: row["segment"] for row in found.of("bob")} == {"kmeans": 1, "agglomerative": 2}
+    assert {row["segment"] for row in found.of("Å")} == {2}
+    assert [found.of(name) for name in ("", "a", "bo", "bobb", "\ud800", "zed")] == [[]] * 6
 
 
 def test_columns_and_rows_of_a_table_are_read(settings):
@@ -145,12 +144,12 @@ def _cut(path: Path) -> None:
         ),
         (
             lambda path: _cut(path / "segments.arrow"),
-            lambda folder: segment_files.segment_of(folder, "ann"),
+            lambda folder: segment_files.looked_up(folder),
             "segments.arrow cannot be read",
         ),
         (
             lambda path: (path / "segments.arrow").unlink(),
-            lambda folder: segment_files.segment_of(folder, "ann"),
+            lambda folder: segment_files.looked_up(folder),
             "segments --features behaviour",
         ),
     ],

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import segmented
+import typer
 from conftest import settings_for
 from fastapi.testclient import TestClient
 from sold import Sold, planted, table, without
@@ -14,7 +15,9 @@ from test_cli import call
 from test_pipeline import rows
 
 from spark_app import activity, event_files, lately, recency, rising, schemas, segment_files, tables, trends
+from spark_app.cli import trending as verb
 from spark_app.serving import app
+from spark_app.serving.risers import Question, Risers
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +168,10 @@ def test_an_answer_follows_the_table(tmp_path):
 @pytest.fixture(scope="module")
 def two_segments(tmp_path_factory):
     """Segment 1 turns to chairs of late and segment 2 to lamps; what brand they are of, segment 1 alone says."""
-    settings = settings_for(tmp_path_factory.mktemp("segments"))
+    return shop_of_two(settings_for(tmp_path_factory.mktemp("segments")))
+
+
+def shop_of_two(settings):
     users = {f"u{number:02}": 1 + number % 2 for number in range(40)}
     brand = {"chair": "Oak", "lamp": "Lux"}
     before = [
@@ -178,9 +184,15 @@ def two_segments(tmp_path_factory):
     return settings
 
 
+@pytest.fixture
+def two(tmp_path):
+    """The same, to be changed."""
+    return shop_of_two(settings_for(tmp_path))
+
+
 @pytest.mark.parametrize(("segment", "product", "brand"), [(1, "chair", "Oak"), (2, "lamp", "Lux")])
 def test_of_a_segment_alone_its_own_events_count_in_each_way(spark, two_segments, segment, product, brand):
-    users, kinds = segment_files.among(two_segments, segment, "behaviour").users, ["product", "brand"]
+    users, kinds = segment_files.among(segment_files.latest(two_segments, "behaviour"), segment), ["product", "brand"]
     alone = lately.answered(no_spark, two_segments, kinds, 5, last="7d", among=users)[1]
     assert [(one.key, one.brand, one.users) for one in alone] == [(product, brand, 20), (brand, brand, 20)]
     of = lately.asked(two_segments, last="7d")
@@ -200,3 +212,49 @@ def test_the_verb_tells_of_a_segment_and_leaves_the_files_of_the_shop(two_segmen
     assert wrong.returncode == 2 and "expected one of 1, 2" in wrong.stderr
     with TestClient(app.create(two_segments), base_url="http://127.0.0.1") as client:
         assert client.get("/trending?segment=3").status_code == 404
+
+
+def test_files_of_a_segment_are_not_written_to_where_they_are_wanted(tmp_path):
+    with pytest.raises(typer.BadParameter, match="does not go with --segment 2: no files are written"):
+        verb.trending(segment=2, results=tmp_path)
+
+
+def test_segments_that_cannot_be_read_are_told_so_and_none_are_not_found(two):
+    with TestClient(app.create(two), base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
+        assert client.get("/trending?segment=1&features=factors").status_code == 404
+        (segment_files.home(two, "behaviour") / "LATEST").write_text("gone")
+        answer = client.get("/trending?segment=1")
+    assert answer.status_code == 503 and answer.headers["Retry-After"] == "5"
+    assert (answer.json()["title"], "names 'gone'" in answer.json()["detail"]) == ("Not readable now", True)
+
+
+def test_whose_segment_is_told_with_the_answer_and_says_nothing_without_one(two, monkeypatch):
+    read, times = activity.read, []
+    monkeypatch.setattr(activity, "read", lambda *given, **more: times.append(1) or read(*given, **more))
+    with TestClient(app.create(two), base_url="http://127.0.0.1") as client:
+        whole, other = (client.get(f"/trending?last=7d&{asked}").json() for asked in ("", "features=factors"))
+        segment = client.get("/trending?last=7d&segment=2").json()
+    assert whole["trending"] == other["trending"] and len(times) == 2
+    assert [whole[name] for name in ("segment", "features", "segments")] == [None] * 3
+    kept = segment_files.latest(two, "behaviour").id
+    assert [segment[name] for name in ("segment", "features", "segments")] == [2, "behaviour", kept]
+
+
+def test_an_answer_is_of_the_segments_that_it_names_when_others_are_made_meanwhile(two, monkeypatch):
+    first, version = segment_files.latest(two, "behaviour"), tables.version
+    turned = {f"u{number:02}": 2 - number % 2 for number in range(40)}
+
+    def making(settings, *name):
+        """Between looking which segments are kept and reading them."""
+        if segment_files.latest(two, "behaviour") == first:
+            segmented.of(two, turned)
+        return version(settings, *name)
+
+    risers, asked = Risers(two), Question(None, None, "7d", "product", None, 5, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(tables, "version", making)
+        before = risers.ask(asked)
+    assert (before["segments"], [one["key"] for one in before["trending"]]) == (first.id, ["chair"])
+    after = risers.ask(asked)
+    assert after["segments"] == segment_files.latest(two, "behaviour").id != first.id
+    assert [one["key"] for one in after["trending"]] == ["lamp"]

@@ -49,6 +49,8 @@ def trending(
     """
     if by not in KINDS:
         raise typer.BadParameter(f"--by is {by!r}, expected {', '.join(KINDS)}")
+    if segment is not None and results is not None:
+        raise typer.BadParameter(f"--results {results} does not go with --segment {segment}: no files are written")
     settings = load(results_dir=results)
     try:
         lately.asked(settings, begin, end, last)
@@ -72,7 +74,7 @@ def _among(settings: Settings, segment: int | None, features: Features) -> pa.Ar
     if segment is None:
         return None
     try:
-        return segment_files.among(settings, segment, features).users
+        return segment_files.among(segment_files.needed(settings, features), segment)
     except segment_files.NoSegmentError as error:
         raise typer.BadParameter(str(error)) from None
 

@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from spark_app.segmentation import Features
+
 
 class Bounds(BaseModel):
     """A stretch of time, without its end."""
@@ -46,6 +48,8 @@ class Rising(Bounds):
     by: Literal["product", "brand", "category"]
     category: str | None
     segment: int | None = Field(None, description="whose events alone count; null: everyone's")
+    features: Features | None = Field(None, description="whose segment; null: everyone's")
+    segments: str | None = Field(None, description="id of the kept segments that it is one of; null: everyone's")
     bucket_seconds: int
     bucket_starts: list[str]
     trending: list[Riser]

@@ -5,6 +5,8 @@ Where the table grows all the while, an answer stands for a time that is long be
 
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import BoundedSemaphore, Lock
 from typing import Any, NamedTuple
 
@@ -25,6 +27,7 @@ STANDS = 9.0
 _REMEMBERED, _WAITING = 128, 8
 # Events that are held for the next question of the same range, 13 bytes each.
 _HELD = 4_000_000
+_FEATURES: Features = "behaviour"
 
 
 class Question(NamedTuple):
@@ -37,7 +40,7 @@ class Question(NamedTuple):
     category: str | None
     limit: int
     segment: int | None = None
-    features: Features = "behaviour"
+    features: Features = _FEATURES
     segments: str = ""
 
 
@@ -65,11 +68,11 @@ class Risers:
         return found.said | {"age_seconds": round(time.monotonic() - found.at, 3)}
 
     def _told(self, question: Question) -> Question:
-        """With the segments that are kept now: an answer of others is another one."""
+        """With the segments that are kept now: an answer of others is another. Of everyone, features say nothing."""
         if question.segment is None:
-            return question
-        folder = segment_files.latest(self._settings, question.features)
-        return question._replace(segments=folder.id if folder else "")
+            return question._replace(features=_FEATURES, segments="")
+        with _read():
+            return question._replace(segments=segment_files.needed(self._settings, question.features).id)
 
     def _known(self, question: Question, version: int) -> _Answer | None:
         found = self._answers.get(question)
@@ -102,8 +105,6 @@ class Risers:
             said, version = tables.read_again(self._settings, lambda: self._asked(question))
         except WrongRangeError as error:
             raise Problem(422, "Not valid", str(error)) from None
-        except NoSegmentError as error:
-            raise Problem(404, "No such segment", str(error)) from None
         except (DamagedError, OSError) as error:
             detail = f"the event table cannot be read now: {error}"
             raise Problem(503, "Not readable now", detail, headers={"Retry-After": "5"}) from error
@@ -139,7 +140,20 @@ class Risers:
         """The users who are asked about; None for all."""
         if question.segment is None:
             return None
-        return segment_files.among(self._settings, question.segment, question.features).users
+        with _read():
+            folder = segment_files.named(self._settings, question.features, question.segments)
+            return segment_files.among(folder, question.segment)
+
+
+@contextmanager
+def _read() -> Iterator[None]:
+    """What segments that cannot be read are answered with."""
+    try:
+        yield
+    except NoSegmentError as error:
+        raise Problem(404, "No such segment", str(error)) from None
+    except (DamagedError, OSError) as error:
+        raise Problem(503, "Not readable now", str(error), headers={"Retry-After": "5"}) from error
 
 
 def _empty(question: Question, version: int) -> dict[str, Any]:
@@ -156,7 +170,8 @@ def _said(question: Question, range_: Range, found: list[trends.Trend], version:
     return {
         "events_version": version, **range_.asked.named, "later": range_.later.named,
         "earlier": [one.named for one in range_.earlier], "by": question.by, "category": question.category,
-        "segment": question.segment,
+        "segment": question.segment, "features": question.features if question.segment else None,
+        "segments": question.segments or None,
         "bucket_seconds": range_.bucket // spans.SECOND, "bucket_starts": [*map(spans.text, range_.starts)],
         "trending": rows,
     }  # fmt: skip
