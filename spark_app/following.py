@@ -32,7 +32,8 @@ LASTS = 60.0
 DAY = 86_400.0
 # Before anything is tidied, the first batch has found again what an earlier process left half done.
 SETTLES = 60.0
-
+# When a look at the tables fails, so many seconds pass before the next.
+LOOKS_AGAIN_AFTER = 60.0
 # What shows the newest events is renewed so often at the most, and for a tenth of the time at the most.
 RENEWS_EVERY, RESTS = 60.0, 9.0
 
@@ -100,33 +101,24 @@ def train(
     context = spark.sparkContext
     context.setLocalProperty("spark.scheduler.pool", TRAIN)
     context.setJobGroup(TRAIN, "training", interruptOnCancel=True)
-    tried, tidied = 0.0, time.monotonic() - DAY + SETTLES
+    trainings = _Trainings(settings, lambda: shown(pipeline.refresh(spark, settings)))
+    tidied = time.monotonic() - DAY + SETTLES
     while not stop.wait(LOOKS_EVERY):
         if daily and time.monotonic() - tidied >= DAY:
             tidied = time.monotonic()
             _attempt("retention", daily, stop)
-        since = min(_age(settings), time.monotonic() - tried if tried else float("inf"))
-        if since < settings.train_interval or status.due(settings).missing:
-            continue
-        tried = time.monotonic()
-        _attempt("training", lambda: shown(pipeline.refresh(spark, settings)), stop)
+        _attempt("training", trainings.look, stop)
 
 
 def renew(settings: Settings, stop: Event, renewed: Callable[[], None]) -> None:
-    """Call `renewed` now and then, when the event table has changed since, until `stop`.
+    """Call `renewed` now and then, at first and when the event table has changed since, until `stop`.
 
     At most once in RENEWS_EVERY seconds; when it is done it rests RESTS times as long as it took. What fails is said,
-    and tried again when the table has changed again.
+    and tried again after that rest.
     """
-    shown, free = tables.version(settings), time.monotonic() + RENEWS_EVERY
+    renewals = _Renewals(settings, renewed)
     while not stop.wait(LOOKS_EVERY):
-        begun = time.monotonic()
-        if begun < free or (version := tables.version(settings)) == shown:
-            continue
-        shown = version
-        _attempt("renewing what is rising", renewed, stop)
-        ended = time.monotonic()
-        free = max(begun + RENEWS_EVERY, ended + RESTS * (ended - begun))
+        _attempt("renewing what is rising", renewals.look, stop)
 
 
 def _attempt(what: str, action: Callable[[], None], stop: Event) -> None:
@@ -164,13 +156,59 @@ def _thread(target: Callable[..., None], *args: object) -> InheritableThread:
     return thread
 
 
-def end(spark: SparkSession, *beside: InheritableThread) -> None:
+def end(spark: SparkSession, *threads: InheritableThread) -> None:
     """Break a training and a renewal off; what a training wrote has no manifest, and the next one removes it."""
     for group in (TRAIN, RENEW):
         spark.sparkContext.cancelJobGroup(group)
     deadline = time.monotonic() + TRAINING_ENDS_WITHIN
-    for thread in beside:
+    for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
+
+
+class _Trainings:
+    """When it was last tried to train, and from when on it is looked again whether it is time to."""
+
+    def __init__(self, settings: Settings, trained: Callable[[], None]) -> None:
+        self._settings, self._trained = settings, trained
+        self._tried = self._free = float("-inf")
+
+    def look(self) -> None:
+        """Train if it is time to; raises what goes wrong. When it cannot be told, it is looked again in a while."""
+        begun = time.monotonic()
+        if begun < self._free:
+            return
+        self._free = begun + LOOKS_AGAIN_AFTER
+        since = min(_age(self._settings), begun - self._tried)
+        is_due = since >= self._settings.train_interval and not status.due(self._settings).missing
+        self._free = begun
+        if is_due:
+            self._tried = begun
+            self._trained()
+
+
+class _Renewals:
+    """What of the event table was shown last, and from when on it may be renewed."""
+
+    def __init__(self, settings: Settings, renewed: Callable[[], None]) -> None:
+        self._settings, self._renewed = settings, renewed
+        self._shown, self._free = "", time.monotonic() + RENEWS_EVERY
+
+    def look(self) -> None:
+        """Renew if the table has changed and it is time to; raises what goes wrong, and then nothing new is shown."""
+        begun = time.monotonic()
+        if begun < self._free:
+            return
+        self._free = begun + RENEWS_EVERY
+        newest = tables.newest_entry(self._settings)
+        if newest == self._shown:
+            self._free = begun
+            return
+        try:
+            self._renewed()
+            self._shown = newest
+        finally:
+            ended = time.monotonic()
+            self._free = max(begun + RENEWS_EVERY, ended + RESTS * (ended - begun))
 
 
 class _Source:

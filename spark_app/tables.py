@@ -1,5 +1,7 @@
 """Where the Delta tables are, what can be known of them without Spark, and how a few rows are added."""
 
+import os
+import re
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +21,7 @@ COMPACTED_AFTER = 64
 # By age alone, Delta's own cleaning takes the log of versions that a kept generation needs; retention does it instead.
 KEEP_LOG = {"delta.enableExpiredLogCleanup": "false"}
 Read = TypeVar("Read")
+_ENTRY = re.compile(r"\d{20}\.json$")
 _SMALL_FILE, _WHOLE_FILE = 4_000_000, 32_000_000
 
 
@@ -52,6 +55,15 @@ def exists(settings: Settings, name: str) -> bool:
 def version(settings: Settings, name: str = EVENTS) -> int:
     """Its newest version; -1 when there is none."""
     return DeltaTable(path(settings, name)).version() if exists(settings, name) else -1
+
+
+def newest_entry(settings: Settings, name: str = EVENTS) -> str:
+    """The newest name in its log, "" when there is none; OSError. It changes with the version, and opens nothing."""
+    try:
+        with os.scandir(path(settings, name) / "_delta_log") as entries:
+            return max((entry.name for entry in entries if _ENTRY.match(entry.name)), default="")
+    except FileNotFoundError:
+        return ""
 
 
 def scan(settings: Settings, name: str, columns: list[str], filter: pc.Expression | None = None) -> pa.Table:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from test_ledger import EVER
 
 from kafka_producer import send
 from kafka_producer.send import Message
-from spark_app import following, generations, ingestion, ledger, tables
+from spark_app import following, generations, ingestion, ledger, status, tables
 from spark_app.cli import endless
 from spark_app.ingestion import Intake
 
@@ -183,30 +184,123 @@ def test_what_is_old_goes_once_a_day_beside_a_stream_that_goes_on(spark, setting
 
 
 def test_what_shows_the_newest_events_is_renewed_at_a_bounded_pace_when_the_table_has_changed(tmp_path, monkeypatch):
-    """Once in a tenth of a second at the most, and for a tenth of the time; a failure is no end."""
-    monkeypatch.setattr(following, "LOOKS_EVERY", 0.01)
-    monkeypatch.setattr(following, "RENEWS_EVERY", 0.1)
-    settings, stop, begun = settings_for(tmp_path), threading.Event(), []
+    """Once in a tenth of a second at the most, and for a tenth of the time; at first what came before it began."""
+    settings, begun = settings_for(tmp_path), []
     events = tables.path(settings, tables.EVENTS)
 
     def renewed():
         begun.append((time.monotonic(), tables.version(settings)))
-        if len(begun) == 1:
-            raise OSError("not now")
-        time.sleep(0.05)
+        time.sleep(0.02)
 
     table(events, [Sold("ann", "lamp", 1.0)])
+    with renewing_fast(monkeypatch, settings, renewed):
+        time.sleep(0.6)
+        assert [version for _, version in begun] == [0]
+        for day in range(20):
+            table(events, [Sold("ann", "lamp", 1.0 + day)])
+            time.sleep(0.05)
+        wait_for(lambda: begun[-1][1] == 20, 10)
+    assert all(after - before >= 10 * 0.02 for (before, _), (after, _) in pairwise(begun))
+    assert len(begun) >= 3
+
+
+def test_a_renewal_that_failed_is_tried_again_though_nothing_has_come_since(tmp_path, monkeypatch):
+    settings, begun = settings_for(tmp_path), []
+
+    def renewed():
+        begun.append(time.monotonic())
+        if len(begun) < 3:
+            raise OSError("not now")
+
+    table(tables.path(settings, tables.EVENTS), [Sold("ann", "lamp", 1.0)])
+    with renewing_fast(monkeypatch, settings, renewed):
+        wait_for(lambda: len(begun) == 3, 10)
+        time.sleep(0.3)
+    assert len(begun) == 3
+    assert all(after - before >= 0.1 for before, after in pairwise(begun))
+
+
+def test_a_log_that_cannot_be_read_for_a_while_ends_no_renewing(tmp_path, monkeypatch, capsys):
+    settings, begun = settings_for(tmp_path), []
+    log = tables.path(settings, tables.EVENTS) / "_delta_log"
+    log.parent.mkdir(parents=True)
+    log.touch()
+    with renewing_fast(monkeypatch, settings, lambda: begun.append(tables.version(settings))):
+        time.sleep(0.3)
+        assert begun == []
+        log.unlink()
+        table(log.parent, [Sold("ann", "lamp", 1.0)])
+        wait_for(lambda: begun == [0], 10)
+    assert "renewing what is rising failed: " in capsys.readouterr().err
+
+
+def test_a_look_whether_training_is_due_that_fails_is_raised_once_and_taken_again_in_a_while(tmp_path, monkeypatch):
+    monkeypatch.setattr(following, "LOOKS_AGAIN_AFTER", 0.3)
+    settings, trained = settings_for(tmp_path), []
+    trainings = following._Trainings(settings, lambda: trained.append(True))
+    with monkeypatch.context() as fault:
+        fault.setattr(status, "due", failing)
+        with pytest.raises(OSError, match="not now"):
+            trainings.look()
+        trainings.look()
+    monkeypatch.setattr(status, "due", lambda _: status.Due(5, 1, True))
+    trainings.look()
+    assert not trained
+    time.sleep(0.3)
+    trainings.look()
+    trainings.look()
+    assert trained == [True]
+
+
+def test_the_end_breaks_off_a_renewal_that_is_at_work_in_spark(spark, tmp_path, monkeypatch):
+    fast(monkeypatch)
+    settings, stop, broken = settings_for(tmp_path), threading.Event(), []
+
+    def renewed():
+        try:
+            spark.range(10**14).selectExpr("sum(id % 7)").collect()
+        except Exception as error:
+            broken.append(error)
+            raise
+
+    table(tables.path(settings, tables.EVENTS), [Sold("ann", "lamp", 1.0)])
+    thread = following.renewing(spark, settings, stop, renewed)
+    wait_for(lambda: spark.sparkContext.statusTracker().getActiveJobsIds())
+    stop.set()
+    begun = time.monotonic()
+    following.end(spark, thread)
+    assert not thread.is_alive() and time.monotonic() - begun < following.TRAINING_ENDS_WITHIN
+    assert "cancelled" in str(broken[0])
+
+
+def test_the_newest_entry_of_a_log_is_told_among_checkpoints_and_what_is_half_written(tmp_path):
+    settings = settings_for(tmp_path)
+    assert tables.newest_entry(settings) == ""
+    events = tables.path(settings, tables.EVENTS)
+    table(events, [Sold("ann", "lamp", 1.0)], [Sold("bob", "lamp", 1.0)]).create_checkpoint()
+    (events / "_delta_log" / f"{7:020}.json.tmp").touch()
+    assert tables.newest_entry(settings) == f"{1:020}.json"
+
+
+def failing(_):
+    raise OSError("not now")
+
+
+def fast(monkeypatch):
+    monkeypatch.setattr(following, "LOOKS_EVERY", 0.01)
+    monkeypatch.setattr(following, "RENEWS_EVERY", 0.1)
+
+
+@contextmanager
+def renewing_fast(monkeypatch, settings, renewed):
+    """A thread that renews up to ten times a second while a test acts."""
+    fast(monkeypatch)
+    stop = threading.Event()
     thread = threading.Thread(target=following.renew, args=(settings, stop, renewed))
     thread.start()
-    time.sleep(0.3)
-    assert begun == []
-    for day in range(30):
-        table(events, [Sold("ann", "lamp", 1.0 + day)])
-        time.sleep(0.05)
-    wait_for(lambda: begun and begun[-1][1] == 30, 10)
-    stop.set()
-    thread.join(10)
-    times = [then for then, _ in begun]
-    assert times[1] - times[0] >= 0.1
-    assert all(after - before >= 10 * 0.05 for before, after in pairwise(times[1:]))
-    assert len(begun) >= 3
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(10)
+    assert not thread.is_alive()
