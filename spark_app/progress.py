@@ -57,7 +57,7 @@ def note(text: str) -> None:
 
 @contextmanager
 def aside(when: bool = True) -> Iterator[None]:
-    """While it lasts, `when` is so, what there is to say goes to stderr: stdout is for the answer alone."""
+    """Bars and lines inside it go to stderr if `when`, so that stdout holds the answer alone; else nothing changes."""
     before, console.stderr = console.stderr, when or console.stderr
     try:
         yield
