@@ -20,6 +20,7 @@ from spark_app import (
     personal,
     quarantine,
     retention,
+    segment_exports,
     tables,
 )
 from spark_app import tune as tune_
@@ -38,6 +39,7 @@ _PICTURES = {
         exports.METRICS,
     ),
     TRENDING_PICTURE: lately.TRENDING,
+    **dict.fromkeys(("clusters.png", "elbow.png", "dendrogram.png"), segment_exports.SEAL),
 }
 
 
@@ -159,7 +161,10 @@ def is_exported(settings: Settings, generation: Generation) -> bool:
 
 
 def outdated(settings: Settings) -> list[str]:
-    """The pictures that are missing, or older than what they show; that of what rises only where something is said."""
+    """The pictures that are missing, or older than what they show.
+
+    Those of what rises and of segments only where there is something to show.
+    """
     return [name for name, of in _PICTURES.items() if _is_older(settings.results_dir / name, settings.results_dir / of)]
 
 

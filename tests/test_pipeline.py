@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -251,6 +252,20 @@ def test_it_is_due_when_enough_is_new_counted_from_the_tables(spark, tmp_path):
     plain(settings.data_dir / "inbox" / "two.csv", "cid,lamp,1,2026-01-03", ",lamp,1,2026-01-03")
     ingestion.take_files(spark, settings, settings.data_dir / "inbox")
     assert status.due(settings).missing == 0
+
+
+def test_pictures_of_segments_that_were_not_drawn_or_are_of_older_ones_are_outdated(tmp_path):
+    """As after a death between files and pictures; where no segments are, none of theirs is missed."""
+    settings = settings_for(tmp_path)
+    settings.results_dir.mkdir()
+    for number, name in enumerate([*FILES, "clusters.png", "segments.json", "elbow.png", "dendrogram.png"]):
+        (settings.results_dir / name).touch()
+        os.utime(settings.results_dir / name, (number, number))
+    assert pipeline.outdated(settings) == ["clusters.png"]
+    (settings.results_dir / "elbow.png").unlink()
+    assert pipeline.outdated(settings) == ["clusters.png", "elbow.png"]
+    (settings.results_dir / "segments.json").unlink()
+    assert pipeline.outdated(settings) == []
 
 
 def test_a_run_as_a_user_calls_it(tmp_path):
