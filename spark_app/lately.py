@@ -3,8 +3,11 @@
 These files are of the event table and of no generation: each is replaced whole, beside those that metrics.json is of.
 """
 
+import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cached_property
 from typing import NamedTuple
 
@@ -36,6 +39,8 @@ from spark_app.trends import Trend
 
 TRENDING, TRENDING_BUCKETS = "trending.csv", "trending_buckets.csv"
 TOP = 20
+# Times of files lag behind the clock by a tick of the kernel.
+_TICK = 0.01
 _NOTHING = "there are no events yet; ingest some first"
 
 
@@ -44,20 +49,22 @@ class NoEventsError(RuntimeError):
 
 
 class Asked(NamedTuple):
-    """A range of the event table as it was at a version."""
+    """A range of the event table as it was at a version, and the time (of files) before that was looked up."""
 
     range: Range
     version: int
+    begun: float
 
 
 def asked(settings: Settings, begin: str | None = None, end: str | None = None, last: str | None = None) -> Asked:
     """The range that is meant, of the table as it is now. NoEventsError, or WrongRangeError in words."""
+    begun = time.time() - _TICK
     if not tables.exists(settings, tables.EVENTS):
         raise NoEventsError(_NOTHING)
     table = DeltaTable(tables.path(settings, tables.EVENTS))
     if (held := event_files.extent(table)) is None:
         raise NoEventsError(_NOTHING)
-    return Asked(spans.asked(begin, end, last, held), table.version())
+    return Asked(spans.asked(begin, end, last, held), table.version(), begun)
 
 
 def answered(
@@ -135,10 +142,20 @@ def write(settings: Settings, of: Asked, found: Sequence[Trend]) -> None:
     buckets = [(one.kind, one.key, *row) for one in found for row in zip(starts, one.totals, one.by_users, strict=True)]
     _write(settings, TRENDING_BUCKETS, schemas.TRENDING_BUCKET, buckets)
     _write(settings, TRENDING, schemas.TRENDING, rows)
+    date(settings, of, TRENDING)
 
 
 def _write(settings: Settings, name: str, ddl: str, rows: Sequence[Sequence[object]]) -> None:
     exports.write_rows(rows, schemas.names(ddl), settings.results_dir / name, parts=settings.export_parts)
+
+
+def date(settings: Settings, of: Asked, name: str) -> None:
+    """Date a file of the results that was just written by when it was asked for, if the event table has grown since.
+
+    It is newer than the event that it lacks, and would be current; not older still, or its last picture would be.
+    """
+    if tables.version(settings) != of.version:
+        os.utime(settings.results_dir / name, (of.begun, of.begun))
 
 
 def is_current(settings: Settings, name: str = TRENDING) -> bool:
@@ -158,6 +175,16 @@ class Late:
     def found(self) -> tuple[Asked, list[Trend]]:
         """Of each kind as many as are looked through for users. NoEventsError, DamagedError."""
         return answered(self._spark, self._settings, rising.KINDS, matches.MOST)
+
+    def prepare(self) -> None:
+        """Find it now, before others are kept waiting; where it cannot be found, who asks is told."""
+        with suppress(NoEventsError, tables.DamagedError):
+            _ = self.found
+
+    def date(self, name: str) -> None:
+        """Date a file that was just made of it, where it was found, as `date` does."""
+        if "found" in vars(self):
+            date(self._settings, self.found[0], name)
 
     def write(self) -> str:
         """Write the first ones; gives what there is to say."""

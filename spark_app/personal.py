@@ -79,6 +79,7 @@ def bring_up_to_date(spark: SparkSession, settings: Settings, generation: Genera
     rising_ = risers(generation, late)
     found = _found(spark, settings, generation, rising_)
     rows = exports.write_csv(found, _place(settings, MATCHES), order=_ORDER, parts=settings.export_parts)
+    late.date(MATCHES)
     return f"{len(rising_):,} rising products with a brand, {rows:,} rows"
 
 

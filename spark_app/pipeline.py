@@ -139,13 +139,15 @@ def export(
         exports.Csv(file, _columns(name, generations.read(spark, generation, name)), order)
         for name, (file, order) in _EXPORTED.items()
     ]
-    return exports.publish(
+    rows = exports.publish(
         [*csvs, *personal.csvs(spark, settings, generation, late)],
         settings.results_dir,
         metrics=generation.metrics | _by_hand(generation),
         texts={"rmse.txt": generation.manifest["rmse"] + "\n"},
         parts=settings.export_parts,
     )
+    late.date(personal.MATCHES)
+    return rows
 
 
 def _by_hand(generation: Generation) -> dict[str, Any]:

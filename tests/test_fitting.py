@@ -96,6 +96,15 @@ def test_an_export_has_it_among_the_files_of_the_generation(spark, shop, tmp_pat
     assert lately.is_current(settings, personal.MATCHES) and not lately.is_current(settings)
 
 
+def test_what_is_written_for_users_of_an_older_table_is_not_current(spark, shop, tmp_path):
+    settings = shop[0].model_copy(update={"results_dir": tmp_path})
+    late = Late(lambda: spark, settings)
+    of, rising = late.found
+    late.found = of._replace(version=of.version - 1, begun=0.0), rising
+    personal.bring_up_to_date(spark, settings, shop[1], late)
+    assert not lately.is_current(settings, personal.MATCHES)
+
+
 def _scores(lines):
     return {cells[1]: float(cells[3]) for cells in (line.split(",") for line in lines[1:])}
 

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,18 @@ from sold import Sold, planted, table, without
 from test_cli import call
 from test_pipeline import rows
 
-from spark_app import activity, event_files, lately, recency, rising, schemas, segment_files, tables, trends
+from spark_app import (
+    activity,
+    event_files,
+    lately,
+    pipeline,
+    recency,
+    rising,
+    schemas,
+    segment_files,
+    tables,
+    trends,
+)
 from spark_app.cli import trending as verb
 from spark_app.serving import app
 from spark_app.serving.risers import Question, Risers
@@ -96,6 +108,30 @@ def test_what_rises_is_current_until_the_event_table_is_written_to(tmp_path):
     then = (events / "_delta_log" / f"{1:020}.json").stat().st_mtime
     os.utime(settings.results_dir / lately.TRENDING, (then - 1, then - 1))
     assert not lately.is_current(settings)
+
+
+def test_what_came_while_a_file_was_made_is_not_taken_for_shown(tmp_path, monkeypatch):
+    """Neither by the file of what rises nor by one that is made of it later; a picture of before is outdated."""
+    settings, read = settings_for(tmp_path), activity.read
+    events = tables.path(settings, tables.EVENTS)
+    table(events, [Sold("ann", "lamp", 1.0)])
+    settings.results_dir.mkdir()
+    (settings.results_dir / "trending.png").touch()
+    time.sleep(0.05)
+
+    def reading(*words, **more):
+        table(events, [Sold("bob", "lamp", 0.5)])
+        return read(*words, **more)
+
+    monkeypatch.setattr(activity, "read", reading)
+    late = lately.Late(no_spark, settings)
+    late.write()
+    another = settings.results_dir / "another.csv"
+    another.touch()
+    assert not lately.is_current(settings) and lately.is_current(settings, another.name)
+    late.date(another.name)
+    assert not lately.is_current(settings, another.name)
+    assert "trending.png" in pipeline.outdated(settings)
 
 
 def test_who_reads_beside_retention_asks_again_when_files_are_gone(tmp_path, monkeypatch):
