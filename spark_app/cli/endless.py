@@ -4,7 +4,7 @@ import functools
 import signal
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event
 from types import FrameType
@@ -15,7 +15,7 @@ from spark_app import following, generations, ingestion, pipeline, progress, ret
 from spark_app.cli import outcome, summary
 from spark_app.generations import Generation
 from spark_app.ingestion import Inlet, Intake
-from spark_app.lately import Late
+from spark_app.lately import Late, NoEventsError
 from spark_app.settings import Settings
 
 REPORTS_EVERY = 10.0
@@ -99,11 +99,11 @@ def _show(spark: SparkSession, settings: Settings, generation: Generation) -> No
 
 
 def _renew(spark: SparkSession, settings: Settings) -> None:
-    """What is rising and for whom, and its picture; before the first generation that has to wait for one."""
-    if generations.published(settings) is not None:
+    """What is rising, and for the users of the published generation if there is one; and its picture."""
+    with suppress(NoEventsError):
         outcome.trending(lambda: spark, settings)
-        if pipeline.TRENDING_PICTURE in pipeline.outdated(settings):
-            outcome.draw(settings, trending_alone=True)
+    if pipeline.TRENDING_PICTURE in pipeline.outdated(settings):
+        outcome.draw(settings, trending_alone=True)
 
 
 class _Report:

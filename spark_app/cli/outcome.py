@@ -26,6 +26,8 @@ def bring_up_to_date(spark: Callable[[], SparkSession], settings: Settings) -> N
 
 def export(spark: SparkSession, settings: Settings, late: Late | None = None) -> None:
     """Write the CSV files of what is published by the time that it is our turn."""
+    late = late or Late(lambda: spark, settings)
+    late.prepare()
     with locks.held(settings, locks.RESULTS, "export", wait=PATIENCE), progress.phase("export") as step:
         published = generations.published(settings)
         if published is None:
@@ -35,27 +37,38 @@ def export(spark: SparkSession, settings: Settings, late: Late | None = None) ->
 
 
 def trending(spark: Callable[[], SparkSession], settings: Settings, late: Late | None = None) -> None:
-    """Write what is rising of late, and for whom, unless that was done since the newest event."""
+    """Write what is rising of late, and for whom, unless that was done since the newest event.
+
+    It is found before others are kept from the results.
+    """
     late = late or Late(spark, settings)
     if not lately.is_current(settings):
-        with locks.held(settings, locks.RESULTS, "export", wait=PATIENCE), progress.phase("trending") as step:
-            step.say(late.write())
-    if not lately.is_current(settings, personal.MATCHES):
-        with locks.held(settings, locks.RESULTS, "export", wait=PATIENCE):
+        with progress.phase("trending") as step:
+            late.prepare()
+            with locks.held(settings, locks.RESULTS, "trending", wait=PATIENCE):
+                step.say(late.write())
+    if _shown(settings) and not lately.is_current(settings, personal.MATCHES):
+        late.prepare()
+        with locks.held(settings, locks.RESULTS, "trending", wait=PATIENCE):
             _for_users(spark, settings, late)
 
 
 def _for_users(spark: Callable[[], SparkSession], settings: Settings, late: Late) -> None:
     """Beside the files of the published generation alone: to one that is not exported yet its export adds this."""
-    published = generations.published(settings)
-    if published and pipeline.is_exported(settings, published):
+    if published := _shown(settings):
         with progress.phase("for you") as step:
             step.say(personal.bring_up_to_date(spark(), settings, published, late))
 
 
+def _shown(settings: Settings) -> Generation | None:
+    """The published generation, if the results show it."""
+    published = generations.published(settings)
+    return published if published and pipeline.is_exported(settings, published) else None
+
+
 def draw(settings: Settings, *, trending_alone: bool = False) -> None:
-    """Draw the pictures, or that of what rises alone."""
-    with progress.phase("draw") as step:
+    """Draw the pictures, or that of what rises alone, of results that no one replaces meanwhile."""
+    with locks.held(settings, locks.RESULTS, "draw", wait=PATIENCE), progress.phase("draw") as step:
         number = len(pipeline.draw(settings, trending_alone=trending_alone))
         step.say(f"{number} picture{'' if number == 1 else 's'}")
 
