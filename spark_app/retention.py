@@ -2,7 +2,8 @@
 
 Old events are deleted, tables compacted, their unneeded files and log entries removed, and files of the inbox that
 were taken are moved aside. A kept generation can be rebuilt, so the version of the event table that it was made from
-stays, data and log, unless it is forced. Whoever calls this holds the locks of ingestion and of training.
+stays, data and log, unless it is forced. Whoever calls this holds the locks of ingestion, of training and of segments:
+all three read the event table, or write to it, at a version of their own.
 """
 
 import os

@@ -18,7 +18,7 @@ from test_ledger import EVER
 
 from kafka_producer import send
 from kafka_producer.send import Message
-from spark_app import following, generations, ingestion, ledger, status, tables
+from spark_app import following, generations, ingestion, ledger, locks, status, tables
 from spark_app.cli import endless
 from spark_app.ingestion import Intake
 
@@ -181,6 +181,17 @@ def test_what_is_old_goes_once_a_day_beside_a_stream_that_goes_on(spark, setting
     counts = ledger.counts(settings)
     assert (counts.read, counts.accepted, tables.rows(settings, tables.EVENTS)) == (22, 22, 13)
     assert not ledger.is_cut_short(settings)
+
+
+def test_retention_waits_while_segments_are_made_and_runs_when_they_are(tmp_path, monkeypatch, capsys):
+    settings, memory, ran = settings_for(tmp_path), Intake().memory, []
+    monkeypatch.setattr(endless.outcome, "PATIENCE", 0.0)
+    monkeypatch.setattr(endless.retention, "run", lambda *_: ran.append(locks.holder(settings, locks.SEGMENTS).verb))
+    with locks.held(settings, locks.SEGMENTS, "segments"):
+        endless._tidy(settings, memory)
+    assert ran == [] and "retention waits for its next turn" in capsys.readouterr().out
+    endless._tidy(settings, memory)
+    assert ran == ["run"]
 
 
 def test_what_shows_the_newest_events_is_renewed_at_a_bounded_pace_when_the_table_has_changed(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from types import FrameType
 
 from pyspark.sql import SparkSession
 
-from spark_app import following, generations, ingestion, pipeline, progress, retention, status, store
+from spark_app import following, generations, ingestion, locks, pipeline, progress, retention, status, store
 from spark_app.cli import outcome, summary
 from spark_app.generations import Generation
 from spark_app.ingestion import Inlet, Intake
@@ -58,8 +58,12 @@ def train(spark: SparkSession, settings: Settings) -> None:
 
 
 def _tidy(settings: Settings, memory: store.Memory) -> None:
-    with memory.turn:
-        retention.run(settings, progress.note)
+    """Retention between two batches, unless segments are being made all the while: they read the table as it was."""
+    try:
+        with locks.held(settings, locks.SEGMENTS, "run", wait=outcome.PATIENCE), memory.turn:
+            retention.run(settings, progress.note)
+    except locks.LockedError as error:
+        progress.note(f"retention waits for its next turn, a day from now: {error}")
 
 
 def _take_in(
