@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from pictures.drawing import draw, draw_trending
+from pictures.drawing import draw, draw_segments, draw_trending
 from pictures.reading import ResultsError
 from pictures.watching import watch
 
@@ -16,13 +16,18 @@ def main(arguments: list[str] | None = None) -> int:
         if chosen.watch:
             watch(chosen.results, page=chosen.html, interval=chosen.interval)
             return 0
-        made = draw_trending(chosen.results) if chosen.trending else draw(chosen.results, page=chosen.html)
-        for path, seconds in made.items():
+        for path, seconds in drawn(chosen).items():
             print(f"{path}  {seconds:.1f} s")
     except (ResultsError, OSError) as fault:
         print(f"Nothing was drawn: {fault}", file=sys.stderr)
         return 1
     return 0
+
+
+def drawn(chosen: argparse.Namespace) -> dict[Path, float]:
+    if chosen.trending:
+        return draw_trending(chosen.results)
+    return draw_segments(chosen.results) if chosen.segments else draw(chosen.results, page=chosen.html)
 
 
 def parsed(arguments: list[str] | None) -> argparse.Namespace:
@@ -31,11 +36,12 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--results", type=Path, default=Path(default), metavar="DIR", help=f"default: {default}")
     parser.add_argument("--html", action="store_true", help="also recommendation_graph.html: the graph to walk in")
     parser.add_argument("--trending", action="store_true", help="trending.png alone, which needs no generation")
+    parser.add_argument("--segments", action="store_true", help="pictures of segments alone: clusters.png and its kin")
     parser.add_argument("--watch", action="store_true", help="draw again for each new generation, until Ctrl-C")
     parser.add_argument("--interval", type=seconds, default=2.0, metavar="S", help="seconds between looks; default: 2")
     chosen = parser.parse_args(arguments)
-    if chosen.trending and (chosen.html or chosen.watch):
-        parser.error("--trending draws one picture, once: leave --html and --watch out")
+    if chosen.trending + chosen.segments + (chosen.html or chosen.watch) > 1:
+        parser.error("--trending or --segments draws that alone, once: leave --html, --watch and the other out")
     return chosen
 
 

@@ -20,7 +20,7 @@ from pictures.degrees import degree_distribution
 from pictures.dendrogram import dendrogram
 from pictures.elbow import elbow
 from pictures.favourites import top_products
-from pictures.grouped import Groupings, read_segments
+from pictures.grouped import SEAL, TABLE, Groupings, read_segments
 from pictures.look import FONTS, STYLE
 from pictures.network import recommendation_graph
 from pictures.reading import COLUMNS, RISING, Results, ResultsError, Trending, read_results, read_trending
@@ -47,6 +47,13 @@ def draw_trending(folder: Path) -> dict[Path, float]:
         missing = next(name for name in RISING if not (folder / name).exists())
         raise ResultsError(f"{folder / missing} is missing: `python -m spark_app trending` writes it")
     return drawn(folder, iter([rising(found)]))
+
+
+def draw_segments(folder: Path) -> dict[Path, float]:
+    """The pictures of segments alone, which need no generation; the same otherwise."""
+    if (found := read_segments(folder)) is None:
+        raise ResultsError(f"{folder} lacks {SEAL} or {TABLE}: `python -m spark_app segments` writes them")
+    return drawn(folder, grouped(found))
 
 
 def drawn(folder: Path, makers: Iterator[tuple[str, Maker]]) -> dict[Path, float]:

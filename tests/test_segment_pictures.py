@@ -105,6 +105,17 @@ def test_they_are_drawn_beside_the_others_and_also_alone(tmp_path):
     assert {path.name for path in (tmp_path / "alone").glob("*.png")} == {*DRAWN, "correlations.png"}
 
 
+def test_they_are_drawn_without_those_of_a_generation_where_that_is_asked(tmp_path):
+    write(write_results(tmp_path, {"ann": ["lamp"]}), {"behaviour": segmented.planted(31)})
+    assert run("--segments", "--results", tmp_path).returncode == 0
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == sorted(DRAWN)
+    refused = run("--segments", "--trending", "--results", tmp_path)
+    assert refused.returncode == 2 and "alone, once" in refused.stderr
+    (tmp_path / "segments.csv").unlink()
+    refused = run("--segments", "--results", tmp_path)
+    assert refused.returncode == 1 and "lacks segments.json or segments.csv" in refused.stderr
+
+
 def test_the_same_input_and_a_folder_of_parts_give_the_same_pictures(tmp_path):
     made = {"browsing": segmented.planted(300)}
     folders = [write(tmp_path / str(parts), made, parts, correlations=CORRELATIONS) for parts in (0, 1)]
