@@ -52,7 +52,7 @@ The flow, a line a module, in order:
     pipeline         calls them in this order
     following        wiring of what never ends: micro-batches, and training beside them
     lately                              what is asked of a stretch of time, and its files in results/
-    segment_exports                     the kept segments, as files in results/
+    segment_exports  segment_tables     the kept segments, as files in results/ and as DataFrames
     personal                            the last brands of a generation's users, and what rises of them, in results/
     quarantine  retention               what was rejected, judged again; what is too old, removed
     listening        where a server listens, and how it ends

@@ -16,6 +16,7 @@ NAMES = (
     "before_ledger",
     "after_ledger_before_checkpoint",
     "mid_training",
+    "mid_segments",
     "between_files_and_pointer",
     "mid_csv",
     "replay_before_ledger",

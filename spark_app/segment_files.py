@@ -9,7 +9,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -121,6 +121,41 @@ def all_latest(settings: Settings) -> list[Folder]:
     return [folder for folder in found if folder is not None]
 
 
+def intact(settings: Settings, told: Callable[[str], object], names: Sequence[str] = (SEGMENTS,)) -> list[Folder]:
+    """The same without those of which the summary or these tables cannot be read; `told` has one line for each."""
+    found = []
+    for features in FEATURES:
+        try:
+            folder = latest(settings, features)
+            found += [ensure_readable(folder, names)] if folder is not None else []
+        except DamagedError as error:
+            told(f"{error}; until then they are left out")
+    return found
+
+
+def last_intact(settings: Settings, features: Features, told: Callable[[str], object]) -> Folder | None:
+    """What LATEST names or, where that cannot be read and `told` has said so, the newest that can; None without any."""
+    try:
+        folder = latest(settings, features)
+        return folder and ensure_readable(folder)
+    except DamagedError as error:
+        found = next((one for one in reversed(listed(settings, features)) if _is_readable(one)), None)
+        told(f"{error}; their numbers go on from {found.id if found else 'nothing'}")
+        return found
+
+
+def ensure_readable(folder: Folder, names: Sequence[str] = (SEGMENTS,)) -> Folder:
+    """The same folder; DamagedError where its summary, or a part of these tables by its footer, cannot be read."""
+    _ = folder.summary
+    for name in names:
+        parts = opened(folder, name)
+        try:
+            parts.count_rows()
+        except (OSError, ValueError) as error:
+            raise _damaged(folder, folder.path / name, error) from error
+    return folder
+
+
 def newest(folders: Sequence[Folder]) -> Folder | None:
     """The one that was made last, whatever its features."""
     return max(folders, key=lambda folder: folder.id, default=None)
@@ -202,6 +237,14 @@ def remove_unfinished(settings: Settings, features: Features) -> list[str]:
 def home(settings: Settings, features: Features) -> Path:
     """Where those of one set of features are."""
     return settings.data_dir / HOME / features
+
+
+def _is_readable(folder: Folder) -> bool:
+    try:
+        ensure_readable(folder)
+    except DamagedError:
+        return False
+    return True
 
 
 def _folders(settings: Settings, features: Features) -> list[Folder]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from spark_app import (
     failpoints,
@@ -15,6 +16,7 @@ from spark_app import (
     progress,
     segment_exports,
     segment_files,
+    segment_tables,
     store,
     tables,
     tracking,
@@ -72,7 +74,7 @@ class _Stock(NamedTuple):
     events: DataFrame
     details: DataFrame
     wide: Wide
-    users: int
+    left_out: int
     version: int
     generation: str | None
 
@@ -80,10 +82,11 @@ class _Stock(NamedTuple):
 def make(spark: SparkSession, settings: Settings, asked: Asked) -> Folder:
     """Make the segments of the event table as it is now, keep them, and write their files.
 
-    NothingToGroupError, DamagedError or NoGenerationError in words; what was kept before then stays.
+    NothingToGroupError, DamagedError or NoGenerationError in words; what was kept before then stays. Kept segments that
+    are damaged are one warning, and hinder nothing: the numbers go on from the newest that can be read.
     """
     seconds: dict[str, float] = {}
-    before = segment_files.latest(settings, asked.features)
+    before = segment_files.last_intact(settings, asked.features, progress.warn)
     with released():
         with progress.phase("features") as step:
             stock = _stocked(spark, settings, asked.features)
@@ -115,9 +118,9 @@ def _stocked(spark: SparkSession, settings: Settings, features: Features) -> _St
         wide = latent.wide(_factors(spark, generation))
     if not wide.columns or wide.table.isEmpty():
         raise NothingToGroupError(f"{_NOTHING[features]}: nothing to form segments of")
-    everyone = events.select("user").distinct().count()
     wide = wide._replace(table=wide.table.transform(hold))
-    return _Stock(events, details, wide, everyone, version, generation and generation.id)
+    left_out = events.select("user").distinct().join(wide.table, "user", "left_anti").count()
+    return _Stock(events, details, wide, left_out, version, generation and generation.id)
 
 
 def _filled(
@@ -126,13 +129,13 @@ def _filled(
 ) -> dict[str, Any]:  # fmt: skip
     """Write all tables; gives the summary."""
     clustered, seconds["cluster"] = _timed("cluster", lambda: _clustered(spark, settings, asked, stock, before))
-    _write(folder, segment_files.SEGMENTS, clustered.assigned.orderBy("user", "method"))
+    segment_tables.write(folder, segment_files.SEGMENTS, clustered.assigned.orderBy("user", "method"))
     failpoints.reach("mid_segments")
     told, seconds["profile"] = _timed("profile", lambda: _told(spark, settings, stock, clustered, folder))
     network, seconds["alike"] = _timed("alike", lambda: _alike(settings, asked, clustered, folder))
     return {
         **clustered.said, "events_version": stock.version, "generation": stock.generation, "features": asked.features,
-        "left_out": stock.users - clustered.said["users"], "correlations": _plain(stock.wide.correlations),
+        "left_out": stock.left_out, "correlations": _plain(stock.wide.correlations),
         "segments": told, "alike": network,
     }  # fmt: skip
 
@@ -148,7 +151,7 @@ def _timed(name: str, make: Callable[[], tuple[Made, str]]) -> tuple[Made, float
 def _clustered(
     spark: SparkSession, settings: Settings, asked: Asked, stock: _Stock, before: Folder | None
 ) -> tuple[Clustered, str]:
-    earlier = before and _read(spark, before).select("user", "method", "segment")
+    earlier = before and segment_tables.read(spark, before, segment_files.SEGMENTS).select("user", "method", "segment")
     found = clusters.of(
         stock.wide, k=asked.k, most=asked.most, linkage=asked.linkage, seed=settings.seed, before=earlier,
         given=before.summary.get("given") if before else None,
@@ -165,17 +168,17 @@ def _told(
     rows = tops.rows(turned)
     named = labels.of(profiles.of(stock.wide, members), rows)
     advice = strategies.of(named, rows)
-    _write(folder, segment_files.TOPS, turned)
-    _write(folder, segment_files.PROFILES, profiles.table(spark, named))
-    _write(folder, segment_files.STRATEGIES, strategies.table(spark, advice))
+    segment_tables.write(folder, segment_files.TOPS, turned)
+    segment_tables.write(folder, segment_files.PROFILES, profiles.table(spark, named))
+    segment_tables.write(folder, segment_files.STRATEGIES, strategies.table(spark, advice))
     return summaries.of(named, rows, advice), f"{len(named)} segments by {len({one.method for one in named})} methods"
 
 
 def _alike(settings: Settings, asked: Asked, clustered: Clustered, folder: Folder) -> tuple[dict[str, Any], str]:
     similar = alike.users(clustered.points, asked.similar, settings.seed).transform(hold)
     network = alike.communities(similar).transform(hold)
-    _write(folder, segment_files.SIMILARITY, similar.orderBy("user", "similar_user"))
-    _write(folder, segment_files.COMMUNITIES, network.orderBy("user"))
+    segment_tables.write(folder, segment_files.SIMILARITY, similar.orderBy("user", "similar_user"))
+    segment_tables.write(folder, segment_files.COMMUNITIES, network.orderBy("user"))
     said = alike.said(similar, network, clustered.said["users"])
     return said, f"{said['edges']:,} pairs of users, {said['communities']:,} communities"
 
@@ -188,18 +191,13 @@ def _published(settings: Settings) -> Generation:
 
 
 def _factors(spark: SparkSession, generation: Generation) -> DataFrame:
-    """(user, factors) of the users that the model learnt."""
+    """(user, factors) of the users that the model learnt, without what else stands in a vector: biases, boosts."""
+    number = generation.manifest["model"]["factors"]
+    if not number:
+        raise NothingToGroupError(f"{_NOTHING['factors']}: nothing to form segments of")
     users = generations.read(spark, generation, generations.USERS)
     vectors = generations.read(spark, generation, generations.USER_FACTORS)
-    return users.join(vectors, "userId").select("user", vectors["vector"].alias("factors"))
-
-
-def _read(spark: SparkSession, folder: Folder) -> DataFrame:
-    return spark.read.parquet(str((folder.path / segment_files.SEGMENTS).absolute()))
-
-
-def _write(folder: Folder, name: str, table: DataFrame) -> None:
-    table.write.parquet(str((folder.path / name).absolute()))
+    return users.join(vectors, "userId").select("user", F.slice("vector", 1, number).alias("factors"))
 
 
 def _plain(found: Correlations | None) -> dict[str, Any] | None:

@@ -1,8 +1,10 @@
 """Kept segments for tests, made by hand without Spark: a few users in named segments, or planted groups to draw."""
 
 import itertools
+import shutil
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -90,6 +92,30 @@ def keep(settings: Settings, planted: Planted, *, features: Features = "behaviou
         segment_files.write_rows(folder, name, table)
     segment_files.publish(settings, folder, summed)
     return folder
+
+
+def gone(folder: Folder) -> None:
+    """Damage: LATEST names what is not there."""
+    shutil.rmtree(folder.path)
+
+
+def without_part(folder: Folder) -> None:
+    """Damage: who is in which segment has no parts."""
+    _part(folder).unlink()
+
+
+def cut_part(folder: Folder) -> None:
+    """Damage: a part of it ends too early."""
+    _part(folder).write_bytes(_part(folder).read_bytes()[:-40])
+
+
+def cut_summary(folder: Folder) -> None:
+    """Damage: half a summary."""
+    path = folder.path / segment_files.SUMMARY
+    path.write_text(path.read_text()[:100])
+
+
+DAMAGES = (without_part, cut_part, cut_summary)
 
 
 def rows(planted: Planted) -> pa.Table:
@@ -198,6 +224,10 @@ def communities(planted: Planted) -> pa.Table:
     numbers = [segment - 1 for segment in planted.segments["kmeans"]]
     columns = {"community": pa.array(numbers, pa.int32()), "degree": pa.array([2] * len(numbers), pa.int32())}
     return pa.table({"user": planted.users} | columns)
+
+
+def _part(folder: Folder) -> Path:
+    return folder.path / segment_files.SEGMENTS / "part-00000.parquet"
 
 
 def _method(segments: list[int]) -> dict[str, Any]:

@@ -111,7 +111,7 @@ def test_every_module_is_a_stage_the_ground_floor_or_wiring():
         "__init__", "__main__", "ingestion", "following", "status", "inner", "training", "judging", "gate", "making",
         "saving", "explaining", "tune", "soundness", "pipeline", "quarantine", "retention", "doctor",
         "tracking", "maps", "graph_maps", "segment_maps", "agreement", "belonging", "lately", "personal", "layers",
-        "segmenting", "segment_exports",
+        "segmenting", "segment_exports", "segment_tables",
     }  # fmt: skip
     assert {path.stem for path in APP.glob("*.py")} <= GROUND_FLOOR | INTERFACES | STAGES | wiring
 

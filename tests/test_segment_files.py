@@ -45,6 +45,25 @@ def test_the_newest_of_each_set_of_features_is_found(settings):
     assert {old.id, new.id} == {folder.id for folder in segment_files.listed(settings, "behaviour")}
 
 
+@pytest.mark.parametrize("damage", [segmented.gone, *segmented.DAMAGES])
+def test_where_the_last_ones_are_damaged_the_newest_before_that_can_be_read_are_told_and_taken(settings, damage):
+    told = []
+    _, good, broken, named = (segmented.of(settings) for _ in range(4))
+    assert segment_files.last_intact(settings, "behaviour", told.append) == named and told == []
+    segmented.cut_part(broken)
+    damage(named)
+    assert segment_files.last_intact(settings, "behaviour", told.append) == good
+    assert len(told) == 1 and f"their numbers go on from {good.id}" in told[0]
+
+
+def test_where_all_are_damaged_there_is_nothing_to_go_on_from(settings):
+    told = []
+    assert segment_files.last_intact(settings, "behaviour", told.append) is None and told == []
+    segmented.cut_summary(segmented.of(settings))
+    assert segment_files.last_intact(settings, "behaviour", told.append) is None
+    assert len(told) == 1 and "their numbers go on from nothing" in told[0]
+
+
 def test_three_are_kept_and_what_a_crash_left_goes_with_the_next(settings):
     made = []
     for second in range(5):

@@ -4,16 +4,26 @@ import csv
 import json
 
 import numpy as np
+import pyarrow as pa
 import pytest
+import segmented
 from builders import events
 from conftest import settings_for
+from pyspark.sql import functions as F
 from test_cli import call
 
 from kafka_producer import activity, surfing
 from kafka_producer.activity import Activity
 from kafka_producer.simulate import encode
 from kafka_producer.surfing import Browsing
-from spark_app import ingestion, segment_exports, segment_files, segmenting, tables
+from spark_app import (
+    generations,
+    ingestion,
+    segment_exports,
+    segment_files,
+    segmenting,
+    tables,
+)
 from spark_app.segmentation import METHODS
 from spark_app.segmenting import Asked, NothingToGroupError
 from spark_app.segments import comparing
@@ -59,8 +69,8 @@ def test_planted_groups_of_browsers_are_found_again(spark, shop):
 
 
 @pytest.mark.slow
-def test_planted_groups_of_shoppers_are_found_again_by_the_verb(spark, shop, tmp_path):
-    """The browsers are one more group of theirs. A second run keeps the numbers."""
+def test_planted_groups_of_shoppers_are_found_again_by_the_verb(shop, tmp_path):
+    """The browsers are one more group of theirs."""
     settings, shoppers, browsers = shop
     home = {"MILLSTREAM_DATA_DIR": str(settings.data_dir), "MILLSTREAM_RESULTS_DIR": str(settings.results_dir)}
     done = call(tmp_path, "segments", "--k", "5", "--json", **home)
@@ -77,10 +87,50 @@ def test_planted_groups_of_shoppers_are_found_again_by_the_verb(spark, shop, tmp
     assert json.loads((results / segment_exports.SEAL).read_text())["latest"] == "behaviour"
     for name in ("clusters", "elbow", "dendrogram", "correlations"):
         assert (results / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-    segmenting.make(spark, settings, Asked("behaviour", k=5))
-    numbers = {row["user"]: row["segment"] for row in rows if row["method"] == "kmeans"}
-    table = segment_files.table(segment_files.latest(settings, "behaviour"), segment_files.SEGMENTS).to_pylist()
-    assert numbers == {row["user"]: str(row["segment"]) for row in table if row["method"] == "kmeans"}
+
+
+@pytest.mark.slow
+def test_how_many_groups_there_are_is_found_and_they_keep_the_numbers_that_can_be_read(spark, shop, tmp_path, capsys):
+    """What was kept last is damaged; the one before has numbers that no sizes would give."""
+    settings, shoppers, _ = shop
+    alone = settings_for(tmp_path)
+    everyone = spark.read.format("delta").load(str(tables.path(settings, tables.EVENTS)))
+    of_shoppers = everyone.filter(F.col("user").isin(list(shoppers)))
+    of_shoppers.write.format("delta").save(str(tables.path(alone, tables.EVENTS)))
+    names = dict(zip(sorted(set(shoppers.values())), (7, 3, 9, 5), strict=True))
+    numbers = {user: names[group] for user, group in shoppers.items()}
+    segmented.of(alone, numbers)
+    segmented.cut_part(segmented.of(alone, features="browsing"))
+    segmented.cut_part(last := segmented.of(alone, dict.fromkeys(shoppers, 1)))
+    folder = segmenting.make(spark, alone, Asked("behaviour"))
+    assert folder.summary["k"] == 4 and found_again(alone, "behaviour", shoppers) == 1.0
+    rows = segment_files.table(folder, segment_files.SEGMENTS).to_pylist()
+    assert {row["user"]: row["segment"] for row in rows if row["method"] == "kmeans"} == numbers
+    assert f"{last.id}/segments.parquet cannot be read" in "".join(capsys.readouterr().err.split("\n"))
+
+
+def test_factors_are_without_what_stands_behind_them_and_who_has_none_is_counted(spark, settings):
+    """Of those whom the model learnt, bob and eve have no event any more; cid and dan came after it."""
+    made = generations.new(settings)
+    users = pa.table({"user": ["ann", "bob", "eve"], "userId": pa.array([0, 1, 2], pa.int32())})
+    vectors = np.array([[0.6, 0.8, 5.0], [2.0, 0.0, 5.0], [0.0, 3.0, 5.0]], np.float32)
+    generations.write_rows(made, generations.USERS, users)
+    generations.write_factors(made, generations.USER_FACTORS, np.arange(3), vectors)
+    generations.finish(made, {"reason": ""}, {"model": {"factors": 2}})
+    generations.publish(settings, made)
+    store(spark, settings, ("ann", "lamp"), ("cid", "rug"), ("dan", "rug"))
+    stock = segmenting._stocked(spark, settings, "factors")
+    assert [column.name for column in stock.wide.columns] == ["factor_1", "factor_2"]
+    found = {row["user"]: row["values"] for row in stock.wide.table.collect()}
+    assert found["bob"] == [1.0, 0.0] and found["ann"] == pytest.approx([0.6, 0.8]) and stock.left_out == 2
+
+
+@pytest.mark.parametrize("model", [{"source": "popular", "factors": 0}, {"source": None, "factors": 0}])
+def test_a_generation_without_factors_ends_in_words(spark, settings, model):
+    folder = generations.new(settings)
+    generations.finish(folder, {}, {"model": model})
+    with pytest.raises(NothingToGroupError, match="no factors of users"):
+        segmenting._factors(spark, folder)
 
 
 @pytest.mark.slow
