@@ -15,16 +15,18 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from spark_app import judging, progress, segment_files, tables
+from spark_app import judging, progress, segment_files, segment_tables
 from spark_app.evaluation import Metrics
 from spark_app.judging import Judgement
 from spark_app.models import popular as popular_
 from spark_app.segment_files import Folder
-from spark_app.segmentation import DECIDES, FEATURES, Features
+from spark_app.segmentation import DECIDES, Features
 from spark_app.settings import Settings
+from spark_app.tables import DamagedError
 
 # The judged users that no segment knows.
 NONE = "none"
+_WITHOUT = "their users get what is popular with all"
 
 
 class Belonging(NamedTuple):
@@ -49,27 +51,22 @@ def newest(spark: SparkSession, settings: Settings) -> Belonging | None:
 
 
 def again(spark: SparkSession, settings: Settings, recorded: Mapping[str, Any] | None) -> Belonging | None:
-    """By the segments that a manifest names; one warning for what is not kept any more, which is left out."""
-    found = []
+    """By the segments that a manifest names; one warning for what is gone or damaged, which is left out."""
+    found: list[Folder] = []
     for features, name in ((recorded or {}).get("ids") or {}).items():
         there = [folder for folder in segment_files.listed(settings, features) if folder.id == name]
-        found += there
+        try:
+            found += map(segment_files.ensure_readable, there)
+        except DamagedError as error:
+            progress.warn(f"{error}; {_WITHOUT}")
         if not there:
-            progress.warn(f"segments {features} {name} are not kept any more: their users get what is popular with all")
+            progress.warn(f"segments {features} {name} are not kept any more: {_WITHOUT}")
     return _belonging(spark, found)
 
 
 def kept(settings: Settings) -> list[Folder]:
     """The newest segments of each set of features, in their order; without what is damaged, which is one warning."""
-    found = []
-    for features in FEATURES:
-        try:
-            folder = segment_files.latest(settings, features)
-        except tables.DamagedError as error:
-            progress.warn(f"{error}; until then nothing is made of them")
-            continue
-        found += [folder] if folder is not None else []
-    return found
+    return segment_files.intact(settings, progress.warn)
 
 
 def cut(folder: Folder, judgement: Judgement) -> dict[str, Any]:
@@ -114,5 +111,5 @@ def _belonging(spark: SparkSession, folders: Sequence[Folder]) -> Belonging | No
 
 def _assigned(spark: SparkSession, folder: Folder) -> DataFrame:
     """(user, features, segment)."""
-    rows = spark.read.parquet(str((folder.path / segment_files.SEGMENTS).absolute()))
+    rows = segment_tables.read(spark, folder, segment_files.SEGMENTS)
     return rows.filter(F.col("method") == DECIDES).select("user", F.lit(folder.features).alias("features"), "segment")

@@ -291,8 +291,17 @@ def _made(
     metrics |= {"overlap_at_10": overlap, "fold_in_overlap_at_10": agreed}
     if stock.belonging is not None:
         manifest |= {"segments": stock.belonging.as_dict()}
-        metrics |= {"metrics_by_segment": belonging.cut(stock.belonging.folders[0], judgement)}
+        metrics |= _by_segment(stock.belonging, judgement)
     return Made(generation, metrics, manifest, fault, judgement.verdict)
+
+
+def _by_segment(kept: Belonging, judgement: Judgement) -> dict[str, Any]:
+    """The metrics cut by segment; a warning and nothing when the segments were lost meanwhile."""
+    try:
+        return {"metrics_by_segment": belonging.cut(kept.folders[0], judgement)}
+    except tables.DamagedError as error:
+        progress.warn(f"{error}; metrics are not cut by segment")
+        return {}
 
 
 def _listed(settings: Settings, overlap: float | None, agreed: float | None) -> str:

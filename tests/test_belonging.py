@@ -1,7 +1,5 @@
 """Cold users get what is popular in their segment, in the published lists and by the API, and metrics are cut by it."""
 
-import shutil
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +8,8 @@ from builders import START, events, generation
 from conftest import settings_for
 from pyspark.sql import functions as F
 
-from spark_app import belonging, choice, decisive, evaluation, generations, interactions, judging, training
+from spark_app import belonging, choice, decisive, evaluation, generations, interactions, judging, making, training
+from spark_app.belonging import Belonging
 from spark_app.evaluation import Metrics, Rmse
 from spark_app.judging import Judgement
 from spark_app.models import popular, segmental
@@ -123,11 +122,30 @@ def test_segments_that_are_not_kept_any_more_are_told_and_left_out(settings, cap
     assert belonging.again(None, settings, None) is None
 
 
-def test_segments_that_are_damaged_are_told_and_left_out(tmp_path, capsys):
+@pytest.mark.parametrize("damage", [segmented.gone, *segmented.DAMAGES])
+def test_segments_that_are_damaged_are_told_and_left_out(tmp_path, capsys, damage):
     settings = settings_for(tmp_path)
-    shutil.rmtree(segmented.of(settings).path)
-    assert belonging.kept(settings) == []
+    browsing = segmented.of(settings, features="browsing")
+    damage(segmented.of(settings))
+    assert belonging.kept(settings) == [browsing]
     assert "`python -m spark_app segments --features behaviour`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damage", segmented.DAMAGES)
+def test_damaged_segments_of_a_manifest_are_told_and_left_out(tmp_path, capsys, damage):
+    folder = segmented.of(settings := settings_for(tmp_path))
+    damage(folder)
+    assert belonging.again(None, settings, {"ids": {"behaviour": folder.id}}) is None
+    assert "their users get what is popular with all" in capsys.readouterr().err
+
+
+def test_segments_that_are_lost_while_a_generation_is_made_are_told_and_cut_nothing(tmp_path, capsys):
+    folder = segmented.of(settings_for(tmp_path))
+    made = Belonging([folder], [("behaviour", 1)], None)
+    assert making._by_segment(made, judged({"ann": 1.0}, {"ann": 0.5}))["metrics_by_segment"]["id"] == folder.id
+    segmented.gone(folder)
+    assert making._by_segment(made, judged({"ann": 1.0}, {"ann": 0.5})) == {}
+    assert "metrics are not cut by segment" in capsys.readouterr().err
 
 
 def judged(ours, popular_):
@@ -153,6 +171,24 @@ def test_where_nobody_could_be_judged_nothing_is_cut(tmp_path):
     assert belonging.cut(folder, judged({}, {})) == {"features": "behaviour", "id": folder.id}
 
 
+def warm(liked, ids):
+    """What is known of users who liked these products, where there is no model."""
+    everyone = popular.fit(popular.counts(liked), ids.users, ids.products)
+    return Learned(None, None, everyone, everyone, liked, liked, ids.users.crossJoin(ids.products).limit(0), None)
+
+
+def test_twenty_users_with_interest_are_heard_as_a_segment_and_nineteen_are_not(spark, tmp_path):
+    """Place 0 has 19 of them and one who liked nothing, place 1 has 20."""
+    bought = [(f"u{number:02d}", "lamp") for number in range(39)]
+    liked = spark.createDataFrame(bought, "user STRING, product STRING").withColumn("last_event_at", F.lit(START))
+    places = [("idle", 0), *((user, int(number >= 19)) for number, (user, _) in enumerate(bought))]
+    members = spark.createDataFrame(places, "user STRING, place INT")
+    ids = Index(interactions.user_index(members), interactions.product_index(liked), small=True)
+    found = training.with_segments(warm(liked, ids), members, ids, settings_for(tmp_path))
+    assert [row["userId"] for row in found.segmental.users.collect()] == [1]
+    assert {row["place"] for row in found.members.collect()} == {1} and found.members.count() == 20
+
+
 def planted(seed=7, groups=4, each=120, products=25):
     """(warm purchases, purchases of cold users after the cut, (user, place)) of groups with tastes of their own.
 
@@ -174,17 +210,15 @@ def planted(seed=7, groups=4, each=120, products=25):
 
 @pytest.mark.slow
 def test_cold_users_are_served_better_by_their_segment_than_by_popularity(spark, tmp_path):
-    warm, later, places = planted()
-    liked = spark.createDataFrame(warm, "user STRING, product STRING").withColumn("last_event_at", F.lit(START))
+    before, later, places = planted()
+    liked = spark.createDataFrame(before, "user STRING, product STRING").withColumn("last_event_at", F.lit(START))
     relevant = spark.createDataFrame(later, "user STRING, product STRING")
     members = spark.createDataFrame(places, "user STRING, place INT")
     ids = Index(
         interactions.user_index(liked.select("user").union(relevant.select("user"))),
         interactions.product_index(liked), small=True,
     )  # fmt: skip
-    everyone = popular.fit(popular.counts(liked), ids.users, ids.products)
-    nothing = ids.users.crossJoin(ids.products).limit(0)
-    known = Learned(None, None, everyone, everyone, liked, liked, nothing, None)
+    known = warm(liked, ids)
     with_segments = training.with_segments(known, members, ids, settings_for(tmp_path))
     users = relevant.select("user").distinct().join(ids.users, "user")
     made = {
@@ -195,4 +229,3 @@ def test_cold_users_are_served_better_by_their_segment_than_by_popularity(spark,
         made, relevant, catalogue=100, popularity=popular.counts(liked), users_before=360, seed=7
     )
     assert found[segmental.SOURCE].ndcg > 1.5 * found[popular.SOURCE].ndcg
-    print({name: (one.ndcg, one.ndcg_ci, one.users_judged) for name, one in found.items()})
