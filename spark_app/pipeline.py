@@ -32,6 +32,8 @@ PICTURES = Path(__file__).parent.parent / "visualize_graph.py"
 # Seconds that a publication or a rollback waits for another.
 PATIENCE = 30.0
 TRENDING_PICTURE = "trending.png"
+# Those that are drawn of any segments.
+SEGMENT_PICTURES = ("clusters.png", "elbow.png", "dendrogram.png")
 # Picture -> the file of the results that it must not be older than.
 _PICTURES = {
     **dict.fromkeys(
@@ -39,7 +41,7 @@ _PICTURES = {
         exports.METRICS,
     ),
     TRENDING_PICTURE: lately.TRENDING,
-    **dict.fromkeys(("clusters.png", "elbow.png", "dendrogram.png"), segment_exports.SEAL),
+    **dict.fromkeys(SEGMENT_PICTURES, segment_exports.SEAL),
 }
 
 
@@ -176,9 +178,9 @@ def _is_older(picture: Path, shown: Path) -> bool:
     return not picture.exists() or picture.stat().st_mtime < shown.stat().st_mtime
 
 
-def draw(settings: Settings, *, trending_alone: bool = False) -> list[str]:
+def draw(settings: Settings, *, trending_alone: bool = False, segments_alone: bool = False) -> list[str]:
     """The pictures, by the script that anyone can run; gives its lines. Raises DrawError."""
-    asked = "--trending" if trending_alone else "--html"
+    asked = "--trending" if trending_alone else "--segments" if segments_alone else "--html"
     command = [sys.executable, str(PICTURES), "--results", str(settings.results_dir), asked]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode != 0:

@@ -1,17 +1,19 @@
 """Wiring of the kept segments: the newest of each set of features in, files of `results/` out.
 
 They are of the event table and of no generation, as what is rising: all of them are replaced together beside those
-that metrics.json is of, and segments.json is removed first and written last.
+that metrics.json is of, and segments.json is removed first and written last. What is damaged is left out, and told.
 """
 
+import json
 from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
+import structlog
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from spark_app import exports, schemas, segment_files
+from spark_app import exports, progress, schemas, segment_files, segment_tables
 from spark_app.exports import Csv
 from spark_app.segment_files import COMMUNITIES, PROFILES, SEGMENTS, SIMILARITY, STRATEGIES, Folder
 from spark_app.settings import Settings
@@ -31,19 +33,27 @@ _OF_LAST = {
 }
 # The most similar user comes first.
 _FALLING = ("score",)
+_ALL = tuple(name for name, *_ in (*_OF_ALL.values(), *_OF_LAST.values()))
 
 
 def write(spark: SparkSession, settings: Settings) -> dict[str, int]:
-    """Replace all files of segments; gives name -> rows, nothing where no segments are kept.
+    """Replace all files of segments; gives name -> rows, nothing where no segments are kept that can be read.
 
-    DamagedError when what is kept cannot be read, else as exports.write_csv; the old files then stay whole.
+    What cannot be read is one warning, and left out; where nothing can, or with an error, the old files stay whole.
+    Errors as exports.write_csv.
     """
-    folders = segment_files.all_latest(settings)
+    folders = segment_files.intact(settings, progress.warn, _ALL)
     if not folders:
         return {}
     return exports.publish_beside(
         of(spark, folders), settings.results_dir, seal=SEAL, said=told(folders), parts=settings.export_parts
     )
+
+
+def is_current(settings: Settings) -> bool:
+    """Whether the results show the newest segments of each set of features, as far as they can be read."""
+    kept = {folder.features: folder.id for folder in segment_files.intact(settings, structlog.get_logger().info, _ALL)}
+    return not kept or kept.items() <= _shown(settings).items()
 
 
 def of(spark: SparkSession, folders: Sequence[Folder]) -> list[Csv]:
@@ -67,8 +77,17 @@ def told(folders: Sequence[Folder]) -> dict[str, Any]:
     return {"latest": last and last.features, "features": {folder.features: folder.summary for folder in folders}}
 
 
+def _shown(settings: Settings) -> dict[str, str]:
+    """Features -> the id of their segments in the results; nothing where there are none, or they cannot be read."""
+    try:
+        said = json.loads((settings.results_dir / SEAL).read_text(encoding="utf-8"))
+        return {features: summary["id"] for features, summary in said["features"].items()}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return {}
+
+
 def _read(spark: SparkSession, folder: Folder, name: str, columns: Sequence[str]) -> DataFrame:
     """One table, with the features that it is of where that is a column."""
     segment_files.opened(folder, name)
-    table = spark.read.parquet(str((folder.path / name).absolute()))
+    table = segment_tables.read(spark, folder, name)
     return table.withColumn("features", F.lit(folder.features)).select(*columns)

@@ -7,7 +7,7 @@ import segmented
 from test_exports import names_in, read
 
 from spark_app import segment_exports, segment_files
-from spark_app.tables import DamagedError
+from spark_app.cli import outcome
 
 FILES = [f"{name}.csv" for name in ("segment_profiles", "segment_strategies", "segments")]
 FILES += ["user_communities.csv", "user_similarity.csv"]
@@ -46,12 +46,38 @@ def test_all_sets_of_features_are_written_whole_and_others_stay(spark, settings)
     assert told["features"]["behaviour"] == segment_files.latest(settings, "behaviour").summary
 
 
-def test_what_is_damaged_is_named_and_the_old_files_stay(spark, settings):
-    folder = segmented.of(settings)
-    segment_exports.write(spark, settings)
-    before = (settings.results_dir / "segments.json").read_bytes()
+def shown(settings):
+    """Features -> the id of their segments, as segments.json says."""
+    said = json.loads((settings.results_dir / "segments.json").read_text())
+    return {features: summary["id"] for features, summary in said["features"].items()}
+
+
+def damage(folder):
     (folder.path / "profiles.parquet" / "part-00000.parquet").unlink()
-    with pytest.raises(DamagedError, match=r"profiles\.parquet cannot be read"):
-        segment_exports.write(spark, settings)
-    assert (settings.results_dir / "segments.json").read_bytes() == before
+
+
+def test_what_a_killed_run_did_not_export_is_exported_later_without_what_is_damaged(spark, settings, capsys):
+    """Segments that cannot be read take nothing away from what is shown, and others are written without them."""
+    browsing = segmented.of(settings, features="browsing")
+    outcome.segments(lambda: spark, settings)
+    assert shown(settings) == {"browsing": browsing.id}
+    outcome.segments(pytest.fail, settings)
+    damage(browsing)
+    outcome.segments(pytest.fail, settings)
+    assert segment_exports.write(spark, settings) == {} and shown(settings) == {"browsing": browsing.id}
+    behaviour = segmented.of(settings)
+    outcome.segments(lambda: spark, settings)
+    assert shown(settings) == {"behaviour": behaviour.id}
+    said = " ".join(capsys.readouterr().err.split())
+    assert "profiles.parquet cannot be read" in said and "segments --features browsing` makes them again" in said
     assert not [name for name in names_in(settings.results_dir) if name.startswith(".")]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"features": []}', '{"features": {"behaviour": 1}}'])
+def test_results_that_say_nothing_of_segments_are_not_current_where_some_are_kept(settings, text):
+    assert segment_exports.is_current(settings)
+    segmented.of(settings)
+    assert not segment_exports.is_current(settings)
+    settings.results_dir.mkdir(parents=True)
+    (settings.results_dir / "segments.json").write_text(text)
+    assert not segment_exports.is_current(settings)

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from pyspark.sql import SparkSession
 
-from spark_app import generations, lately, locks, personal, pipeline, progress, tracking
+from spark_app import generations, lately, locks, personal, pipeline, progress, segment_exports, tracking
 from spark_app.generations import Generation
 from spark_app.lately import Late
-from spark_app.pipeline import TRENDING_PICTURE
+from spark_app.pipeline import SEGMENT_PICTURES, TRENDING_PICTURE
 from spark_app.settings import Settings
 
 # Seconds that one who writes results waits for another.
@@ -19,13 +19,15 @@ def bring_up_to_date(spark: Callable[[], SparkSession], settings: Settings) -> N
     published, late = generations.published(settings), Late(spark, settings)
     if published and not pipeline.is_exported(settings, published):
         export(spark(), settings, late)
+    segments(spark, settings)
     trending(spark, settings, late)
     if outdated := pipeline.outdated(settings):
-        draw(settings, trending_alone=outdated == [TRENDING_PICTURE])
+        alone = {*outdated} <= {*SEGMENT_PICTURES}
+        draw(settings, trending_alone=outdated == [TRENDING_PICTURE], segments_alone=alone)
 
 
 def export(spark: SparkSession, settings: Settings, late: Late | None = None) -> None:
-    """Write the CSV files of what is published by the time that it is our turn."""
+    """Write the CSV files of what is published by the time that it is our turn, and of segments that were not yet."""
     late = late or Late(lambda: spark, settings)
     late.prepare()
     with locks.held(settings, locks.RESULTS, "export", wait=PATIENCE), progress.phase("export") as step:
@@ -33,6 +35,16 @@ def export(spark: SparkSession, settings: Settings, late: Late | None = None) ->
         if published is None:
             raise generations.NoGenerationError("nothing is published yet")
         rows = pipeline.export(spark, settings, published, late)
+        step.say(f"{len(rows)} CSV files in {settings.results_dir}, {sum(rows.values()):,} rows")
+    segments(lambda: spark, settings)
+
+
+def segments(spark: Callable[[], SparkSession], settings: Settings) -> None:
+    """Write the files of the kept segments, where those that were made last are not shown yet: a run was killed."""
+    if segment_exports.is_current(settings):
+        return
+    with locks.held(settings, locks.RESULTS, "export", wait=PATIENCE), progress.phase("segments") as step:
+        rows = segment_exports.write(spark(), settings)
         step.say(f"{len(rows)} CSV files in {settings.results_dir}, {sum(rows.values()):,} rows")
 
 
@@ -66,10 +78,10 @@ def _shown(settings: Settings) -> Generation | None:
     return published if published and pipeline.is_exported(settings, published) else None
 
 
-def draw(settings: Settings, *, trending_alone: bool = False) -> None:
-    """Draw the pictures, or that of what rises alone, of results that no one replaces meanwhile."""
+def draw(settings: Settings, *, trending_alone: bool = False, segments_alone: bool = False) -> None:
+    """Draw the pictures, or some of them alone, of results that no one replaces meanwhile."""
     with locks.held(settings, locks.RESULTS, "draw", wait=PATIENCE), progress.phase("draw") as step:
-        number = len(pipeline.draw(settings, trending_alone=trending_alone))
+        number = len(pipeline.draw(settings, trending_alone=trending_alone, segments_alone=segments_alone))
         step.say(f"{number} picture{'' if number == 1 else 's'}")
 
 

@@ -9,7 +9,7 @@ import typer
 from pyspark.sql import SparkSession
 from rich.table import Table
 
-from spark_app import ledger, locks, progress, segment_exports, segmenting
+from spark_app import locks, progress, segment_exports, segmenting, tables
 from spark_app.cli import outcome
 from spark_app.cli.workplace import TOO_LITTLE, published, working
 from spark_app.segment_files import Folder
@@ -42,7 +42,7 @@ def segments(
     Example: python -m spark_app segments --features behaviour --k 5
     """
     settings = load(results_dir=results)
-    if not ledger.counts(settings).accepted:
+    if not tables.rows(settings, tables.EVENTS):
         progress.console.print("there are no events yet; ingest some first", markup=False)
         raise typer.Exit(TOO_LITTLE)
     if features == "factors":
@@ -68,7 +68,7 @@ def _show(spark: Callable[[], SparkSession], settings: Settings, folder: Folder)
     with locks.held(settings, locks.RESULTS, "segments", wait=outcome.PATIENCE), progress.phase("export") as step:
         rows = segment_exports.write(spark(), settings)
         step.say(f"{len(rows)} CSV files in {settings.results_dir}, {sum(rows.values()):,} rows")
-    outcome.draw(settings)
+    outcome.draw(settings, segments_alone=True)
     if settings.mlflow_uri:
         with progress.phase("track") as step:
             step.say(f"run {segmenting.log(settings, folder) or 'not logged'}")

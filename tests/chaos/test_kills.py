@@ -9,11 +9,12 @@ import sys
 import time
 
 import pytest
+import segmented
 from conftest import settings_for
 from sales import SMALL, Sales
 from test_cli import call, environment
 
-from spark_app import generations, pipeline
+from spark_app import generations, pipeline, segment_exports, segment_files
 
 pytestmark = pytest.mark.chaos
 
@@ -64,6 +65,27 @@ def test_killed_while_it_trains_and_publishes(tmp_path, report):
     assert pipeline.is_exported(settings_for(ours), one)
     damage = Sales.damage(sales)
     report("SIGKILL mid-training, before the pointer, mid-CSV", 3, *damage)
+
+
+@pytest.mark.slow
+def test_killed_while_it_makes_segments(spark, tmp_path, report):
+    """Those before stay readable; what was published and not exported is shown by the next command."""
+    settings = settings_for(tmp_path)
+    sales = Sales(settings)
+    sales.add(good=300)
+    sales.take(spark)
+    before = segmented.of(settings)
+    killed(tmp_path, "mid_segments:1", "segments")
+    assert segment_files.intact(settings, pytest.fail) == [before]
+    killed(tmp_path, "mid_csv:1", "segments")
+    (published,) = segment_files.intact(settings, pytest.fail)
+    assert {path.name for path in published.path.parent.iterdir()} == {before.id, published.id, "LATEST"}
+    assert published != before and not segment_exports.is_current(settings)
+    whole(tmp_path, "run", "--now")
+    assert segment_exports.is_current(settings) and not pipeline.outdated(settings)
+    damage = sales.damage()
+    report("SIGKILL while segments are made, and mid-CSV", 2, *damage)
+    assert damage == (0, 0)
 
 
 @pytest.mark.slow
