@@ -115,14 +115,11 @@ def named(settings: Settings, features: Features, name: str) -> Folder:
     raise DamagedError(f"{where / LATEST} names {name!r}, which is not there: {_AGAIN.format(features)}")
 
 
-def all_latest(settings: Settings) -> list[Folder]:
-    """The newest of each set of features that there is, in the order of FEATURES."""
-    found = (latest(settings, features) for features in FEATURES)
-    return [folder for folder in found if folder is not None]
-
-
 def intact(settings: Settings, told: Callable[[str], object], names: Sequence[str] = (SEGMENTS,)) -> list[Folder]:
-    """The same without those of which the summary or these tables cannot be read; `told` has one line for each."""
+    """The newest of each set of features that there is, in the order of FEATURES, without what is damaged.
+
+    That is one of which the summary or these tables cannot be read; `told` has one line for each.
+    """
     found = []
     for features in FEATURES:
         try:

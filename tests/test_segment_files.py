@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 
 def test_before_the_first_there_is_none(settings):
     assert segment_files.latest(settings, "behaviour") is None
-    assert segment_files.all_latest(settings) == [] and segment_files.newest([]) is None
+    assert segment_files.intact(settings, pytest.fail) == [] and segment_files.newest([]) is None
 
 
 def test_what_is_written_is_seen_once_it_is_published(settings):
@@ -40,7 +40,7 @@ def test_what_is_written_is_seen_once_it_is_published(settings):
 
 def test_the_newest_of_each_set_of_features_is_found(settings):
     factors, old, new = (segmented.of(settings, features=name) for name in ("factors", "behaviour", "behaviour"))
-    found = segment_files.all_latest(settings)
+    found = segment_files.intact(settings, pytest.fail)
     assert [(folder.features, folder.id) for folder in found] == [("behaviour", new.id), ("factors", factors.id)]
     assert {old.id, new.id} == {folder.id for folder in segment_files.listed(settings, "behaviour")}
 

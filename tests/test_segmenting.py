@@ -157,7 +157,7 @@ def test_without_what_features_are_made_of_nothing_is_kept(spark, settings):
     store(spark, settings, ("ann", "lamp"))
     with pytest.raises(NothingToGroupError, match="no event came in the browsing layout"):
         segmenting.make(spark, settings, Asked("browsing"))
-    assert segment_files.all_latest(settings) == []
+    assert segment_files.intact(settings, pytest.fail) == []
 
 
 def test_before_the_first_event_and_generation_the_verb_says_what_comes_first(tmp_path):
