@@ -20,7 +20,7 @@ MEASURES = {"cramers_v": ("Cramer's V", "Blues", 0.0), "pearson": ("Pearson's r"
 
 def correlations(found: Groupings) -> Figure:
     """A map for each set of features whose columns were compared, one below another."""
-    parts = [(one, one.alike) for one in found.parts if one.alike is not None and one.alike.columns]
+    parts = found.alike
     sides = [side(table) for _, table in parts]
     rows = [0.9 + BELOW + side(table) + LINE * len(told(table)) for _, table in parts]
     size = (max([9.5, *(LEFT + of + 1.6 for of in sides)]), HEAD + max(sum(rows), 2.0))

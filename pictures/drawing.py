@@ -1,5 +1,6 @@
 """All pictures of a folder, into it: whole, or none of them."""
 
+import sys
 import tempfile
 import time
 import warnings
@@ -28,17 +29,40 @@ from pictures.sparklines import trending
 
 Shown = TypeVar("Shown")
 Maker = Callable[[Path], object]
+CORRELATIONS = "correlations.png"
 
 
-def draw(folder: Path, *, page: bool = False) -> dict[Path, float]:
+def complain(words: str) -> None:
+    """One line on stderr that does not stop anything."""
+    print(words, file=sys.stderr)
+
+
+def draw(folder: Path, *, page: bool = False, warn: Callable[[str], object] = complain) -> dict[Path, float]:
     """Every picture of a folder of results, and the seconds each took; all of them appear, or none.
 
-    page: the graph as an HTML file as well. Segments are drawn without recommendations too.
+    page: the graph as an HTML file as well. Segments are drawn without recommendations too; beside them, segments that
+    cannot be read are left out, and `warn` is told why.
     """
-    segments = read_segments(folder)
-    alone = segments is not None and not any((folder / name).exists() for name in COLUMNS)
-    results = None if alone else read_results(folder)
-    return drawn(folder, chain(makers(results, page=page), grouped(segments)))
+    results: Results | None
+    if any((folder / name).exists() for name in COLUMNS):
+        results, segments = read_results(folder), readable_segments(folder, warn)
+    else:
+        segments = read_segments(folder)
+        results = None if segments else read_results(folder)
+    rising = results.trending if results else read_trending(folder)
+    made = drawn(folder, chain(of_generation(results, page=page), of_trending(rising), of_segments(segments)))
+    if segments is not None and not segments.alike:
+        (folder / CORRELATIONS).unlink(missing_ok=True)
+    return made
+
+
+def readable_segments(folder: Path, warn: Callable[[str], object]) -> Groupings | None:
+    """None where there are none, or where they cannot be read."""
+    try:
+        return read_segments(folder)
+    except ResultsError as fault:
+        warn(f"Segments are left out: {' '.join(str(fault).split())}")
+        return None
 
 
 def draw_trending(folder: Path) -> dict[Path, float]:
@@ -46,7 +70,7 @@ def draw_trending(folder: Path) -> dict[Path, float]:
     if (found := read_trending(folder)) is None:
         missing = next(name for name in RISING if not (folder / name).exists())
         raise ResultsError(f"{folder / missing} is missing: `python -m spark_app trending` writes it")
-    return drawn(folder, iter([rising(found)]))
+    return drawn(folder, of_trending(found))
 
 
 def draw_segments(folder: Path) -> dict[Path, float]:
@@ -70,31 +94,30 @@ def drawn(folder: Path, makers: Iterator[tuple[str, Maker]]) -> dict[Path, float
         return {path.replace(folder / path.name): took for path, took in seconds.items()}
 
 
-def makers(results: Results | None, *, page: bool) -> Iterator[tuple[str, Maker]]:
+def of_generation(results: Results | None, *, page: bool) -> Iterator[tuple[str, Maker]]:
     """Names of files, and what writes each to a path."""
     if results is None:
         return
     for picture in (recommendation_graph, degree_distribution, top_products):
         yield f"{picture.__name__}.png", partial(save, picture, results)
-    if results.trending is not None:
-        yield rising(results.trending)
     if page:
         yield document.FILE, lambda path: path.write_text(document.recommendation_graph(results), encoding="utf-8")
 
 
-def grouped(segments: Groupings | None) -> Iterator[tuple[str, Maker]]:
+def of_trending(found: Trending | None) -> Iterator[tuple[str, Maker]]:
+    """The same of what is rising."""
+    if found is not None:
+        yield "trending.png", partial(save, trending, found)
+
+
+def of_segments(found: Groupings | None) -> Iterator[tuple[str, Maker]]:
     """The same of segments."""
-    if segments is None:
+    if found is None:
         return
     for picture in (clusters, elbow, dendrogram):
-        yield f"{picture.__name__}.png", partial(save, picture, segments)
-    if segments.alike:
-        yield "correlations.png", partial(save, correlations, segments)
-
-
-def rising(found: Trending) -> tuple[str, Maker]:
-    """The same of what is rising."""
-    return "trending.png", partial(save, trending, found)
+        yield f"{picture.__name__}.png", partial(save, picture, found)
+    if found.alike:
+        yield CORRELATIONS, partial(save, correlations, found)
 
 
 def save(picture: Callable[[Shown], Figure], shown: Shown, path: Path) -> None:

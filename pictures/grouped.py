@@ -76,9 +76,9 @@ class Groupings(NamedTuple):
     parts: list[Grouping]
 
     @property
-    def alike(self) -> list[Grouping]:
-        """Those whose columns were compared."""
-        return [one for one in self.parts if one.alike is not None and one.alike.columns]
+    def alike(self) -> list[tuple[Grouping, Table]]:
+        """Those whose columns were compared, and how much these say the same."""
+        return [(one, one.alike) for one in self.parts if one.alike is not None and one.alike.columns]
 
 
 def read_segments(folder: Path) -> Groupings | None:

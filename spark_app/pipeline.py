@@ -18,6 +18,7 @@ from spark_app import (
     locks,
     making,
     personal,
+    progress,
     quarantine,
     retention,
     segment_exports,
@@ -179,12 +180,14 @@ def _is_older(picture: Path, shown: Path) -> bool:
 
 
 def draw(settings: Settings, *, trending_alone: bool = False, segments_alone: bool = False) -> list[str]:
-    """The pictures, by the script that anyone can run; gives its lines. Raises DrawError."""
+    """The pictures, by the script that anyone can run; gives its lines, and warns as it does. Raises DrawError."""
     asked = "--trending" if trending_alone else "--segments" if segments_alone else "--html"
     command = [sys.executable, str(PICTURES), "--results", str(settings.results_dir), asked]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode != 0:
         raise DrawError((run.stderr.strip().splitlines() or ["visualize_graph.py failed"])[-1])
+    for line in run.stderr.strip().splitlines():
+        progress.warn(line)
     return run.stdout.strip().splitlines()
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import segmented
-from pictured import WEIRD, colours_of, run, texts, write_results, write_segments
+from pictured import PICTURES, WEIRD, colours_of, run, texts, write_csv, write_results, write_segments
 from segmented import CORRELATIONS, Planted
 
 from pictures import drawing, grouped, watching
@@ -114,6 +114,29 @@ def test_they_are_drawn_without_those_of_a_generation_where_that_is_asked(tmp_pa
     (tmp_path / "segments.csv").unlink()
     refused = run("--segments", "--results", tmp_path)
     assert refused.returncode == 1 and "lacks segments.json or segments.csv" in refused.stderr
+
+
+def test_segments_that_cannot_be_read_leave_the_pictures_of_a_generation(tmp_path):
+    write(write_results(tmp_path, {"ann": ["lamp"]}), {"behaviour": segmented.planted(31)})
+    (tmp_path / "segments.json").write_text('{"latest": "beh')
+    done = run("--results", tmp_path)
+    assert done.returncode == 0 and {path.name for path in tmp_path.glob("*.png")} == {*PICTURES}
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith(f"Segments are left out: {tmp_path / 'segments.json'} cannot be read: ")
+
+
+def test_what_is_trending_is_drawn_beside_segments_without_a_generation(tmp_path):
+    write(tmp_path, {"behaviour": segmented.planted(31)})
+    for name in ("trending_buckets.csv", "trending.csv"):
+        write_csv(tmp_path / name, [])
+    assert [path.name for path in drawing.draw(tmp_path)] == ["trending.png", *DRAWN]
+
+
+def test_where_no_columns_are_compared_any_more_no_picture_of_them_is_left(tmp_path):
+    drawing.draw(write(tmp_path, {"browsing": segmented.planted(31)}, correlations=CORRELATIONS))
+    assert (tmp_path / "correlations.png").exists()
+    drawing.draw(write(tmp_path, {"browsing": segmented.planted(31)}))
+    assert not (tmp_path / "correlations.png").exists() and (tmp_path / "clusters.png").exists()
 
 
 def test_the_same_input_and_a_folder_of_parts_give_the_same_pictures(tmp_path):
