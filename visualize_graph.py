@@ -37,7 +37,7 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--html", action="store_true", help="also recommendation_graph.html: the graph to walk in")
     parser.add_argument("--trending", action="store_true", help="trending.png alone, which needs no generation")
     parser.add_argument("--segments", action="store_true", help="pictures of segments alone: clusters.png and its kin")
-    parser.add_argument("--watch", action="store_true", help="draw again for each new generation, until Ctrl-C")
+    parser.add_argument("--watch", action="store_true", help="draw each generation, trends and segments as they come")
     parser.add_argument("--interval", type=seconds, default=2.0, metavar="S", help="seconds between looks; default: 2")
     chosen = parser.parse_args(arguments)
     if chosen.trending + chosen.segments + (chosen.html or chosen.watch) > 1:

@@ -50,7 +50,15 @@ def draw(folder: Path, *, page: bool = False, warn: Callable[[str], object] = co
         segments = read_segments(folder)
         results = None if segments else read_results(folder)
     rising = results.trending if results else read_trending(folder)
-    made = drawn(folder, chain(of_generation(results, page=page), of_trending(rising), of_segments(segments)))
+    makers = chain(of_generation(results, page=page), of_trending(rising), of_segments(segments))
+    return with_segments(folder, segments, makers)
+
+
+def with_segments(
+    folder: Path, segments: Groupings | None, makers: Iterator[tuple[str, Maker]]
+) -> dict[Path, float]:
+    """What these make; a picture of columns that are not compared any more goes."""
+    made = drawn(folder, makers)
     if segments is not None and not segments.alike:
         (folder / CORRELATIONS).unlink(missing_ok=True)
     return made
@@ -77,7 +85,7 @@ def draw_segments(folder: Path) -> dict[Path, float]:
     """The pictures of segments alone, which need no generation; the same otherwise."""
     if (found := read_segments(folder)) is None:
         raise ResultsError(f"{folder} lacks {SEAL} or {TABLE}: `python -m spark_app segments` writes them")
-    return drawn(folder, grouped(found))
+    return with_segments(folder, found, of_segments(found))
 
 
 def drawn(folder: Path, makers: Iterator[tuple[str, Maker]]) -> dict[Path, float]:

@@ -1,15 +1,28 @@
-"""Draws again when a generation has come: metrics.json is written last, and names it."""
+"""Draws again when a generation, trends or segments have come: metrics.json and segments.json are written last."""
 
 import signal
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
-from pictures.drawing import draw
+from pictures.drawing import draw, draw_trending
 from pictures.grouped import SEAL
-from pictures.reading import RISING, ResultsError, read_generation
+from pictures.reading import COLUMNS, RISING, ResultsError, read_generation
+
+
+class Stamp(NamedTuple):
+    """What a redraw depends on; where a file is away, as it was before, for it is being replaced."""
+
+    generation: str  # "" where segments are alone
+    rising: tuple[int, ...]  # when what is trending was written, nanoseconds; 0: never
+    segments: int
+
+
+NEVER = Stamp("", (0,) * len(RISING), 0)
 
 
 def watch(folder: Path, *, page: bool, interval: float) -> None:
@@ -17,24 +30,50 @@ def watch(folder: Path, *, page: bool, interval: float) -> None:
     with ended_by_a_signal():
         drawn, told = None, ""
         while True:
-            if (found := stamp(folder)) is None:
-                told = told or tell(f"waiting for a generation in {folder}")
+            if (found := stamp(folder, drawn or NEVER)) is None:
+                told = told or tell(f"waiting for a generation or segments in {folder}")
             elif found != drawn:
                 try:
-                    seconds = draw(folder, page=page)
+                    seconds = redraw(folder, drawn, found, page=page)
                 except (ResultsError, OSError) as fault:  # half a folder: the next look may find the whole
                     told = told if told == str(fault) else tell(str(fault), error=True)
                 else:
-                    drawn, told = found, tell(f"drew generation {found[0]}: {', '.join(spent(seconds))}")
+                    told = tell(f"drew {news(drawn, found)}: {', '.join(spent(seconds))}")
+                    drawn = found
             time.sleep(interval)
 
 
-def stamp(folder: Path) -> tuple[object, ...] | None:
-    """What a redraw depends on: the generation, and when trends and segments were written. None while there is none."""
+def stamp(folder: Path, before: Stamp = NEVER) -> Stamp | None:
+    """How the folder is now. None while there is nothing to draw, or while an export is under way."""
+    seal, rising = written(folder / SEAL), tuple(written(folder / name) for name in RISING)
+    alone = not any((folder / name).exists() for name in COLUMNS)
+    if alone and not seal:
+        return None
     try:
-        return read_generation(folder / "metrics.json"), *(written(folder / name) for name in (*RISING, SEAL))
+        generation = "" if alone else read_generation(folder / "metrics.json")
     except ResultsError:
         return None
+    return Stamp(generation, rising if all(rising) else before.rising, seal or before.segments)
+
+
+def redraw(folder: Path, before: Stamp | None, now: Stamp, *, page: bool) -> dict[Path, float]:
+    """What is trending alone where nothing else is new: it is renewed once a minute, and the rest takes long."""
+    if before is not None and only_rising(before, now):
+        return draw_trending(folder)
+    return draw(folder, page=page, warn=partial(tell, error=True))
+
+
+def only_rising(before: Stamp, now: Stamp) -> bool:
+    return now._replace(rising=before.rising) == before
+
+
+def news(before: Stamp | None, now: Stamp) -> str:
+    """What is new, in words."""
+    if before is not None and only_rising(before, now):
+        return "what is trending"
+    if now.generation and (before is None or now.generation != before.generation):
+        return f"generation {now.generation}"
+    return f"new segments beside generation {now.generation}" if now.generation else "segments"
 
 
 def written(path: Path) -> int:

@@ -1,6 +1,7 @@
 """--watch as a process: it waits, draws each generation once, lives through half a folder, and ends when told to."""
 
 import json
+import os
 import queue
 import shutil
 import signal
@@ -10,9 +11,11 @@ import threading
 import time
 
 import pytest
-from pictured import PICTURES, SCRIPT, run, write_results
+from pictured import PICTURES, SCRIPT, run, write_csv, write_results, write_segments
 
 from pictures import document, drawing, watching
+
+GROUPED = {"clusters.png", "elbow.png", "dendrogram.png"}
 
 
 class Watcher:
@@ -64,7 +67,7 @@ def generation(folder, name, **lists):
 def test_it_waits_draws_each_generation_once_and_ends_by_sigterm(tmp_path, watcher):
     folder = tmp_path / "results"
     watched = watcher("--results", folder, "--html")
-    assert watched.line() == f"waiting for a generation in {folder}"
+    assert watched.line() == f"waiting for a generation or segments in {folder}"
     generation(folder, "one")
     assert watched.line().startswith("drew generation one: recommendation_graph.png ")
     assert all((folder / name).exists() for name in [*PICTURES, document.FILE])
@@ -99,10 +102,47 @@ def test_a_wrong_interval_is_wrong_usage(interval):
     assert "--interval" in done.stderr.splitlines()[-1]
 
 
-def test_new_numbers_of_what_is_trending_are_a_reason_to_draw(tmp_path):
-    generation(tmp_path / "results", "one")
-    before = watching.stamp(tmp_path / "results")
-    drawing.draw(tmp_path / "results")
-    assert watching.stamp(tmp_path / "results") == before
-    (tmp_path / "results" / "trending.csv").write_text("")
-    assert watching.stamp(tmp_path / "results") != before
+def rise(folder):
+    """What is trending, written at another time than before."""
+    for name, rows in (("trending_buckets.csv", []), ("trending.csv", [])):
+        write_csv(folder / name, rows)
+
+
+def test_new_numbers_of_what_is_trending_draw_that_alone(tmp_path):
+    folder = tmp_path / "results"
+    generation(folder, "one")
+    before = watching.stamp(folder)
+    drawing.draw(folder)
+    assert watching.stamp(folder, before) == before
+    rise(folder)
+    now = watching.stamp(folder, before)
+    assert now != before and watching.news(before, now) == "what is trending"
+    assert [path.name for path in watching.redraw(folder, before, now, page=True)] == ["trending.png"]
+    assert len(watching.redraw(folder, None, now, page=False)) == 4
+
+
+@pytest.mark.parametrize("away", ["segments.json", "trending.csv", "trending_buckets.csv"])
+def test_a_file_that_is_being_replaced_is_no_reason_to_draw(tmp_path, away):
+    folder = tmp_path / "results"
+    generation(folder, "one")
+    rise(folder)
+    (folder / "segments.json").write_text("{}")
+    before = watching.stamp(folder)
+    (folder / away).unlink()
+    assert watching.stamp(folder, before) == before
+
+
+def test_segments_alone_are_drawn_as_they_come_and_a_generation_after_them(tmp_path):
+    folder = tmp_path / "results"
+    assert watching.stamp(folder) is None
+    write_segments(folder, {}, [])
+    alone = watching.stamp(folder)
+    assert alone.generation == "" and watching.news(None, alone) == "segments"
+    assert {path.name for path in watching.redraw(folder, None, alone, page=True)} == GROUPED
+    generation(folder, "one")
+    both = watching.stamp(folder, alone)
+    assert watching.news(alone, both) == "generation one"
+    os.utime(folder / "segments.json", (1, 1))
+    assert watching.news(both, watching.stamp(folder, both)) == "new segments beside generation one"
+    (folder / "metrics.json").unlink()
+    assert watching.stamp(folder, both) is None
