@@ -48,6 +48,15 @@ def test_what_is_kept_is_told_as_segments_json_has_it(settings, client):
     assert one["browsing"]["dendrogram"] == browsing.summary["dendrogram"]
 
 
+def test_who_only_asks_whether_there_are_others_gets_ids_and_no_more(settings, client):
+    folder = segmented.of(settings, PLANTED)
+    found = told(client, "/segments", brief=True)
+    assert SegmentsFound.model_validate(found) and found["latest"] == "behaviour"
+    made_at = folder.summary["made_at"]
+    assert found["features"] == {"behaviour": {"id": folder.id, "features": "behaviour", "made_at": made_at}}
+    assert told(client, "/segments", brief=True, features="factors")["hint"]
+
+
 @pytest.mark.parametrize("asked", ["features=other", "method=other"])
 def test_what_there_is_not_is_refused(client, asked):
     assert client.get(f"/segments?{asked}").status_code == 422

@@ -16,7 +16,8 @@ class SegmentsFound(BaseModel):
     hint: str | None = Field(description="the command that makes them, where there are none")
     features: dict[str, dict[str, Any]] = Field(
         description="of each: id, made_at, users, k, chosen_by, tried, methods, structure, dendrogram, correlations, "
-        "and the segments of each method, with label, size, strategy and what sets them apart"
+        "and the segments of each method, with label, size, strategy and what sets them apart; "
+        "with `brief` id, features and made_at alone"
     )
 
 

@@ -136,10 +136,9 @@ class Api:
         """The largest communities of the graph, and their hubs."""
         return self.get("graph", "communities", limit=limit)
 
-
-    def segments(self) -> Found:
-        """The kept segments of each set of features, and which of these was made last."""
-        return self.get("segments")
+    def segments(self, **asked: object) -> Found:
+        """The kept segments of each set of features, or ids alone, and which of these was made last."""
+        return self.get("segments", **asked)
 
     def segment_points(self, features: str, method: str, limit: int) -> Found:
         """Where some of the users lie."""

@@ -80,6 +80,12 @@ def quantity(number: float | None, unit: str = "") -> str:
     return f"{float(f'{number:.3g}'):,.10g}"
 
 
+def feature(name: str, unit: str = "") -> str:
+    """A feature of users with its unit, where that says more, such as recency (days)."""
+    own = name.replace("_", " ")
+    return own if not unit or unit in own else f"{own} ({unit})"
+
+
 def share(part: float, whole: float) -> str:
     """Such as 3.2 %."""
     return f"{100 * part / whole:.1f} %" if whole else ABSENT

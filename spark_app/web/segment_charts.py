@@ -72,9 +72,10 @@ def means(profiles: Sequence[Found], segments: Sequence[Found], units: Mapping[s
         [look.quantity(row["overall_mean"], units.get(row["feature"], "")) if row else "" for row in line]
         for line in rows
     ]
+    named = [charts.text(look.feature(name, units.get(name, ""))) for name in features]
     scale = [[0, _LESS], [0.5, _MIDDLE["dark" if dark else "light"]], [1, _MORE]]
     grid = go.Heatmap(
-        z=heights, x=[charts.cut(called(one), 24) for one in segments], y=[_feature(name, units) for name in features],
+        z=heights, x=[charts.cut(called(one), 24) for one in segments], y=named,
         text=told, texttemplate="%{text}", customdata=overall, zmin=-_MOST, zmax=_MOST, colorscale=scale, xgap=2,
         ygap=2, hovertemplate="%{y}, segment %{x}: %{text}, of all users %{customdata}<extra></extra>",
         colorbar={"title": "against<br>all users", "tickvals": [-_MOST, 0, _MOST], "ticktext": ["less", "", "more"]},
@@ -102,12 +103,6 @@ def _cell(row: Found | None, height: float | None, units: Mapping[str, str]) -> 
         return ""
     arrow = " ▲" if height > 0.1 else " ▼" if height < -0.1 else ""
     return look.quantity(row["mean"], units.get(row["feature"], "")) + arrow
-
-
-def _feature(name: str, units: Mapping[str, str]) -> str:
-    unit = units.get(name, "")
-    own = name.replace("_", " ")
-    return charts.text(own if not unit or unit in own else f"{own} ({unit})")
 
 
 def tried(rows: Sequence[Found], k: int) -> go.Figure:

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from spark_app.segmentation import FEATURES
+from spark_app.segmentation import DECIDES, FEATURES
 from spark_app.web import charts, choose, empty, look, places, segment_charts, tables
 from spark_app.web.asking import Trouble, api
 
@@ -33,7 +33,7 @@ def show() -> None:
     with left:
         features = choose.one_of("Users are compared by", "features", _FEATURES, kept["latest"] or FEATURES[0])
     with right:
-        method = choose.one_of("And grouped by", "method", _METHODS, "kmeans")
+        method = choose.one_of("And grouped by", "method", _METHODS, DECIDES)
     if (found := kept["features"].get(features)) is None:
         said = f"No segments by {_FEATURES[features].lower()} are kept yet. This makes them:"
         empty.nothing(said, _COMMAND.format(features))
@@ -45,7 +45,7 @@ def show() -> None:
 def _watched(ids: Sequence[str]) -> None:
     """Draw all anew once other segments are kept."""
     try:
-        now = [one["id"] for one in api().segments()["features"].values()]
+        now = [one["id"] for one in api().segments(brief=True)["features"].values()]
     except Trouble:
         return
     if now != ids:
@@ -143,17 +143,11 @@ def _trait(trait: Found, units: Mapping[str, str]) -> dict[str, Any]:
     unit = units.get(trait["feature"], "")
     lift = trait.get("lift")
     return {
-        "feature": _called(trait["feature"], unit),
+        "feature": look.feature(trait["feature"], unit),
         "mean": look.quantity(trait["mean"], unit),
         "of all users": look.quantity(trait["overall_mean"], unit),
         "times": look.ABSENT if lift is None else f"{look.quantity(lift)} ×",
     }
-
-
-def _called(feature: str, unit: str) -> str:
-    """A feature with its unit, where that says more."""
-    own = feature.replace("_", " ")
-    return own if not unit or unit in own else f"{own} ({unit})"
 
 
 def _apart(one: Found, units: Mapping[str, str]) -> str:
@@ -162,7 +156,7 @@ def _apart(one: Found, units: Mapping[str, str]) -> str:
     for trait in one["apart"][:3]:
         unit = units.get(trait["feature"], "")
         mean, overall = (look.quantity(trait[name], unit) for name in ("mean", "overall_mean"))
-        told.append(f"{_called(trait['feature'], unit)} {mean}, of all {overall}")
+        told.append(f"{look.feature(trait['feature'], unit)} {mean}, of all {overall}")
     return "; ".join(told)
 
 
@@ -241,9 +235,14 @@ def _correlations(found: Found) -> None:
 
 @empty.told
 def of(user: str) -> None:
-    """The segments of a user, one for each set of features, each with the way to it."""
-    rows = [row for row in api().segments_of(user)["segments"] if row["method"] == "kmeans"]
-    if not rows:
+    """The segments of a user, one for each set of features, each with the way to it; nothing of one not known."""
+    try:
+        found = api().segments_of(user)["segments"]
+    except Trouble as trouble:
+        if trouble.kind == "unknown":
+            return
+        raise
+    if not (rows := [row for row in found if row["method"] == DECIDES]):
         st.caption("In no segment; `python -m spark_app segments --features behaviour` puts users into segments.")
     for row in rows:
         name = look.plain(segment_charts.called(row))

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from spark_app.segmentation import Features, Method
+from spark_app.segmentation import DECIDES, Features, Method
 from spark_app.serving import asking, problems
 from spark_app.serving import state as state_
 from spark_app.serving.problems import Problem
@@ -23,6 +23,7 @@ def segments(
     request: Request,
     features: Annotated[Features | None, Query(description="what users are compared by; unset: all there are")] = None,
     method: Annotated[Method | None, Query(description="segments by this one alone")] = None,
+    brief: Annotated[bool, Query(description="which are kept, and no more: id, features, made_at")] = False,
 ) -> Response:
     """The segments that are kept, as segments.json has them; without any, the command that makes them."""
     state = state_.of(request)
@@ -32,7 +33,7 @@ def segments(
         "generation": state.shelf.current and state.shelf.current.served.id,
         "latest": newest and newest.features,
         "hint": None if found else _hint(features),
-        "features": {one.features: _by(one.summary, method) for one in found},
+        "features": {one.features: _brief(one) if brief else _by(one.summary, method) for one in found},
     })  # fmt: skip
 
 
@@ -40,7 +41,7 @@ def segments(
 def points(
     request: Request,
     features: _Of = None,
-    method: _By = "kmeans",
+    method: _By = DECIDES,
     limit: Annotated[int, Query(ge=1, le=5000, description="users at the most, by chance, the same each time")] = 1000,
 ) -> Response:
     """Where users lie on the first two components, to be drawn as a map."""
@@ -50,7 +51,7 @@ def points(
 
 
 @router.get("/segments/profiles", response_model=SegmentProfiles, responses=problems.documented(404, 503))
-def profiles(request: Request, features: _Of = None, method: _By = "kmeans") -> Response:
+def profiles(request: Request, features: _Of = None, method: _By = DECIDES) -> Response:
     """The mean of each column in each segment, beside that of all users."""
     found = _one(request, features)
     told = {"columns": found.summary.get("columns", []), "profiles": found.profiles(method)}
@@ -73,6 +74,10 @@ def _about(request: Request, found: Segments, method: Method) -> dict[str, Any]:
 def _hint(features: Features | None) -> str:
     command = f"`python -m spark_app segments --features {features or 'behaviour'}`"
     return f"no segments{f' of {features}' if features else ''} are kept yet: {command} makes them"
+
+
+def _brief(one: Segments) -> dict[str, Any]:
+    return {"id": one.id, "features": one.features, "made_at": one.summary.get("made_at")}
 
 
 def _by(summary: dict, method: Method | None) -> dict:
