@@ -1,6 +1,6 @@
 """The graph of the page: the largest communities have the colours, and points of all kinds are one trace."""
 
-from spark_app.web import drawing
+from spark_app.web import drawing, graph
 
 
 def vertex(name, community, degree=1):
@@ -43,3 +43,10 @@ def test_what_is_none_of_the_largest_is_one_of_the_others():
     found = points(largest=(12,))
     colours = dict(zip([one[0] for one in found.customdata], found.marker.color, strict=True))
     assert colours["p:lamp"] == drawing.GROUNDS[0] and colours["p:chair"] == drawing.GROUNDS[-1]
+
+
+def test_a_picture_is_kept_for_a_generation_and_its_largest_communities():
+    both, one = (graph._placed("one", (), largest, FOUND) for largest in ((12, 3), (12,)))
+    assert (both.ranked, one.ranked) == ((12, 3), (12,))
+    figures = [graph._figure("one", (), "community", None, False, largest, FOUND) for largest in ((12, 3), (12,))]
+    assert figures[0] is not figures[1]

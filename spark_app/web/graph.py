@@ -44,7 +44,7 @@ def _filters(communities: Found) -> tuple[dict[str, Any], Colouring]:
             "Colours show", ["community", "type"], default="community", required=True, key="colours"
         ) or "community"  # fmt: skip
     with columns[1]:
-        community = _community(hubs)
+        community = _community(hubs, communities["generation"])
     with columns[2]:
         user = choose.user("user")
     with columns[3]:
@@ -56,20 +56,30 @@ def _filters(communities: Found) -> tuple[dict[str, Any], Colouring]:
     return filters, colouring
 
 
-def _community(hubs: Mapping[int, str]) -> int | None:
-    """One of them, which the address of the page names by its number."""
-    if "community" not in st.session_state:
-        asked = st.query_params.get("community", "")
-        st.session_state["community"] = int(asked) if asked.isdecimal() and int(asked) in hubs else None
+def _community(hubs: Mapping[int, str], generation: str) -> int | None:
+    """One of them, which the address of the page names by its number; there it may be none of the largest."""
+    _asked(hubs, generation)
+    own = st.session_state["community"]
+    numbers = [*hubs] if own is None or own in hubs else [own, *hubs]
     chosen: int | None = st.selectbox(
-        "Community", list(hubs), key="community", index=None, placeholder="all",
-        format_func=lambda number: f"{number}: {hubs.get(number, '')}",
+        "Community", numbers, key="community", index=None, placeholder="all",
+        format_func=lambda number: f"{number}: {hubs[number]}" if number in hubs else str(number),
     )  # fmt: skip
     if chosen is None:
         st.query_params.pop("community", None)
     else:
         st.query_params["community"] = str(chosen)
     return chosen
+
+
+def _asked(hubs: Mapping[int, str], generation: str) -> None:
+    """Begin with what the address says; a number of another generation, which may be nobody's now, is forgotten."""
+    if "community" not in st.session_state:
+        asked = st.query_params.get("community", "")
+        st.session_state["community"] = int(asked) if asked.isdecimal() else None
+    elif st.session_state["community"] not in hubs and st.session_state.get("community-of") != generation:
+        st.session_state["community"] = None
+    st.session_state["community-of"] = generation
 
 
 def _says(found: Found) -> None:
@@ -87,7 +97,7 @@ def _drawn(
     largest: tuple[int, ...],
 ) -> None:  # fmt: skip
     dark = st.context.theme.type == "dark"
-    figure = _figure(found["generation"], filters, colouring, chosen, dark, found, largest)
+    figure = _figure(found["generation"], filters, colouring, chosen, dark, largest, found)
     shown = found["shown"]
     says = f"{shown['users'] + shown['products']} users and products, joined by {shown['edges']} recommendations"
     st.plotly_chart(
@@ -99,17 +109,17 @@ def _drawn(
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _figure(
     generation: str, filters: tuple[tuple[str, Any], ...], colouring: Colouring, chosen: str | None,
-    dark: bool, _found: Found, _largest: tuple[int, ...],
+    dark: bool, largest: tuple[int, ...], _found: Found,
 ) -> go.Figure:  # fmt: skip
-    return drawing.figure(_placed(generation, filters, _found, _largest), colouring, chosen, dark)
+    return drawing.figure(_placed(generation, filters, largest, _found), colouring, chosen, dark)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _placed(
-    generation: str, filters: tuple[tuple[str, Any], ...], _found: Found, _largest: tuple[int, ...],  # noqa: ARG001
+    generation: str, filters: tuple[tuple[str, Any], ...], largest: tuple[int, ...], _found: Found,  # noqa: ARG001
 ) -> drawing.Places:  # fmt: skip
-    """Worked out once for a generation and a filter."""
-    return drawing.placed(_found, _largest)
+    """Worked out once for a generation, a filter and the largest communities, which are another answer's."""
+    return drawing.placed(_found, largest)
 
 
 def _pressed() -> None:
