@@ -36,8 +36,7 @@ def _by_id() -> None:
         unknown = f"{look.plain(user)} is not known: no event of this id was ever taken in."
         st.warning(f"{unknown} What is popular is offered until the first event.", icon=":material/person_off:")
         choose.users_like(user, "user")
-    else:
-        segments.of(user)
+    segments.of(user)
     names = {one["product"]: one.get("name") for one in (history or {}).get("products", [])}
     _list(user, names)
     left, right = st.columns(2, gap="medium")
