@@ -6,13 +6,16 @@ from typing import Any
 
 import streamlit as st
 
-from spark_app.web import choose, empty, look, places, tables
+from spark_app.segmentation import DECIDES, FEATURES
+from spark_app.web import choose, empty, look, places, segment_charts, tables
 from spark_app.web.asking import Trouble, api
 
 _MOST = 20
 _DATES = "dates"
 _RANGES = {"24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days", _DATES: "Two dates"}
 _KINDS = {"product": "Products", "brand": "Brands", "category": "Categories"}
+# The options of segments are their features and number; this is nobody's.
+_EVERYONE = ""
 _COLUMNS = ["rank", "label", "brand", "total", "users", "growth", "rise", "buckets"]
 Found = Mapping[str, Any]
 
@@ -52,8 +55,52 @@ def _asked() -> dict[str, str]:
         category = st.text_input(
             "Category", key="category", type="search", bind="query-params", max_chars=256, placeholder="all"
         )
-    asked = {"by": by, "category": (category or "").strip()}
+    asked = {"by": by, "category": (category or "").strip()} | _segment()
     return asked | (_dates() if last == _DATES else {"last": last})
+
+
+def _segment() -> dict[str, str]:
+    """Whose events alone count: those of a segment by the method that decides; no choice where none are kept."""
+    if not (kept := _kept()):
+        return {}
+    if "whose" not in st.session_state:
+        st.session_state["whose"] = _addressed()
+    own = st.session_state["whose"]
+    # One that is not kept any more, or never was, is asked for too: the API says which there are.
+    options = [_EVERYONE, *kept] if own in kept else list(dict.fromkeys([_EVERYONE, own, *kept]))
+    with st.columns([4, 5])[0]:
+        chosen = st.selectbox("Users", options, key="whose", format_func=lambda one: _whose(one, kept))
+    features, _, number = chosen.partition(" ")
+    asked = {"segment": number, "features": features} if number else {}
+    for name in ("segment", "features"):
+        st.query_params.pop(name, None)
+    st.query_params.update(asked)
+    return asked
+
+
+def _kept() -> dict[str, str]:
+    """Features and number of each segment -> what it is called; none where that cannot be had."""
+    try:
+        found = api().segments(method=DECIDES)["features"]
+    except Trouble:
+        return {}
+    return {
+        f"{features} {one['segment']}": segment_charts.called(one)
+        for features, summary in found.items()
+        for one in sorted(summary["segments"].get(DECIDES, []), key=lambda one: one["segment"])
+    }
+
+
+def _addressed() -> str:
+    """The segment that the address of the page names."""
+    features, number = st.query_params.get("features", FEATURES[0]), st.query_params.get("segment", "")
+    return f"{features} {int(number)}" if features in FEATURES and number.isdecimal() else _EVERYONE
+
+
+def _whose(one: str, kept: Mapping[str, str]) -> str:
+    """Such as segment 2 Buys often, by behaviour."""
+    features, _, number = one.partition(" ")
+    return f"Segment {kept.get(one, number)}, by {features}" if number else "Everyone"
 
 
 def _names_dates() -> bool:
@@ -82,7 +129,12 @@ def _says(found: Found) -> None:
     what = f"{first} {one if rising == 1 else several}"
     within = f" of {look.plain(found['category'])}" if found["category"] else ""
     range_ = f"{look.when(found['from'])} to {look.when(found['to'])}"
-    st.caption(f"{range_}: {what}{within} that grew faster than the shop. {_compared(found)}.")
+    st.caption(f"{range_}: {what}{within} that grew faster than {_whole(found)}. {_compared(found)}.")
+
+
+def _whole(found: Found) -> str:
+    """With whose growth each is compared."""
+    return "the shop" if found["segment"] is None else f"segment {found['segment']} as a whole"
 
 
 def _compared(found: Found) -> str:
@@ -107,7 +159,7 @@ def _nothing(found: Found) -> None:
     kind = found["by"]
     what = "more events" if kind == "product" else f"more events that name a {kind}"
     empty.nothing(
-        f"No {kind} rises in this range: none grew faster than the shop and has five users. "
+        f"No {kind} rises in this range: none grew faster than {_whole(found)} and has five users. "
         f"A longer range may change that, and so may {what}.",
         "python -m spark_app run --input path/to/files",
     )
