@@ -25,7 +25,7 @@ def test_segments_are_shown_with_how_real_they_are_and_how_many_of_their_users(t
     tested = shown("segments")
     (told,) = tables(tested)
     assert told["segment"].tolist() == [1, 2, 3, 4]
-    assert told["users"].sum() == 2000 and told["label"][1] == "Comes for Christmas"
+    assert told["users"].sum() == 2000 and told["segment name"][1] == "Comes for Christmas"
     assert "800 of 2,000 users shown" in words(tested)
     assert tested.success[0].value.replace("\\", "").startswith("Silhouette 0.41: the users fall into 4 groups")
     (methods,) = tables(shown("segments", view="number"))

@@ -99,10 +99,11 @@ def _table(segments: Sequence[Found], units: Mapping[str, str]) -> None:
     """All segments in words; the one that is chosen in full."""
     st.subheader("What sets each apart", anchor=False)
     rows = [
-        dict(one) | {"users": one["size"], "of all": 100 * one["share"], "sets apart": _apart(one, units)}
+        dict(one) | {"segment name": one["label"], "users": one["size"], "of all": 100 * one["share"],
+                     "sets apart": _apart(one, units)}
         for one in segments
-    ]
-    columns = ["segment", "label", "users", "of all", "sets apart"]
+    ]  # fmt: skip
+    columns = ["segment", "segment name", "users", "of all", "sets apart"]
     tables.chosen(rows, columns, key="segment-rows", says="Segments, and what sets each apart", then=_take)
     numbers = [one["segment"] for one in segments]
     if "segment" not in st.session_state:

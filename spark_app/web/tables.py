@@ -27,9 +27,10 @@ _COLUMNS: dict[str, Any] = {
     "total": NumberColumn("events", format="%,d", width=80, help="Returns and dislikes are none"),
     "growth": TextColumn("growth", width=80, alignment="right", help="Of users beside before; new: there were none"),
     "buckets": LineChartColumn("events in time", width="medium", y_min=0, help="From the start of the range on"),
-    "of all": ProgressColumn("of all users", format="%.1f %%", min_value=0, max_value=100, width=160),
-    "segment": NumberColumn("segment", format="%d", width=80),
-    "sets apart": TextColumn("sets apart", width="medium"),
+    "of all": ProgressColumn("of all users", format="%.1f %%", min_value=0, max_value=100, width=110),
+    "segment": NumberColumn("segment", format="%d", width=70),
+    "segment name": TextColumn("name", width=390),
+    "sets apart": TextColumn("sets apart", width=140),
     "in_stock": CheckboxColumn("in stock", width=70),
 }
 # What is there also where all of it is empty.

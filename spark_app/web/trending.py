@@ -46,7 +46,7 @@ def show() -> None:
 
 def _asked() -> dict[str, str]:
     """What is asked for, as it was chosen; the address of the page holds it too."""
-    left, middle, right = st.columns([4, 3, 2], vertical_alignment="bottom")
+    left, middle, right = st.columns([4.8, 3.05, 1.7], vertical_alignment="bottom")
     with left:
         last = choose.one_of("Range", "last", _RANGES, "7d" if not _names_dates() else _DATES)
     with middle:
@@ -68,7 +68,7 @@ def _segment() -> dict[str, str]:
     own = st.session_state["whose"]
     # One that is not kept any more, or never was, is asked for too: the API says which there are.
     options = [_EVERYONE, *kept] if own in kept else list(dict.fromkeys([_EVERYONE, own, *kept]))
-    with st.columns([4, 5])[0]:
+    with st.columns([7.85, 1.7])[0]:
         chosen = st.selectbox("Users", options, key="whose", format_func=lambda one: _whose(one, kept))
     features, _, number = chosen.partition(" ")
     asked = {"segment": number, "features": features} if number else {}
