@@ -64,6 +64,7 @@ def now(served, person, offset=0, limit=10):
     return [(served.products[row], found.source) for row in found.rows.tolist()]
 
 
+@pytest.mark.slow
 def test_a_cold_user_gets_what_is_popular_in_the_segment_and_then_what_is_popular_with_all(served):
     """Three have a rug and two a chair: half of the least in the segment, 1, times 3 / 3 and 2 / 3."""
     half = pytest.approx(1 / 3)
@@ -72,20 +73,24 @@ def test_a_cold_user_gets_what_is_popular_in_the_segment_and_then_what_is_popula
     assert {source for _, _, source in published(served, "ann")} == {"als"}
 
 
+@pytest.mark.slow
 def test_where_behaviour_does_not_know_a_user_browsing_does_and_ties_go_by_id(served):
     assert [product for product, *_ in published(served, "hal")] == ["chair", "rug", "lamp"]
 
 
+@pytest.mark.slow
 def test_in_a_segment_where_nobody_has_anything_the_fallback_stays(served):
     assert published(served, "gus") == [("rug", 3.0, "popular"), ("chair", 2.0, "popular"), ("lamp", 2.0, "popular")]
 
 
+@pytest.mark.slow
 def test_the_manifest_says_which_segments_were_used(served, settings):
     said = served.manifest["segments"]
     assert said["ids"] == {folder.features: folder.id for folder in belonging.kept(settings)}
     assert said["groups"] == [["behaviour", 1], ["behaviour", 2], ["behaviour", 3], ["browsing", 1]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("user", ["eve", "fay", "gus", "hal"])
 def test_the_api_goes_on_where_the_published_list_ends(served, user):
     one = people.known(served, served.user_id(user))
@@ -95,6 +100,7 @@ def test_the_api_goes_on_where_the_published_list_ends(served, user):
     assert COLD[user] not in dict(made) and "mirror" not in dict(made)
 
 
+@pytest.mark.slow
 def test_who_came_after_the_generation_is_looked_up_in_the_newest_segments(served, settings):
     kept = Segmented(settings)
     assert served.place_in(kept.of("zoe")) == NOWHERE
@@ -105,11 +111,13 @@ def test_who_came_after_the_generation_is_looked_up_in_the_newest_segments(serve
     assert now(served, people.known(served, -1), limit=1) == [("rug", "popular")]
 
 
+@pytest.mark.slow
 def test_an_explanation_says_that_the_list_is_of_the_segment(served):
     why = reasons.of(served, people.known(served, served.user_id("eve")), served.products.find("rug"))
     assert (why.score, why.rank, why.removed_by) == (0.5, 2, "") and "segment" in why.parts[0].what
 
 
+@pytest.mark.slow
 def test_a_group_of_one_segment_gets_its_list_and_one_of_several_what_is_popular_with_all(served):
     eve, fay = (people.known(served, served.user_id(user)) for user in ("eve", "fay"))
     assert now(served, people.group(served, [eve, eve]))[0] == ("lamp", "segment")

@@ -237,6 +237,7 @@ def test_types_that_do_not_occur_are_not_looked_for(spark):
     assert strengths(from_events(seen, EVENT_WEIGHTS, kinds=["view"])) == {"lamp": None, "sofa": 0.2}
 
 
+@pytest.mark.slow
 def test_pairs_that_are_netted_once_serve_other_half_lives_and_weights(spark):
     seen = events(spark, *(("ann", f"p{day % 3}", ("view", "cart")[day % 2], day, day) for day in range(9)))
     pairs = dated(netted(seen, EVENT_WEIGHTS), seen)

@@ -61,6 +61,7 @@ def bought(user: str) -> set[str]:
     return {product for one, product in BOUGHT if one == user}
 
 
+@pytest.mark.slow
 def test_ids_are_found_whatever_they_look_like(spark, tmp_path):
     settings = choice.plain(settings_for(tmp_path, als={"factors": 2, "iterations": 1}))
     odd = ["é", "e\u0301", "Z", "a/b", "😀", "\u202eright", "17850", " ", "a", "A"]

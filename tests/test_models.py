@@ -92,6 +92,7 @@ def test_a_listed_score_is_the_predicted_one(spark, fitted):
     np.testing.assert_allclose([row.score for row in rows], expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_lists_and_scores_made_here_are_those_of_the_executors(spark, strengths, fitted):
     _, model, rows = fitted
     assert lists_of(spark, model, strengths, n=SIZE, explain=True, near=True) == rows
@@ -211,7 +212,7 @@ def newcomer(spark, model, category="even"):
     return newcomers.admit(model, details.filter(f"productId = {SIZE}"), details)
 
 
-@pytest.mark.parametrize("name", [pytest.param("als", marks=pytest.mark.slow), "cosine", "blend"])
+@pytest.mark.parametrize("name", [*(pytest.param(name, marks=pytest.mark.slow) for name in ("als", "blend")), "cosine"])
 def test_a_product_without_history_is_listed_to_those_who_like_its_category(spark, strengths, name):
     model = newcomer(spark, fit(spark, name, strengths))
     catalogue = recommendations.catalogue(model, index(spark, "product", SIZE + 1))

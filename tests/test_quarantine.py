@@ -45,6 +45,7 @@ def test_what_passes_now_is_moved_once_and_counted_once(spark, rejected):
     assert books(rejected) == (7, 4, 1, {"not_json": 2})
 
 
+@pytest.mark.slow
 def test_one_whose_id_came_meanwhile_is_a_duplicate(spark, rejected):
     (inbox(rejected) / "b.jsonl").write_text(lines({"event_id": "w1"}))
     ingestion.take_files(spark, rejected, inbox(rejected))
@@ -52,12 +53,14 @@ def test_one_whose_id_came_meanwhile_is_a_duplicate(spark, rejected):
     assert books(rejected) == (8, 4, 2, {"not_json": 2})
 
 
+@pytest.mark.slow
 def test_only_the_reason_and_the_source_that_were_asked_for(spark, rejected):
     assert quarantine.replay(spark, rejected, reason="not_json") == Replayed(0, 0, 2)
     assert quarantine.replay(spark, rejected, source="kafka:sales") == Replayed(0, 0, 0)
     assert quarantine.replay(spark, rejected, reason="bad_event_type", source="files") == Replayed(3, 1, 0)
 
 
+@pytest.mark.slow
 def test_a_file_that_was_replayed_is_still_taken(spark, rejected):
     quarantine.replay(spark, rejected)
     assert ingestion.take_files(spark, rejected, inbox(rejected)).read == 0

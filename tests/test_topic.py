@@ -148,6 +148,7 @@ def test_a_sender_lives_through_a_broker_that_goes_and_comes_back(own_broker):
     assert not [thread.name for thread in threading.enumerate() if "producer" in thread.name]
 
 
+@pytest.mark.slow
 def test_a_sender_is_told_that_its_password_is_wrong(secured):
     with pytest.raises(topic.TopicError, match=r"refuses? the user") as refusal:
         topic.Sender(as_user(secured, password="canary")).send([(b"ann", b"{}")])
@@ -198,6 +199,7 @@ def test_spark_reads_a_topic_behind_tls_and_a_login(spark, settings, secured, tm
     assert {row.source for row in read.select("source").collect()} == {"kafka:read-by-spark"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("login", [{"password": "canary"}, {"user": "nobody"}], ids=["password", "user"])
 def test_a_wrong_password_is_said_without_showing_it(secured, login):
     # A broker that closes the connection may cut its own refusal short; then the error says that this may be why.

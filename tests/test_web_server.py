@@ -25,6 +25,7 @@ def started(tmp_path):
         yield start
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_starts_an_api_beside_it_and_both_end_at_a_signal(started, number):
     api = f"http://127.0.0.1:{free_port()}"
@@ -42,6 +43,7 @@ def test_it_starts_an_api_beside_it_and_both_end_at_a_signal(started, number):
         httpx.get(f"{api}/health/live")
 
 
+@pytest.mark.slow
 def test_the_api_beside_it_ends_also_when_the_page_is_killed(started):
     api = f"http://127.0.0.1:{free_port()}"
     process, _ = started("--port", 0, "--api", api)
@@ -53,6 +55,7 @@ def test_the_api_beside_it_ends_also_when_the_page_is_killed(started):
         httpx.get(f"{api}/health/live")
 
 
+@pytest.mark.slow
 def test_it_asks_an_api_that_answers_and_lets_it_be(started, tmp_path):
     api = f"http://127.0.0.1:{free_port()}"
     first, _ = started("--port", 0, "--api", api)
@@ -75,6 +78,7 @@ def test_beyond_loopback_it_takes_a_password_that_nobody_guesses(tmp_path, envir
     assert words in found.stderr and "change-me" not in found.stderr
 
 
+@pytest.mark.slow
 def test_with_a_password_it_shows_itself_beyond_loopback_and_asks_for_it(started):
     api = f"http://127.0.0.1:{free_port()}"
     process, address = started("--host", "0.0.0.0", "--port", 0, "--api", api, MILLSTREAM_WEB__PASSWORD=PASSWORD)
