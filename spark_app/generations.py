@@ -6,7 +6,6 @@ is needed to list, show or find them.
 """
 
 import json
-import os
 import secrets
 import shutil
 from collections.abc import Mapping
@@ -20,7 +19,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from spark_app import failpoints
+from spark_app import disk, failpoints
 from spark_app.settings import Settings
 from spark_app.vectors import lists
 
@@ -117,7 +116,7 @@ def finish(generation: Generation, metrics: Mapping[str, Any], manifest: Mapping
 
 def announce(settings: Settings, generation: Generation) -> None:
     """Say that it is to be published once it is whole, so that a kill in between only delays it."""
-    _write_text(_announced(settings, generation), generation.id + "\n")
+    disk.replace_text(_announced(settings, generation), generation.id + "\n")
 
 
 def publish(settings: Settings, generation: Generation) -> None:
@@ -165,7 +164,7 @@ def rollback(settings: Settings, generation: Generation) -> None:
     """Publish an older generation and hold it until the next `promote`. UnsoundError when it is not sound."""
     _refuse_unsound(generation)
     _withdraw(settings)
-    _write_text(_home(settings) / HELD, generation.id + "\n")
+    disk.replace_text(_home(settings) / HELD, generation.id + "\n")
     publish(settings, generation)
 
 
@@ -310,14 +309,4 @@ def _json(path: Path) -> dict[str, Any]:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Whole or not at all, on the disk before it has its name; ValueError for a number that JSON has not."""
-    _write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def _write_text(path: Path, text: str) -> None:
-    """Written aside and renamed, on the disk before it has its name."""
-    aside = path.with_name(f"{path.name}.tmp")
-    with aside.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
+    disk.replace_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

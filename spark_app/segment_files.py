@@ -6,7 +6,6 @@ Whoever writes holds a lock: one set of segments is made at a time.
 """
 
 import json
-import os
 import secrets
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -88,9 +87,9 @@ def publish(settings: Settings, folder: Folder, summary: Mapping[str, Any]) -> N
     now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     said = {"id": folder.id, "features": folder.features, "made_at": now} | dict(summary)
     text = json.dumps(said, indent=2, ensure_ascii=False, allow_nan=False)
-    _write_text(folder.path / SUMMARY, text + "\n")
+    disk.replace_text(folder.path / SUMMARY, text + "\n")
     failpoints.reach("between_files_and_pointer")
-    _write_text(folder.path.parent / LATEST, folder.id + "\n")
+    disk.replace_text(folder.path.parent / LATEST, folder.id + "\n")
     remove_old(settings, folder.features)
 
 
@@ -256,14 +255,3 @@ def _looked_up(folder: Folder, name: str) -> Path:
 
 def _damaged(folder: Folder, path: Path, why: object) -> DamagedError:
     return DamagedError(f"{path} cannot be read: {why}: {_AGAIN.format(folder.features)}")
-
-
-def _write_text(path: Path, text: str) -> None:
-    """Whole or not at all, on the disk before it has its name."""
-    aside = path.with_name(f".{path.name}.tmp")
-    with aside.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
-    disk.sync(path.parent)
