@@ -7,8 +7,6 @@ posts. All events are good ones.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
-from hashlib import blake2b
 
 import numpy as np
 from numpy.random import Generator
@@ -20,7 +18,6 @@ from kafka_producer.simulate import DAY, HOUR, PURCHASE, THURSDAY, Event, Sale, 
 from kafka_producer.words import CATEGORIES
 
 EDITION = 1  # to be raised when an activity comes to give other bytes
-LIMITS = {"groups": (1, len(SHOPPERS)), "posts": (0, 10**7)}
 EVENTS_A_USER = 60
 POST = len(simulate.TYPES)
 FAVOURITES = 0.85  # of what a group turns to is of its categories
@@ -34,21 +31,12 @@ OWN_WORDS, WORDS = 0.6, (6, 12)  # of a post
 class Activity(Simulation):
     """Events of so many users in so many groups; `posts` come on top of `events`. A ValueError names what cannot be."""
 
+    edition = f"activity {EDITION}"
+    limits = Simulation.limits | {"groups": (1, len(SHOPPERS)), "posts": (0, 10**7)}
     events: int = 50 * EVENTS_A_USER
     users: int = 50
     groups: int = 4
     posts: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name, (low, high) in LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise ValueError(f"{name} is {getattr(self, name)}, expected {low} to {high:,}")
-
-    @cached_property
-    def key(self) -> str:
-        """Eight characters that tell activities apart; event and session ids begin with them."""
-        return blake2b(f"activity {EDITION} {self!r}".encode(), digest_size=4).hexdigest()
 
     @property
     def name(self) -> str:

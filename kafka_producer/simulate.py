@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import orjson
@@ -52,7 +52,13 @@ BLOCK = 20_000
 
 @dataclass(frozen=True)
 class Simulation:
-    """How much is simulated, and of which days; `until` has a time zone. A ValueError names what cannot be."""
+    """How much is simulated, and of which days; `until` has a time zone. A ValueError names what cannot be.
+
+    `edition` stands for how the bytes are made, and `limits` for what each number may be.
+    """
+
+    edition: ClassVar[str] = str(EDITION)
+    limits: ClassVar[dict[str, tuple[int, int]]] = LIMITS
 
     events: int = 100_000
     users: int = 2_000
@@ -62,7 +68,7 @@ class Simulation:
     until: datetime = datetime(2026, 10, 31, tzinfo=UTC)
 
     def __post_init__(self) -> None:
-        for name, (low, high) in LIMITS.items():
+        for name, (low, high) in self.limits.items():
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected {low} to {high:,}")
         if self.until - EARLIEST < timedelta(days=self.days):
@@ -71,7 +77,7 @@ class Simulation:
     @cached_property
     def key(self) -> str:
         """Eight characters that tell simulations apart; event and session ids begin with them."""
-        return blake2b(f"{EDITION} {self!r}".encode(), digest_size=4).hexdigest()
+        return blake2b(f"{self.edition} {self!r}".encode(), digest_size=4).hexdigest()
 
     @property
     def name(self) -> str:

@@ -6,8 +6,6 @@ is where it came from; either may be missing, as in what a network records.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from hashlib import blake2b
 
 import numpy as np
 from numpy.random import Generator
@@ -35,19 +33,11 @@ MISSING = {
 class Browsing(Simulation):
     """So many visits (`events`) of users in so many groups. A ValueError names what cannot be."""
 
+    edition = f"browsing {EDITION}"
+    limits = Simulation.limits | {"groups": (1, len(SURFERS))}
     events: int = 31 * VISITS_A_USER
     users: int = 31
     groups: int = 4
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 1 <= self.groups <= len(SURFERS):
-            raise ValueError(f"groups is {self.groups}, expected 1 to {len(SURFERS)}")
-
-    @cached_property
-    def key(self) -> str:
-        """Eight characters that tell browsings apart."""
-        return blake2b(f"browsing {EDITION} {self!r}".encode(), digest_size=4).hexdigest()
 
     @property
     def name(self) -> str:
