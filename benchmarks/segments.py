@@ -2,22 +2,26 @@
 
     python -m benchmarks.segments [--users 1_000_000] [--k 6] [--rounds 1]
 
-Each is a process of its own on the same Parquet files, timed from reading them to the segments being written; starting
-Python and Java is not in it. scikit-learn goes on with other seeds until the inertia of its segments is at most 1 %
-above that of ours, both in its own space. Memory is the most that a process and all below it held at once.
+Ours twice: K-means alone, which does what scikit-learn's side does, and all of `segments` with both methods. Each is a
+process of its own on the same Parquet files, timed from reading them to the segments being written; starting Python
+and Java is not in it. K-means alone runs twice in its session: the first time Java compiles what it runs.
+scikit-learn goes on with other seeds until the inertia of its segments is at most 1 % above that of ours, both in its
+own space. Memory is the most that a process and all below it held at once.
 """
 
 import argparse
 import re
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
+from pyspark.sql import SparkSession
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
@@ -45,12 +49,14 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=1_000_000)
     parser.add_argument("--k", type=int, default=GROUPS)
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--only", choices=["ours", "plain"], help=argparse.SUPPRESS)
+    parser.add_argument("--only", choices=["ours", "alone", "plain"], help=argparse.SUPPRESS)
     parser.add_argument("--home", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--goal", type=float, default=0.0, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.only == "ours":
         ours(asked.home, asked.k or None)
+    elif asked.only == "alone":
+        alone(asked.home, asked.k)
     elif asked.only == "plain":
         plain(asked.home, asked.k, asked.goal)
     else:
@@ -58,18 +64,20 @@ def main() -> None:
 
 
 def compare(users: int, k: int, rounds: int) -> None:
-    """Both in turns, then ours once more with k chosen."""
+    """In turns, then ours once more with k chosen."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         simulate(home / "wide", users)
         points, group = truth(home / "wide")
         print(f"{users:,} users, {COLUMNS} columns, {points.shape[1]} components, k {k}")
         for _ in range(rounds):
-            spark = run("ours", home, k)
-            goal = judged(home / "ours", points, group)
+            one = run("alone", home, k)
+            goal = judged(home / "alone", points, group)
             sklearn = run("plain", home, k, goal)
             judged(home / "plain", points, group)
-            print(f"ours / scikit-learn: {spark / sklearn:.2f}")
+            both = run("ours", home, k)
+            judged(home / "ours", points, group)
+            print(f"/ scikit-learn: K-means alone {one / sklearn:.2f}, all of segments {both / sklearn:.2f}")
         run("ours", home, 0)
     beside.machine()
 
@@ -104,47 +112,53 @@ def simulate(folder: Path, users: int) -> None:
 
 
 def ours(home: Path, k: int | None) -> None:
-    """By Spark: both methods, and all that is said of them."""
-    with beside.at_work("segments") as (spark, _):
-        # A first job, so that Java and its workers are there.
-        spark.range(8).repartition(2).mapInArrow(lambda batches: batches, "id BIGINT").count()
-        table = spark.read.parquet(str(home / "wide")).select("user", "values")
-        wide = Wide(table, tuple(Column(f"c{at}", "share") for at in range(COLUMNS)))
+    """All of `segments` by Spark: both methods, and all that is said of them."""
+    with started() as spark:
+        wide = read(spark, home)
         begun = time.perf_counter()
         found = clusters.of(wide, k=k, seed=SEED, before=None)
         grouped = time.perf_counter()
         found.assigned.write.mode("overwrite").parquet(str(home / "ours"))
         ended = time.perf_counter()
-        again, alone = timed(lambda: whole(wide, k, home)), timed(lambda: kmeans_alone(wide, k or GROUPS, home))
     methods = found.said["methods"]["kmeans"]
-    spent = f"ours {ended - begun:.1f} s, {grouped - begun:.1f} of them before writing; once more in the same session "
-    spent += f"{again:.1f}, and K-means alone {alone:.1f}"
     how = f"k {methods['k']} ({found.said['chosen_by']}), {found.said['structure']['words']}"
-    (home / "ours.txt").write_text(f"{spent}; {how}")
+    (home / "ours.txt").write_text(f"ours {ended - begun:.1f} s, {grouped - begun:.1f} of them before writing; {how}")
 
 
-def timed(work: Callable[[], None]) -> float:
-    """Seconds."""
+def alone(home: Path, k: int) -> None:
+    """K-means alone, twice in a session."""
+    with started() as spark:
+        first, second = (timed(spark, k, home) for _ in range(2))
+    (home / "alone.txt").write_text(f"alone {second:.1f} s, the first time in the session {first:.1f}")
+
+
+def timed(spark: SparkSession, k: int, home: Path) -> float:
+    """Seconds of what scikit-learn's side does, by Spark: scale, components, K-means, and the segment of each user."""
     begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
-
-
-def whole(wide: Wide, k: int | None, home: Path) -> None:
-    """All of it once more."""
-    clusters.of(wide, k=k, seed=SEED, before=None).assigned.write.mode("overwrite").parquet(str(home / "again"))
-
-
-def kmeans_alone(wide: Wide, k: int, home: Path) -> None:
-    """What scikit-learn's side does: scale, components, K-means, and the segment of each user."""
+    wide = read(spark, home)
     sample = sampling.drawn(wide.table, COLUMNS, SEED)
     scale = scaling.fitted(sample.values, wide.columns)
     points = scale.points(sample.values)
     start = kmeans.tried(points[: choosing.TRIED_ON], k, SEED)[0]
-    centres = kmeans.fitted(wide.table.sparkSession, points, start, SEED)
+    centres = kmeans.fitted(spark, points, start, SEED)
     groups = Groups(centres, centres, np.arange(k), False)
-    found = Users(wide.table, sample, scale, points).grouped(groups).select("user", "kmeans")
+    found = Users(wide.table, sample, scale, points).grouped(groups).selectExpr("user", "kmeans AS segment")
     found.write.mode("overwrite").parquet(str(home / "alone"))
+    return time.perf_counter() - begun
+
+
+@contextmanager
+def started() -> Iterator[SparkSession]:
+    """Spark after a first job, so that Java and its workers are there."""
+    with beside.at_work("segments") as (spark, _):
+        spark.range(8).repartition(2).mapInArrow(lambda batches: batches, "id BIGINT").count()
+        yield spark
+
+
+def read(spark: SparkSession, home: Path) -> Wide:
+    """The simulated users."""
+    table = spark.read.parquet(str(home / "wide")).select("user", "values")
+    return Wide(table, tuple(Column(f"c{at}", "share") for at in range(COLUMNS)))
 
 
 def plain(home: Path, k: int, goal: float) -> None:

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 from spark_app import class_archive
@@ -36,6 +37,17 @@ def test_one_that_was_only_begun_is_written_anew(tmp_path):
     places = home(tmp_path)
     file_of(option(*places)).write_bytes(b"begun")
     assert option(*places).startswith("-XX:ArchiveClassesAtExit=")
+
+
+def test_those_that_were_used_last_are_kept(tmp_path):
+    java, jars, folder = home(tmp_path)
+    files = [file_of(option(java, jars, folder, str(number))) for number in range(6)]
+    for age, file in enumerate(files):
+        file.write_bytes(bytes(1 << 21))
+        os.utime(file, (1e9 - age, 1e9 - age))
+    option(java, jars, folder, "5")
+    option(java, jars, folder, "another")
+    assert [file.exists() for file in files] == [True, True, False, False, False, True]
 
 
 def test_where_nothing_can_be_written_java_starts_without(tmp_path):
