@@ -28,9 +28,10 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks import beside
 from benchmarks.run import watched
+from spark_app.grouping import choosing, comparing, trying
 from spark_app.preflight import GIGABYTE
 from spark_app.segmentation import Column
-from spark_app.segments import choosing, clusters, comparing, kmeans, scaling
+from spark_app.segments import clusters, kmeans, scaling
 from spark_app.segments import sample as sampling
 from spark_app.segments.placing import Groups, Users
 from spark_app.segments.wide import Wide
@@ -139,7 +140,7 @@ def timed(spark: SparkSession, k: int, home: Path) -> float:
     sample = sampling.drawn(wide.table, COLUMNS, SEED)
     scale = scaling.fitted(sample.values, wide.columns)
     points = scale.points(sample.values)
-    start = kmeans.tried(points[: choosing.TRIED_ON], k, SEED)[0]
+    start = trying.tried(points[: choosing.TRIED_ON], k, SEED)[0]
     centres = kmeans.fitted(spark, points, start, SEED)
     groups = Groups(centres, centres, np.arange(k), False)
     found = Users(wide.table, sample, scale, points).grouped(groups).selectExpr("user", "kmeans AS segment")

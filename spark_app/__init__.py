@@ -10,6 +10,7 @@ The flow, a line a module, in order:
     explanation  strengths  spreads  folding   a score taken apart; a user's strengths and vector without training
     recency  turns  matches   what a user turned to last, and which events say so; what rises of that
     coded  cells                        text as codes; the text of a cell in a CSV file
+    grouping                            points -> groups, how many, and whether there are any
     segmentation  segment_files  by_user   the words of segments; where they are kept; rows found by their user
     layouts  records                    known CSV layouts by their header; files cut into records
     variants  checks                    a JSON record -> an event or a reason, by the same rules and without Spark

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from spark_app.segments import agglomerative, clusters, comparing
+from spark_app.grouping import comparing
+from spark_app.segments import agglomerative, clusters
 from spark_app.segments import sample as sampling
 from tests.grouped import noise, planted, segments, wide
 

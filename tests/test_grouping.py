@@ -6,8 +6,9 @@ from scipy.cluster import hierarchy
 from sklearn import metrics
 from threadpoolctl import threadpool_limits
 
+from spark_app.grouping import choosing, comparing, matching_ids, structure
 from spark_app.segmentation import Column
-from spark_app.segments import agglomerative, choosing, comparing, matching_ids, scaling, structure, wide
+from spark_app.segments import agglomerative, peaked, scaling, wide
 from tests.grouped import columns_of, noise, planted
 
 
@@ -20,9 +21,9 @@ def _one_thread():
 def judged(values: np.ndarray) -> tuple[choosing.Tried, dict]:
     columns = columns_of(values)
     points_of = lambda some: scaling.fitted(some, columns).points(some)  # noqa: E731
-    without = lambda ks: structure.without_groups(values, points_of, ks, 7)  # noqa: E731
+    without = lambda ks: peaked.without_groups(values, points_of, ks, 7)  # noqa: E731
     taken = choosing.choose(points_of(values), without, k=None, most=6, seed=7).taken
-    reference = structure.reference(values, points_of, k=taken.k, seed=7)
+    reference = peaked.reference(values, points_of, k=taken.k, seed=7)
     return taken, structure.said(taken.silhouette, taken.stability, reference, taken.k)
 
 
@@ -100,7 +101,7 @@ def test_flat_skewed_and_stretched_tables_are_not_taken_for_groups(kind):
 
 def test_the_nearest_column_with_one_peak_fills_the_valley_between_two():
     column = np.concatenate([np.linspace(0, 1, 500), np.linspace(9, 10, 500)])
-    margin = structure.one_peak(column)
+    margin = peaked.one_peak(column)
     density = np.diff(margin.share) / np.diff(margin.values)
     rises = np.sign(np.diff(density))[np.abs(np.diff(density)) > 1e-9]
     assert not (np.diff(rises) > 0).any()

@@ -24,9 +24,9 @@ from spark_app import (
     segmenting,
     tables,
 )
+from spark_app.grouping import comparing
 from spark_app.segmentation import METHODS
 from spark_app.segmenting import Asked, NothingToGroupError
-from spark_app.segments import comparing
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from scipy.cluster import hierarchy
 from sklearn import cluster
 
 from spark_app.arrays import Doubles
-from spark_app.segments.nearest import Labels
+from spark_app.grouping.nearest import Labels
 
 # Up to so many users each is a leaf of its own: the distances of all to all are 100 MB.
 DIRECTLY = 5_000

@@ -11,11 +11,12 @@ from pyspark.sql import DataFrame, SparkSession
 from threadpoolctl import threadpool_limits
 
 from spark_app.arrays import Doubles
+from spark_app.grouping import choosing, comparing, matching_ids, structure
+from spark_app.grouping.choosing import Choice
+from spark_app.grouping.nearest import Labels
 from spark_app.segmentation import METHODS, Column
-from spark_app.segments import agglomerative, choosing, comparing, kmeans, matching_ids, placing, scaling, structure
+from spark_app.segments import agglomerative, kmeans, peaked, placing, scaling
 from spark_app.segments import sample as sampling
-from spark_app.segments.choosing import Choice
-from spark_app.segments.nearest import Labels
 from spark_app.segments.placing import Groups, Tally, Users
 from spark_app.segments.sample import Sample
 from spark_app.segments.scaling import Scale
@@ -80,7 +81,7 @@ def _found(spark: SparkSession, wide: Wide, *, k: int | None, most: int, linkage
     points = scale.points(sample.values)
     some, points_of = sample.values[: structure.USERS], _points_of(wide.columns)
     choice = choosing.choose(
-        points, lambda ks: structure.without_groups(some, points_of, ks, seed), k=k, most=most, seed=seed
+        points, lambda ks: peaked.without_groups(some, points_of, ks, seed), k=k, most=most, seed=seed
     )
     if choice.taken is None:
         middle = points.mean(0, keepdims=True) if len(points) else points[:0].sum(0, keepdims=True)
@@ -167,7 +168,7 @@ def _structure(found: _Found, said: dict[str, Any]) -> dict[str, Any]:
     if found.choice.taken is None or said["silhouette"] is None:
         return {"found": False, "words": _no_groups(found)}
     some, points_of = found.sample.values[: choosing.LOOKED_AT], _points_of(found.wide.columns)
-    reference = structure.reference(some, points_of, k=said["k"], seed=found.seed)
+    reference = peaked.reference(some, points_of, k=said["k"], seed=found.seed)
     return structure.said(said["silhouette"], said["stability"], reference, said["k"])
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from spark_app.grouping.nearest import Doubles
 from spark_app.segmentation import Column
-from spark_app.segments.nearest import Doubles
 
 Flags = NDArray[np.bool_]
 # Differences of this share of a number come of the order in which it was added up.

@@ -16,9 +16,9 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from spark_app import schemas
+from spark_app.grouping.nearest import Doubles, Labels, nearest
 from spark_app.segmentation import METHODS
 from spark_app.segments.matrices import lists, matrix
-from spark_app.segments.nearest import Doubles, Labels, nearest
 from spark_app.segments.sample import Sample
 from spark_app.segments.scaling import Scale
 

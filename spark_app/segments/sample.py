@@ -10,8 +10,8 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from spark_app.grouping.nearest import Doubles
 from spark_app.segments import matrices
-from spark_app.segments.nearest import Doubles
 
 SIZE = 20_000
 

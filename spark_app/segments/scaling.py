@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from spark_app.grouping.nearest import Doubles
 from spark_app.segmentation import Column
 from spark_app.segments import matrices
-from spark_app.segments.nearest import Doubles
 
 # Components are kept up to this share of the variance, and two where there are two.
 KEPT_VARIANCE = 0.9

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from spark_app.segments.nearest import Doubles, Labels
+from spark_app.grouping.nearest import Doubles, Labels
 
 # A resample has this share of the users.
 RESAMPLED = 0.8

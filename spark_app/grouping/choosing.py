@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spark_app.arrays import Doubles
-from spark_app.segments import comparing, kmeans
-from spark_app.segments.nearest import Labels
+from spark_app.grouping import comparing, trying
+from spark_app.grouping.nearest import Labels
 
 # Users on whom K-means is tried, and of these the first on whom silhouettes and stability are looked at.
 TRIED_ON, LOOKED_AT = 5_000, 2_000
@@ -86,10 +86,10 @@ def _tried(points: Doubles, without: Mapping[int, float], seed: int) -> list[Tri
 
 
 def _one(points: Doubles, looked_at: Doubles, apart: Doubles, k: int, without: float, seed: int) -> Tried:
-    centres, labels, inertia = kmeans.tried(points, k, seed)
+    centres, labels, inertia = trying.tried(points, k, seed)
     some = labels[: len(looked_at)]
     stable = comparing.stability(
-        lambda resample: kmeans.tried(resample, min(k, len(np.unique(resample, axis=0))), seed)[1], looked_at, some,
+        lambda resample: trying.tried(resample, min(k, len(np.unique(resample, axis=0))), seed)[1], looked_at, some,
         times=RESAMPLES, seed=seed,
     )  # fmt: skip
     widths = comparing.silhouettes(apart, some)

@@ -1,0 +1,1 @@
+"""Points -> groups, how many there are, and whether there are any; numpy, no Spark."""
