@@ -11,7 +11,8 @@ The flow, a line a module, in order:
     recency  turns  matches   what a user turned to last, and which events say so; what rises of that
     coded  cells                        text as codes; the text of a cell in a CSV file
     grouping                            points -> groups, how many, and whether there are any
-    segmentation  segment_files  by_user   the words of segments; where they are kept; rows found by their user
+    by_user  shelves                    rows found by their user; where what was found of users is kept, published whole
+    segmentation  segment_files         the words of segments; where they are kept
     layouts  records                    known CSV layouts by their header; files cut into records
     variants  checks                    a JSON record -> an event or a reason, by the same rules and without Spark
     event_ids  tables  ledger  locks  checkpoints   ids that were met; the Delta tables, the ledger, who works on them

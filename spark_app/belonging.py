@@ -15,11 +15,11 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from spark_app import judging, progress, segment_files, segment_tables
+from spark_app import judging, progress, segment_files, segment_tables, shelves
 from spark_app.evaluation import Metrics
 from spark_app.judging import Judgement
 from spark_app.models import popular as popular_
-from spark_app.segment_files import Folder
+from spark_app.segment_files import SEGMENTS, Folder
 from spark_app.segmentation import DECIDES, Features
 from spark_app.settings import Settings
 from spark_app.tables import DamagedError
@@ -56,7 +56,9 @@ def again(spark: SparkSession, settings: Settings, recorded: Mapping[str, Any] |
     for features, name in ((recorded or {}).get("ids") or {}).items():
         there = [folder for folder in segment_files.listed(settings, features) if folder.id == name]
         try:
-            found += map(segment_files.ensure_readable, there)
+            for folder in there:
+                shelves.ensure_readable(folder, (SEGMENTS,))
+            found += there
         except DamagedError as error:
             progress.warn(f"{error}; {_WITHOUT}")
         if not there:
@@ -81,7 +83,7 @@ def cut(folder: Folder, judgement: Judgement) -> dict[str, Any]:
     ours, popular = judgement.lists[judging.OURS], judgement.lists[popular_.SOURCE]
     users = ours.ndcg_by_user.index
     of_judged = pc.field("user").isin(pa.array(users.tolist(), pa.string())) & (pc.field("method") == DECIDES)
-    rows = segment_files.table(folder, segment_files.SEGMENTS, ["user", "segment"], of_judged)
+    rows = shelves.table(folder, SEGMENTS, ["user", "segment"], of_judged)
     of_user = pd.Series(rows["segment"].to_pylist(), index=rows["user"].to_pylist(), dtype="Int64").reindex(users)
     names = of_user.astype("string").fillna(NONE)
     order = [*map(str, sorted(of_user.dropna().unique())), *([NONE] if of_user.isna().any() else [])]
@@ -111,5 +113,5 @@ def _belonging(spark: SparkSession, folders: Sequence[Folder]) -> Belonging | No
 
 def _assigned(spark: SparkSession, folder: Folder) -> DataFrame:
     """(user, features, segment)."""
-    rows = segment_tables.read(spark, folder, segment_files.SEGMENTS)
+    rows = segment_tables.read(spark, folder, SEGMENTS)
     return rows.filter(F.col("method") == DECIDES).select("user", F.lit(folder.features).alias("features"), "segment")

@@ -13,7 +13,7 @@ import structlog
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from spark_app import exports, progress, schemas, segment_files, segment_tables
+from spark_app import exports, progress, schemas, segment_files, segment_tables, shelves
 from spark_app.exports import Csv
 from spark_app.segment_files import COMMUNITIES, PROFILES, SEGMENTS, SIMILARITY, STRATEGIES, Folder
 from spark_app.settings import Settings
@@ -88,6 +88,6 @@ def _shown(settings: Settings) -> dict[str, str]:
 
 def _read(spark: SparkSession, folder: Folder, name: str, columns: Sequence[str]) -> DataFrame:
     """One table, with the features that it is of where that is a column."""
-    segment_files.opened(folder, name)
+    shelves.opened(folder, name)
     table = segment_tables.read(spark, folder, name)
     return table.withColumn("features", F.lit(folder.features)).select(*columns)

@@ -94,7 +94,7 @@ def make(spark: SparkSession, settings: Settings, asked: Asked) -> Folder:
         seconds["features"] = step.seconds
         folder = segment_files.new(settings, asked.features)
         summary = _filled(spark, settings, asked, stock, folder, before, seconds)
-        segment_files.publish(settings, folder, summary | {"seconds": seconds})
+        segment_files.publish(folder, summary | {"seconds": seconds})
     return folder
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from scipy.cluster import hierarchy
 
-from spark_app import segment_files
+from spark_app import segment_files, shelves
 from spark_app.segment_files import Folder
 from spark_app.segmentation import METHODS, Features
 from spark_app.settings import Settings
@@ -89,8 +89,8 @@ def keep(settings: Settings, planted: Planted, *, features: Features = "behaviou
         segment_files.TOPS: tops(summed),
     }
     for name, table in tables.items():
-        segment_files.write_rows(folder, name, table)
-    segment_files.publish(settings, folder, summed)
+        shelves.write_rows(folder, name, table)
+    segment_files.publish(folder, summed)
     return folder
 
 
@@ -111,7 +111,7 @@ def cut_part(folder: Folder) -> None:
 
 def cut_summary(folder: Folder) -> None:
     """Damage: half a summary."""
-    path = folder.path / segment_files.SUMMARY
+    path = folder.path / shelves.SUMMARY
     path.write_text(path.read_text()[:100])
 
 

@@ -18,7 +18,8 @@ GROUND_FLOOR = {
     "logged_model", "preflight", "variants", "checks", "endings", "logs", "strengths", "folding", "spreads",
     "offered", "folded", "listening", "class_archive",
     "coded", "cells", "spans", "event_files", "said", "rising", "turnout", "activity", "trends",
-    "recency", "looked", "matches", "segmentation", "by_user", "segment_files", "grouping",
+    "recency", "looked", "matches", "segmentation", "by_user", "shelves", "segment_files",
+    "grouping",
 }  # fmt: skip
 # What a model is, for those that use one; `models/__init__.py` holds nothing else.
 INTERFACES = {"models", "held", "near", "ages", "turns", "communities"}

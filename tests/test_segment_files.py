@@ -13,7 +13,7 @@ import pyarrow.dataset as ds
 import pytest
 import segmented
 
-from spark_app import by_user, segment_files
+from spark_app import by_user, segment_files, shelves
 from spark_app.by_user import ByUser
 from spark_app.segment_files import Folder
 from spark_app.tables import DamagedError
@@ -28,9 +28,9 @@ def test_before_the_first_there_is_none(settings):
 
 def test_what_is_written_is_seen_once_it_is_published(settings):
     folder = segment_files.new(settings, "browsing")
-    segment_files.write_rows(folder, segment_files.SEGMENTS, segmented.rows(segmented.planted(10)))
+    shelves.write_rows(folder, segment_files.SEGMENTS, segmented.rows(segmented.planted(10)))
     assert segment_files.latest(settings, "browsing") is None
-    segment_files.publish(settings, folder, {"segments": {}, "k": 4})
+    segment_files.publish(folder, {"segments": {}, "k": 4})
     found = segment_files.latest(settings, "browsing")
     assert found == folder and segment_files.latest(settings, "behaviour") is None
     assert found.summary | {"made_at": ""} == {
@@ -71,7 +71,7 @@ def test_three_are_kept_and_what_a_crash_left_goes_with_the_next(settings):
         left = segment_files.new(settings, "behaviour", at)
         folder = segment_files.new(settings, "behaviour", at)
         assert not left.path.exists()
-        segment_files.publish(settings, folder, {"segments": {}})
+        segment_files.publish(folder, {"segments": {}})
         made.append(folder.id)
     assert [folder.id for folder in segment_files.listed(settings, "behaviour")] == made[-3:]
     assert segment_files.latest(settings, "behaviour").id == made[-1]
@@ -80,7 +80,7 @@ def test_three_are_kept_and_what_a_crash_left_goes_with_the_next(settings):
 def test_what_latest_names_stays_however_old_it_is_by_its_name(settings):
     for year in (2026, 2027, 2028, 2020):
         folder = segment_files.new(settings, "behaviour", datetime(year, 1, 1, tzinfo=UTC))
-        segment_files.publish(settings, folder, {"segments": {}})
+        segment_files.publish(folder, {"segments": {}})
     assert segment_files.latest(settings, "behaviour") == folder
     assert len(segment_files.listed(settings, "behaviour")) == 4
 
@@ -90,7 +90,7 @@ def test_a_kill_before_the_pointer_moves_leaves_the_last_one(settings):
     program = (
         "from spark_app import failpoints, segment_files; from spark_app.settings import Settings; "
         f"s = Settings(data_dir={str(settings.data_dir)!r}, under_test=True, failpoint='between_files_and_pointer:1'); "
-        "failpoints.arm(s); segment_files.publish(s, segment_files.new(s, 'behaviour'), {'segments': {}})"
+        "failpoints.arm(s); segment_files.publish(segment_files.new(s, 'behaviour'), {'segments': {}})"
     )
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == -9
     assert segment_files.latest(settings, "behaviour") == first
@@ -114,9 +114,9 @@ def test_a_user_is_looked_up_by_each_method(settings):
 
 def test_columns_and_rows_of_a_table_are_read(settings):
     folder = segmented.of(settings)
-    found = segment_files.table(folder, segment_files.SEGMENTS, ["user"], pc.field("method") == "kmeans")
+    found = shelves.table(folder, segment_files.SEGMENTS, ["user"], pc.field("method") == "kmeans")
     assert found.to_pydict() == {"user": ["ann", "bob", "cid"]}
-    assert segment_files.table(folder, segment_files.STRATEGIES)["top_products"][0].as_py() == ["P1", "P9"]
+    assert shelves.table(folder, segment_files.STRATEGIES)["top_products"][0].as_py() == ["P1", "P9"]
 
 
 def test_every_user_is_found_in_many_batches_whose_order_is_mended(tmp_path, monkeypatch):
@@ -153,12 +153,12 @@ def _cut(path: Path) -> None:
         ),
         (
             lambda path: _cut(path / "tops.parquet" / "part-00000.parquet"),
-            lambda folder: segment_files.table(folder, segment_files.TOPS),
+            lambda folder: shelves.table(folder, segment_files.TOPS),
             "tops.parquet cannot be read",
         ),
         (
             lambda path: (path / "tops.parquet" / "part-00000.parquet").unlink(),
-            lambda folder: segment_files.table(folder, segment_files.TOPS),
+            lambda folder: shelves.table(folder, segment_files.TOPS),
             "it has no parts",
         ),
         (

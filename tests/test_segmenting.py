@@ -22,6 +22,7 @@ from spark_app import (
     segment_exports,
     segment_files,
     segmenting,
+    shelves,
     tables,
 )
 from spark_app.grouping import comparing
@@ -46,7 +47,7 @@ def shop(spark, tmp_path_factory):
 def found_again(settings, features, truth, method="kmeans"):
     """Adjusted Rand of the segments of these users with the groups that were planted."""
     folder = segment_files.latest(settings, features)
-    rows = segment_files.table(folder, segment_files.SEGMENTS).to_pylist()
+    rows = shelves.table(folder, segment_files.SEGMENTS).to_pylist()
     said = {row["user"]: row["segment"] for row in rows if row["method"] == method and row["user"] in truth}
     assert said.keys() == truth.keys()
     both = ([said[user] for user in truth], [truth[user] for user in truth])
@@ -104,7 +105,7 @@ def test_how_many_groups_there_are_is_found_and_they_keep_the_numbers_that_can_b
     segmented.cut_part(last := segmented.of(alone, dict.fromkeys(shoppers, 1)))
     folder = segmenting.make(spark, alone, Asked("behaviour"))
     assert folder.summary["k"] == 4 and found_again(alone, "behaviour", shoppers) == 1.0
-    rows = segment_files.table(folder, segment_files.SEGMENTS).to_pylist()
+    rows = shelves.table(folder, segment_files.SEGMENTS).to_pylist()
     assert {row["user"]: row["segment"] for row in rows if row["method"] == "kmeans"} == numbers
     assert f"{last.id}/segments.parquet cannot be read" in "".join(capsys.readouterr().err.split("\n"))
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow.compute as pc
 import structlog
 
-from spark_app import segment_files
+from spark_app import segment_files, shelves
 from spark_app.arrays import Places
 from spark_app.by_user import ByUser
 from spark_app.segment_files import PROFILES, SIMILARITY, Folder
@@ -68,7 +68,7 @@ class Segments:
     def profiles(self, method: Method) -> list[dict[str, Any]]:
         """The mean of each column in each segment of a method, beside that of all."""
         try:
-            found = segment_files.table(self._folder, PROFILES, _PROFILED, pc.field("method") == method)
+            found = shelves.table(self._folder, PROFILES, _PROFILED, pc.field("method") == method)
         except DamagedError as error:
             raise _not_now(str(error)) from error
         order = {column["name"]: place for place, column in enumerate(self.summary.get("columns", []))}
