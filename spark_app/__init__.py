@@ -11,6 +11,7 @@ The flow, a line a module, in order:
     recency  turns  matches   what a user turned to last, and which events say so; what rises of that
     coded  cells                        text as codes; the text of a cell in a CSV file
     grouping                            points -> groups, how many, and whether there are any
+    interests                           texts and pictures -> groups with an interest in common; a text -> its group
     by_user  shelves                    rows found by their user; where what was found of users is kept, published whole
     segmentation  segment_files         the words of segments; where they are kept
     layouts  records                    known CSV layouts by their header; files cut into records

@@ -182,3 +182,23 @@ class Web(BaseModel):
     api_key: SecretStr = Field(
         SecretStr(""), description="the X-API-Key it asks with; unset: one of MILLSTREAM_SERVE__*_KEY"
     )
+
+
+class Interests(BaseModel):
+    """How posts are read, and what is offered to a group of users who say alike."""
+
+    encoder: Literal["tfidf", "sentences"] = Field(
+        "tfidf", description="tfidf: words and what goes with them; sentences: a model of sentence-transformers"
+    )
+    sentences_model: str = Field("all-MiniLM-L6-v2", min_length=1, description="its name, or the folder that it is in")
+    pictures: Path | None = Field(None, description="folder that the paths of posted pictures are in; unset: none")
+    fetch: bool = Field(False, description="pictures of posts are also fetched from http and https addresses")
+    reader: Literal["ocr", "captions", "gemini", "none"] = Field(
+        "ocr", description="how a picture becomes text: what is written in it, a caption, Gemini, or not at all"
+    )
+    captions_model: str = Field(
+        "Salesforce/blip-image-captioning-base", min_length=1, description="of Hugging Face: its name, or its folder"
+    )
+    gemini_model: str = Field("gemini-2.0-flash", min_length=1, description="asked where GOOGLE_API_KEY is set")
+    gemini_url: _Url = Field("https://generativelanguage.googleapis.com", min_length=1, description="where it is asked")
+    products: Path = Field(Path("products"), description="folder of CSV files: group,product,name,link,image")

@@ -76,6 +76,11 @@ SEGMENT_PROFILE = (
 SEGMENT_STRATEGY = "features STRING, method STRING, segment INT, strategy STRING, top_products ARRAY<STRING>"
 USER_SIMILARITY = "user STRING, similar_user STRING, score DOUBLE"
 
+# What a user has posted: all texts in the order of time, the pictures' paths or addresses, and how many posts.
+POSTED = "user STRING, text STRING, images ARRAY<STRING>, posts BIGINT"
+# The interest group of a user, null where none fits; `nearest` is the next one then, `confidence` how sure that is.
+INTEREST = "user STRING, group INT, nearest INT, confidence DOUBLE, x DOUBLE, y DOUBLE, posts BIGINT"
+
 # What explains the lists: one row per user and product that met, `strength` null where no interest is left. `trained`
 # says whether the model learnt from the pair, and `fitted` what it was given; `weight` and `again` are what the product
 # adds by likeness and to itself; `excluded` says whether it may not be listed to the user. Behind these stand columns

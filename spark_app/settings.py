@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, AliasChoices, BaseModel, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -14,7 +14,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from spark_app.blocks import Als, Blend, Explicit, Kafka, Neighbours, Serve, Spark, Web
+from spark_app.blocks import Als, Blend, Explicit, Interests, Kafka, Neighbours, Serve, Spark, Web
 from spark_app.schemas import EVENT_WEIGHTS
 
 PREFIX = "MILLSTREAM_"
@@ -142,6 +142,12 @@ class Settings(BaseSettings):
     spark: Spark = Spark()
     serve: Serve = Serve()
     web: Web = Web()
+    interests: Interests = Interests()
+    google_api_key: SecretStr = Field(
+        SecretStr(""),
+        validation_alias=AliasChoices("MILLSTREAM_GOOGLE_API_KEY", "GOOGLE_API_KEY", "google_api_key"),
+        description="key of Gemini, also GOOGLE_API_KEY; unset: it is never asked",
+    )
     seed: int = Field(7, ge=0, description="of factors, samples and layouts")
     export_parts: bool = Field(False, description="each CSV as a folder of parts")
     mlflow_uri: SecretStr = Field(

@@ -19,7 +19,7 @@ GROUND_FLOOR = {
     "offered", "folded", "listening", "class_archive",
     "coded", "cells", "spans", "event_files", "said", "rising", "turnout", "activity", "trends",
     "recency", "looked", "matches", "segmentation", "by_user", "shelves", "segment_files",
-    "grouping",
+    "grouping", "interests",
 }  # fmt: skip
 # What a model is, for those that use one; `models/__init__.py` holds nothing else.
 INTERFACES = {"models", "held", "near", "ages", "turns", "communities"}
@@ -48,8 +48,8 @@ WEB = sorted((APP / "web").rglob("*.py"))
 PICTURES = [ROOT / "visualize_graph.py", *sorted((ROOT / "pictures").glob("*.py"))]
 # A stage of several rooms: they know one another.
 SEGMENTS = sorted((APP / "segments").glob("*.py"))
-# A room of the ground floor that has rooms of its own.
-GROUPING = sorted((APP / "grouping").glob("*.py"))
+# Rooms of the ground floor that have rooms of their own.
+OF_ROOMS = [*sorted((APP / "grouping").glob("*.py")), *sorted((APP / "interests").glob("*.py"))]
 MODELS = {path.stem for path in (APP / "models").glob("*.py")} - {"__init__"}
 
 
@@ -88,7 +88,7 @@ def test_segments_are_a_stage(path):
     assert imported(path) <= GROUND_FLOOR | INTERFACES | {"segments"}
 
 
-BELOW = [APP / f"{module}.py" for module in sorted(GROUND_FLOOR) if (APP / f"{module}.py").exists()] + GROUPING
+BELOW = [APP / f"{module}.py" for module in sorted(GROUND_FLOOR) if (APP / f"{module}.py").exists()] + OF_ROOMS
 
 
 @pytest.mark.parametrize("path", BELOW, ids=[str(path.relative_to(APP)) for path in BELOW])
