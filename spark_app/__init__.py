@@ -3,6 +3,7 @@
 The flow, a line a module, in order:
 
     blocks  settings  decisive  schemas  rules   the ground floor, no Spark: what is set, the tables, what is valid
+    configuration                       the settings as a page to read
     arrays  vectors  scoring  equations  likeness  adjacency   and the numbers: selection, the equations of ALS, who is
                                         alike, PageRank of a large graph
     prepared  candidates                the best of a catalogue for a few users at once; a few products one by one

@@ -180,7 +180,7 @@ class Web(BaseModel):
     password: SecretStr = Field(SecretStr(""), description="asked of whoever opens it; unset: nobody is asked")
     api_url: _Url = Field("http://127.0.0.1:8000", min_length=1, description="the API that it asks")
     api_key: SecretStr = Field(
-        SecretStr(""), description="the X-API-Key it asks with; unset: one of MILLSTREAM_SERVE__*_KEY"
+        SecretStr(""), description="the X-API-Key it asks with; unset: the first of the API's own that is set here"
     )
 
 

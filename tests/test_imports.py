@@ -19,7 +19,7 @@ GROUND_FLOOR = {
     "offered", "folded", "listening", "class_archive",
     "coded", "cells", "spans", "event_files", "said", "rising", "turnout", "activity", "trends",
     "recency", "looked", "matches", "segmentation", "by_user", "shelves", "segment_files",
-    "grouping", "interests",
+    "grouping", "interests", "configuration",
 }  # fmt: skip
 # What a model is, for those that use one; `models/__init__.py` holds nothing else.
 INTERFACES = {"models", "held", "near", "ages", "turns", "communities"}

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from spark_app import checkpoints, java, locks, progress
+from spark_app import checkpoints, configuration, java, locks, progress
 from spark_app import doctor as doctor_
 from spark_app.settings import PREFIX, Settings, WrongSettingError, listed, load
 
@@ -24,11 +24,15 @@ def add_to(app: typer.Typer) -> None:
 
 def settings(
     name: Annotated[str | None, typer.Argument(help="Print only the value of this one, such as data_dir.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print docs/configuration.md instead.")] = False,
 ) -> None:
     """List every setting: its value, its default, where it comes from, what it means.
 
     Example: python -m spark_app settings data_dir
     """
+    if markdown:
+        typer.echo(configuration.page(), nl=False)
+        return
     rows = listed(load())
     if name is not None:
         typer.echo(_value(rows, name))
