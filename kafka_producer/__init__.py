@@ -5,6 +5,7 @@ shop.py      the seeded shop: its catalogue, its shoppers and their hidden taste
 simulate.py  a simulation's good events, and the truth behind them
 groups.py    groups of users with habits of their own
 activity.py  simulated activity of such groups, and their posts
+picturing.py pictures with the words of a post in them
 surfing.py   simulated browsing of such groups, as rows of the browsing layout
 dirt.py      what a real producer adds: lines sent twice and broken lines
 planned.py   what simulate was asked for, as lines

@@ -2,22 +2,23 @@
 
 Pure, and the same bytes for the same activity. The shop is that of the simulated sales; each group of groups.py has
 categories, event types, hours, weekdays and quantities of its own, a time since it was last seen, and words for its
-posts. All events are good ones.
+posts. Some posts may say with a picture what they have to say. All events are good ones.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator
 
 from kafka_producer import shop, simulate
-from kafka_producer.groups import COMMON, SHOPPERS
+from kafka_producer.groups import ADDRESS, COMMON, NAMES, SHOPPERS
 from kafka_producer.shop import Catalogue, Flags, Floats, Ints, Shop, normalised, pick
 from kafka_producer.simulate import DAY, HOUR, PURCHASE, THURSDAY, Event, Sale, Simulation, Timeline
 from kafka_producer.words import CATEGORIES
 
-EDITION = 1  # to be raised when an activity comes to give other bytes
+EDITION = 2  # to be raised when an activity comes to give other bytes
 EVENTS_A_USER = 60
 POST = len(simulate.TYPES)
 FAVOURITES = 0.85  # of what a group turns to is of its categories
@@ -25,11 +26,17 @@ PACE = (10_000, 80_000)  # milliseconds between two events of a session
 AROUND = 1.2  # hours, the deviation from a group's hour
 USUAL_DAYS = 120  # for which the days of a group are meant
 OWN_WORDS, WORDS = 0.6, (6, 12)  # of a post
+TAGGED, NAMED, LINKED = 0.15, 0.1, 0.08  # posts with a hashtag, with a name, with an address
+PICTURED, IN_PICTURE, BESIDE = 0.4, (4, 7), (2, 5)  # posts with a picture; words in it, and words beside it
+IN_FOLDER = 1_000  # pictures
 
 
 @dataclass(frozen=True)
 class Activity(Simulation):
-    """Events of so many users in so many groups; `posts` come on top of `events`. A ValueError names what cannot be."""
+    """Events of so many users in so many groups; `posts` come on top of `events`. A ValueError names what cannot be.
+
+    `pictured`: some posts have a picture.
+    """
 
     edition = f"activity {EDITION}"
     limits = Simulation.limits | {"groups": (1, len(SHOPPERS)), "posts": (0, 10**7)}
@@ -37,6 +44,7 @@ class Activity(Simulation):
     users: int = 50
     groups: int = 4
     posts: int = 0
+    pictured: bool = False
 
     @property
     def name(self) -> str:
@@ -52,6 +60,13 @@ class Activity(Simulation):
         return f"{self.events:,} events and {self.posts:,} posts of {self.users:,} users in {self.groups} groups"
 
 
+class Said(NamedTuple):
+    """What a post says: its text, and the words in its picture; none where it has no picture."""
+
+    text: str
+    pictured: tuple[str, ...] = ()
+
+
 def members(activity: Activity) -> Iterator[tuple[str, str]]:
     """(user, group) of every user; no group is larger than another by more than one."""
     ids = shop.shoppers(activity.users, seed=activity.seed).ids
@@ -65,7 +80,7 @@ def events(activity: Activity) -> Iterator[Event]:
     known_products, known_users = set[int](), set[int]()
     for number, sale in enumerate(timeline(activity, store, group).sales()):
         if sale.kind == POST:
-            event = post(activity, store, sale, number) | {"text": sentence(random, SHOPPERS[group[sale.user]].words)}
+            event = post(activity, store, sale, number, said(random, activity, SHOPPERS[group[sale.user]].words))
         else:
             event = simulate.told(activity, store, sale, number)
             if sale.product not in known_products:
@@ -77,27 +92,60 @@ def events(activity: Activity) -> Iterator[Event]:
         yield event
 
 
+def posts(activity: Activity) -> Iterator[tuple[Event, Said]]:
+    """The posts alone, in the same order and with the same ids, each with what it says."""
+    store, group = simulate.open_shop(activity), grouped(activity)
+    random = shop.random_stream(activity.seed, "words")
+    for number, sale in enumerate(timeline(activity, store, group).sales()):
+        if sale.kind == POST:
+            told = said(random, activity, SHOPPERS[group[sale.user]].words)
+            yield post(activity, store, sale, number, told), told
+
+
 def grouped(activity: Activity) -> Ints:
     """The place in SHOPPERS of each user's group."""
     random = shop.random_stream(activity.seed, "groups")
     return random.permutation(np.arange(activity.users) % activity.groups)
 
 
-def post(activity: Activity, store: Shop, sale: Sale, number: int) -> Event:
-    """A post without its text."""
-    return {
+def post(activity: Activity, store: Shop, sale: Sale, number: int, told: Said) -> Event:
+    """A post; the path of its picture is below a folder that is named after the activity."""
+    event: Event = {
         "event_id": f"{activity.key}-{number:07d}",
         "user": store.shoppers.ids[sale.user],
         "event_type": "post",
         "timestamp": activity.timestamp(sale.time),
+        "text": told.text,
     }
+    if told.pictured:
+        event["image"] = f"{activity.name}/{number // IN_FOLDER:04d}/{number:07d}.png"
+    return event
 
 
-def sentence(random: Generator, own: str) -> str:
-    """Some words, most of them of a group's own."""
-    count = int(random.integers(*WORDS))
-    lists = [own.split() if random.random() < OWN_WORDS else COMMON.split() for _ in range(count)]
-    return f"{' '.join(words[int(random.integers(len(words)))] for words in lists).capitalize()}."
+def said(random: Generator, activity: Activity, own: str) -> Said:
+    """A post of a group: its words in the text; or in a picture, with some that mean little beside it."""
+    if activity.pictured and random.random() < PICTURED:
+        words = random.choice(own.split(), int(random.integers(*IN_PICTURE)), replace=False)
+        return Said(sentence(random, own, own_words=0, words=BESIDE), tuple(map(str, words)))
+    return Said(" ".join([sentence(random, own), *extras(random, own)]))
+
+
+def sentence(random: Generator, own: str, *, own_words: float = OWN_WORDS, words: tuple[int, int] = WORDS) -> str:
+    """Some words, a share of them of a group's own."""
+    count = int(random.integers(*words))
+    lists = [own.split() if random.random() < own_words else COMMON.split() for _ in range(count)]
+    return f"{' '.join(some[int(random.integers(len(some)))] for some in lists).capitalize()}."
+
+
+def extras(random: Generator, own: str) -> Iterator[str]:
+    """What posts have beside words: a hashtag of two of the group's own, somebody's name, an address."""
+    if random.random() < TAGGED:
+        first, second = random.choice(own.split(), 2, replace=False)
+        yield f"#{first}{str(second).capitalize()}"
+    if random.random() < NAMED:
+        yield f"@{NAMES[int(random.integers(len(NAMES)))]}"
+    if random.random() < LINKED:
+        yield f"{ADDRESS}/{int(random.integers(16**6)):06x}"
 
 
 def timeline(activity: Activity, store: Shop, group: Ints) -> Timeline:

@@ -6,11 +6,12 @@ Shares and weights need not sum to 1. Hours are of the day, in UTC; weekdays beg
 from typing import NamedTuple
 
 WORKING, WEEKEND, EVERY = (6, 6, 6, 6, 6, 1, 1), (1, 1, 1, 1, 2, 8, 8), (1, 1, 1, 1, 1, 1, 1)
-# Words of posts that belong to no group.
+# Words, names and addresses of posts that belong to no group.
 COMMON = (
     "today really finally again yesterday still just quite lovely tiny big new old happy tired thinking looking "
     "found tried bought love need want everyone friends morning weekend"
 )
+NAMES, ADDRESS = ("anna", "ben", "carla", "dev", "elif"), "https://shots.example"
 
 
 class Shopping(NamedTuple):
@@ -45,35 +46,43 @@ class Surfing(NamedTuple):
 SHOPPERS = (
     Shopping(
         "wholesalers", ("Stationery", "Coffee & Tea"), (1, 1, 8), 9, WORKING, 4, 100, 1.3, 9, 24.0, 0.01,
-        "invoice pallet bulk delivery supplier warehouse reorder margin wholesale stock",
+        "invoice pallet bulk delivery supplier warehouse reorder margin wholesale stock"
+        " freight forklift barcode ledger discount carton shipment customs quote broker inventory depot payment tender",
     ),
     Shopping(
         "evening browsers", ("Furniture", "Lighting"), (16, 3, 1), 20, EVERY, 2, 60, 1.2, 6, 1.0, 0.0,
-        "lamp sofa corner warm shade living cosy wall renovation colour",
+        "lamp sofa corner warm shade living cosy wall renovation colour"
+        " curtain cushion rug velvet shelf candle hallway paint mirror armchair oak bookcase wallpaper ceiling",
     ),
     Shopping(
         "weekend families", ("Toys", "Books"), (4, 3, 5), 14, WEEKEND, 9, 80, 1.0, 4, 2.0, 0.02,
-        "kids puzzle bedtime story birthday playroom dinosaur train reading grandma",
+        "kids puzzle bedtime story birthday playroom dinosaur train reading grandma"
+        " blocks teddy crayons picnic school balloons toddler castle marbles pirate kite nursery swing fairy",
     ),
     Shopping(
         "one-time visitors", ("Audio",), (2, 1, 3), 12, EVERY, 75, 1, 0.5, 12, 1.0, 0.0,
-        "speaker bass headphones vinyl wireless concert playlist volume studio turntable",
+        "speaker bass headphones vinyl wireless concert playlist volume studio turntable"
+        " guitar amplifier melody drums remix album festival microphone chorus jazz podcast stereo encore lyrics",
     ),
     Shopping(
         "senders-back", ("Sports", "Beauty"), (3, 2, 8), 17, EVERY, 6, 90, 1.0, 3, 2.0, 0.3,
-        "size shoes refund too-small jacket running cream parcel exchange trail",
+        "size shoes refund sneakers jacket running cream parcel exchange trail"
+        " marathon yoga lipstick shampoo gym sweater zipper voucher cycling perfume sprint stretch lotion hiking",
     ),
     Shopping(
         "night gardeners", ("Garden",), (8, 1, 3), 2, EVERY, 15, 50, 0.8, 5, 3.0, 0.0,
-        "seeds rose compost moon slugs herbs orchard greenhouse watering bloom",
+        "seeds rose compost moon slugs herbs orchard greenhouse watering bloom"
+        " tulip lavender pruning soil hedge tomato basil trellis mulch sunflower lawn pollen beehive harvest",
     ),
     Shopping(
         "pet owners", ("Pets",), (1, 1, 6), 7, WORKING, 10, 110, 0.9, 2, 5.0, 0.0,
-        "puppy kitten treats walk kibble collar vet paws naughty litter",
+        "puppy kitten treats walk kibble collar vet paws naughty litter"
+        " leash whiskers hamster parrot aquarium fetch barking purring rabbit grooming tail terrier kennel feather",
     ),
     Shopping(
         "cart fillers", ("Kitchen",), (2, 9, 1), 22, WEEKEND, 25, 40, 0.8, 8, 1.0, 0.0,
-        "recipe pan oven baking dinner bowl enamel roast kettle spices",
+        "recipe pan oven baking dinner bowl enamel roast kettle spices"
+        " whisk dough garlic casserole pepper soup noodles pastry apron skillet saffron gravy cinnamon grill",
     ),
 )  # fmt: skip
 

@@ -4,7 +4,7 @@ Here the clock is read and lines are printed.
 """
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -16,7 +16,7 @@ import typer
 from typer.exceptions import TyperException
 
 from kafka_producer import demo as demo_
-from kafka_producer import pace, planned
+from kafka_producer import pace, picturing, planned
 from kafka_producer import replay as replay_
 from kafka_producer.activity import EVENTS_A_USER, Activity
 from kafka_producer.delivery import as_message, messages, to_topic
@@ -74,6 +74,12 @@ def simulate(
         int | None, typer.Option(help="Users in so many groups, each with habits of its own, instead of plain sales.")
     ] = None,
     posts: Annotated[int | None, typer.Option(help="Posts of these groups, besides their events.")] = None,
+    pictures: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Folder for pictures that some posts say it with, as PNG.")
+    ] = None,
+    posts_csv: Annotated[
+        bool, typer.Option("--posts-csv", help="These posts alone, in the posts layout, as one CSV.")
+    ] = False,
     browsing: Annotated[
         int | None, typer.Option(help="So many browsing users instead, in the browsing layout, as one CSV.")
     ] = None,
@@ -89,7 +95,8 @@ def simulate(
 ) -> None:
     """Simulate seeded sales: shoppers with hidden tastes, repeat purchases, returns, and a little dirt.
 
-    With --groups or --posts, activity of groups that differ, without dirt; with --browsing, visits of domains.
+    With --groups or --posts, activity of groups that differ, without dirt; with --pictures, some of their posts show in
+    a picture what they say; with --browsing, visits of domains.
     A second call with the same numbers finds its files in the inbox and writes nothing.
     """
     if files < 1:
@@ -97,15 +104,21 @@ def simulate(
     to = to or (Target.FILES if inbox else Target.STDOUT)
     check(to=to, inbox=inbox, rate=rate)
     numbers = {"events": events, "users": users, "products": products, "groups": groups, "posts": posts}
-    simulation = requested(browsing, numbers, seed=seed, days=days, until=until)
-    plan = planned.of(simulation, files=files)
+    for option, given in {f"--pictures {pictures}": pictures, "--posts-csv": posts_csv}.items():
+        if given and not posts:
+            raise typer.BadParameter(f"{option} goes with --posts N")
+    simulation = requested(browsing, numbers, seed=seed, days=days, until=until, pictured=pictures is not None)
+    plan = planned.of(simulation, files=files, posts_alone=posts_csv)
     if truth and not plan.groups:
         raise typer.BadParameter(f"--truth {truth} goes with --groups, --posts or --browsing")
     if to is Target.KAFKA and plan.header:
-        raise typer.BadParameter("--browsing gives a CSV: write it with --to files, and send that with `replay`")
+        option = "--posts-csv" if posts_csv else "--browsing"
+        raise typer.BadParameter(f"{option} gives a CSV: write it with --to files, and send that with `replay`")
     warn_of_future(simulation)
     if truth and plan.groups:
         write_truth(plan.groups(), truth)
+    if pictures and plan.pictures:
+        write_pictures(plan.pictures(), pictures, seed=seed)
     deliver_to(to, plan, inbox=inbox, rate=rate)
 
 
@@ -151,7 +164,7 @@ def check(*, to: str, inbox: Path | None, rate: float | None, speedup: float | N
 
 
 def requested(
-    browsing: int | None, numbers: Mapping[str, int | None], *, seed: int, days: int, until: str
+    browsing: int | None, numbers: Mapping[str, int | None], *, seed: int, days: int, until: str, pictured: bool
 ) -> Simulation:
     """The simulation that was asked for; a usage error names the option that cannot be."""
     try:
@@ -165,7 +178,7 @@ def requested(
         if not {"groups", "posts"} & given.keys():
             return Simulation(seed=seed, days=days, until=end, **given)
         events = EVENTS_A_USER * max(given.get("users", Activity.users), 1)
-        return Activity(seed=seed, days=days, until=end, **{"events": events} | given)
+        return Activity(seed=seed, days=days, until=end, pictured=pictured, **{"events": events} | given)
     except ValueError as error:
         raise typer.BadParameter(f"--{error}") from error
 
@@ -235,6 +248,13 @@ def write_truth(groups: Iterable[tuple[str, str]], path: Path) -> None:
     rows = chain([("user", "group")], groups)
     with writing(str(path)):
         write_file((",".join(row).encode() for row in rows), path)
+
+
+def write_pictures(pictures: Iterable[tuple[str, Sequence[str]]], folder: Path, *, seed: int) -> None:
+    """The pictures of posts, those that are not there yet; before the posts, so that who reads these finds them."""
+    with writing(str(folder)):
+        count = picturing.write(pictures, folder, seed=seed)
+    say(f"{count:,} pictures written to {folder}: MILLSTREAM_INTERESTS__PICTURES={folder} has them read")
 
 
 def paced(events: Iterable[Replayed], rate: float | None, speedup: float | None) -> Iterator[list[Replayed]]:

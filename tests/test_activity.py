@@ -10,12 +10,13 @@ from hashlib import blake2b
 import numpy as np
 import pytest
 
-from kafka_producer.activity import EDITION, Activity, events, members
+from kafka_producer.activity import EDITION, PICTURED, Activity, events, members, posts
 from kafka_producer.groups import SHOPPERS
 from kafka_producer.simulate import encode
 from spark_app import checks, schemas
 
 SMALL = Activity(posts=100)
+PICTURES = Activity(posts=100, pictured=True)
 DAY_AHEAD = SMALL.until + timedelta(days=1)
 
 
@@ -36,13 +37,18 @@ def by_group(happened, groups, of):
     return {name: np.mean(values) for name, values in found.items()}
 
 
+def plain(text):
+    """Its words, without hashtags, names and addresses."""
+    return [word.rstrip(".") for word in text.lower().split() if word[0].isalpha() and "://" not in word]
+
+
 def text(activity):
     return "\n".join(map(encode, events(activity)))
 
 
 def test_the_bytes_change_only_with_the_edition():
     digest = blake2b(text(SMALL).encode(), digest_size=8).hexdigest()
-    assert (EDITION, digest) == (1, "49a7f50d8dd7bf58")
+    assert (EDITION, digest) == (2, "6a262f84cfa35819")
 
 
 def test_another_seed_gives_other_events_and_ids():
@@ -113,14 +119,35 @@ def test_a_return_follows_the_purchase_that_it_undoes():
 
 def test_posts_have_the_words_of_their_group(happened, groups):
     own = {group.name: set(group.words.split()) for group in SHOPPERS}
-    posts = [event for event in happened if event["event_type"] == "post"]
+    posted = [event for event in happened if event["event_type"] == "post"]
     said = {name: [] for name in set(groups.values())}
-    for post in posts:
-        said[groups[post["user"]]] += post["text"].lower().rstrip(".").split()
-    assert all("product" not in post for post in posts)
+    for post in posted:
+        said[groups[post["user"]]] += plain(post["text"])
+    assert all("product" not in post and "image" not in post for post in posted)
     for name, words in said.items():
         assert np.mean([word in own[name] for word in words]) > 0.4
         assert not any(word in own[other] for word in words for other in own if other != name)
+
+
+def test_some_posts_have_a_hashtag_a_name_or_an_address(happened):
+    texts = [event["text"] for event in happened if event["event_type"] == "post"]
+    assert [sum(mark in text for text in texts) > 2 for mark in ("#", "@", "https://")] == [True] * 3
+
+
+def test_a_post_with_a_picture_says_in_it_what_its_group_says(groups):
+    own = {group.name: set(group.words.split()) for group in SHOPPERS}
+    pictured = [(event, said) for event, said in posts(PICTURES) if said.pictured]
+    assert len(pictured) / PICTURES.posts == pytest.approx(PICTURED, abs=0.1)
+    for event, said in pictured:
+        words = own[groups[event["user"]]]
+        assert set(said.pictured) <= words and not words & set(plain(event["text"]))
+    assert len({event["image"] for event, _ in pictured}) == len(pictured)
+
+
+def test_posts_alone_are_those_among_the_events():
+    among = [event for event in events(PICTURES) if event["event_type"] == "post"]
+    alone = [event for event, _ in posts(PICTURES)]
+    assert [event | {"customer_data": 0} for event in alone] == [event | {"customer_data": 0} for event in among]
 
 
 @pytest.mark.parametrize("sizes", [{"users": 9, "events": 3}, {"days": 1}, {"products": 1}, {"groups": 1, "users": 1}])
@@ -161,6 +188,10 @@ def test_browsing_becomes_one_file_in_the_inbox(tmp_path):
         (("--browsing", 31, "--users", 50), "--users 50 does not go with --browsing 31"),
         (("--browsing", 31, "--to", "kafka"), "--browsing gives a CSV"),
         (("--truth", "x.csv"), "--truth x.csv goes with"),
+        (("--pictures", "x"), "--pictures x goes with --posts N"),
+        (("--groups", 2, "--posts-csv"), "--posts-csv goes with --posts N"),
+        (("--browsing", 31, "--posts", 5), "--posts 5 does not go with --browsing 31"),
+        (("--posts", 5, "--posts-csv", "--to", "kafka"), "--posts-csv gives a CSV"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(arguments, named):
