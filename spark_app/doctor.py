@@ -14,6 +14,7 @@ from typing import NamedTuple
 from deltalake.exceptions import DeltaError
 
 from spark_app import checkpoints, java, locks, session
+from spark_app.interests.seeing import reading
 from spark_app.preflight import GIGABYTE
 from spark_app.settings import Settings, size_in_bytes
 
@@ -40,6 +41,7 @@ def look(settings: Settings, *, start_spark: bool = True) -> Iterator[Finding]:
     yield _disk(settings)
     yield _checkpoints(settings)
     yield _loopback()
+    yield _pictures(settings)
     if settings.source == "kafka":
         yield _broker(settings)
     if start_spark:
@@ -113,6 +115,15 @@ def _loopback() -> Finding:
             return f"loopback port {server.getsockname()[1]} can be opened"
 
     return _tried("ports", bind, "allow programs to listen on 127.0.0.1")
+
+
+def _pictures(settings: Settings) -> Finding:
+    """What posted pictures can be read by; that matters only where there are some, and a reader is set."""
+    lacking = {reader: reading.lacking(settings, reader) for reader in reading.READERS}
+    found = "; ".join(f"{reader} reads" if lack is None else lack for reader, lack in lacking.items())
+    wanted = settings.interests.pictures is not None or settings.interests.fetch
+    lack = lacking.get(settings.interests.reader)
+    return Finding("pictures", not (wanted and lack), found, "or set MILLSTREAM_INTERESTS__READER to another")
 
 
 def _broker(settings: Settings) -> Finding:
