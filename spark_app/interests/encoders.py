@@ -1,0 +1,84 @@
+"""Texts -> points of length 1, by one of two encoders; which one is a setting, and a kept one says what it is.
+
+An encoder is fitted on a sample on the driver, kept in a folder, and loaded where texts are to be placed.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_app.grouping.nearest import Doubles
+
+if TYPE_CHECKING:
+    from spark_app.blocks import Interests
+
+SAYS = "encoder.json"
+
+
+class Encoded(NamedTuple):
+    """Texts as points.
+
+    `points` (n, d) have length 1, or 0 where nothing is known of the words. `telling` (n,) is how much a word of the
+    text tells on average, in a measure of the encoder; `known` (n,) is how many different words of it are known.
+    """
+
+    points: Doubles
+    telling: Doubles
+    known: NDArray[np.int64]
+
+    def some(self, which: NDArray) -> "Encoded":
+        """Those at some places, or where it is true."""
+        return Encoded(self.points[which], self.telling[which], self.known[which])
+
+
+class Encoder(Protocol):
+    """What makes points of texts. `dimensions` is d."""
+
+    name: str
+    dimensions: int
+
+    def encode(self, texts: Sequence[str]) -> Doubles:
+        """(n, d), rows of length 1, or 0 where nothing is known of the words."""
+        ...
+
+    def encoded(self, texts: Sequence[Sequence[str]]) -> Encoded:
+        """Of texts given as their words."""
+        ...
+
+    def shuffled(self, texts: Sequence[Sequence[str]], seeds: Sequence[int]) -> Iterator[Doubles]:
+        """For each seed points of the same texts with all words shuffled among them, encoded anew: no topic is left."""
+        ...
+
+    def again(self, texts: Sequence[Sequence[str]], seed: int) -> "Encoder":
+        """One like this that is fitted on other texts."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write it into a folder, which is made."""
+        ...
+
+
+def fitted(asked: "Interests", texts: Sequence[Sequence[str]], seed: int) -> Encoder:
+    """Of the words of a sample of texts (cleaning.read). For `sentences` a model must be there, nothing is fitted."""
+    if asked.encoder == "sentences":
+        from spark_app.interests import sentences
+
+        return sentences.loaded(asked.sentences_model)
+    from spark_app.interests import tfidf
+
+    return tfidf.fitted(texts, seed)
+
+
+def load(folder: Path) -> Encoder:
+    """One that was saved."""
+    if json.loads((folder / SAYS).read_text("utf-8"))["name"] == "sentences":
+        from spark_app.interests import sentences
+
+        return sentences.load(folder)
+    from spark_app.interests import tfidf
+
+    return tfidf.load(folder)
