@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from spark_app import judging, progress, segment_files, segment_tables, shelves
+from spark_app import judging, progress, segment_files, shelf_tables, shelves
 from spark_app.evaluation import Metrics
 from spark_app.judging import Judgement
 from spark_app.models import popular as popular_
@@ -113,5 +113,5 @@ def _belonging(spark: SparkSession, folders: Sequence[Folder]) -> Belonging | No
 
 def _assigned(spark: SparkSession, folder: Folder) -> DataFrame:
     """(user, features, segment)."""
-    rows = segment_tables.read(spark, folder, SEGMENTS)
+    rows = shelf_tables.read(spark, folder, SEGMENTS)
     return rows.filter(F.col("method") == DECIDES).select("user", F.lit(folder.features).alias("features"), "segment")

@@ -19,6 +19,7 @@ from spark_app.arrays import Places
 
 USER = "user"
 _AT_ONCE = 1 << 16
+_SEED = 7
 
 
 class ByUser:
@@ -50,6 +51,12 @@ class ByUser:
             found += batch.take(pa.array(places[start:end] - passed)).to_pylist()
             passed += batch.num_rows
         return found
+
+    def some(self, places: Places, most: int) -> list[dict[str, Any]]:
+        """The rows at these places, or so many of them by chance, the same ones each time."""
+        if most < len(places):
+            places = np.sort(np.random.default_rng(_SEED).choice(places, most, replace=False))
+        return self.at(places)
 
     def of(self, user: str) -> list[dict[str, Any]]:
         """The rows of a user, in their order; none for one who is not there."""

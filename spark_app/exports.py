@@ -115,6 +115,15 @@ def publish_beside(
     return _replace(csvs, {}, seal, lambda _: _json(said, seal), results / f".staged-{seal}", parts=parts)
 
 
+def said(results: Path, seal: str) -> dict[str, Any]:
+    """What the JSON file of such a set says; nothing where it is not there, or cannot be read."""
+    try:
+        found = json.loads((results / seal).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def _replace(
     csvs: Sequence[Csv],
     texts: Mapping[str, str],

@@ -4,7 +4,6 @@ They are of the event table and of no generation, as what is rising: all of them
 that metrics.json is of, and segments.json is removed first and written last. What is damaged is left out, and told.
 """
 
-import json
 from collections.abc import Sequence
 from functools import reduce
 from typing import Any
@@ -13,7 +12,7 @@ import structlog
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from spark_app import exports, progress, schemas, segment_files, segment_tables, shelves
+from spark_app import exports, progress, schemas, segment_files, shelf_tables, shelves
 from spark_app.exports import Csv
 from spark_app.segment_files import COMMUNITIES, PROFILES, SEGMENTS, SIMILARITY, STRATEGIES, Folder
 from spark_app.settings import Settings
@@ -80,14 +79,14 @@ def told(folders: Sequence[Folder]) -> dict[str, Any]:
 def _shown(settings: Settings) -> dict[str, str]:
     """Features -> the id of their segments in the results; nothing where there are none, or they cannot be read."""
     try:
-        said = json.loads((settings.results_dir / SEAL).read_text(encoding="utf-8"))
-        return {features: summary["id"] for features, summary in said["features"].items()}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        said = exports.said(settings.results_dir, SEAL)["features"]
+        return {features: summary["id"] for features, summary in said.items()}
+    except (LookupError, TypeError, AttributeError):
         return {}
 
 
 def _read(spark: SparkSession, folder: Folder, name: str, columns: Sequence[str]) -> DataFrame:
     """One table, with the features that it is of where that is a column."""
     shelves.opened(folder, name)
-    table = segment_tables.read(spark, folder, name)
+    table = shelf_tables.read(spark, folder, name)
     return table.withColumn("features", F.lit(folder.features)).select(*columns)

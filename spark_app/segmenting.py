@@ -16,7 +16,7 @@ from spark_app import (
     progress,
     segment_exports,
     segment_files,
-    segment_tables,
+    shelf_tables,
     store,
     tables,
     tracking,
@@ -129,7 +129,7 @@ def _filled(
 ) -> dict[str, Any]:  # fmt: skip
     """Write all tables; gives the summary."""
     clustered, seconds["cluster"] = _timed("cluster", lambda: _clustered(spark, settings, asked, stock, before))
-    segment_tables.write(folder, segment_files.SEGMENTS, clustered.assigned.orderBy("user", "method"))
+    shelf_tables.write(folder, segment_files.SEGMENTS, clustered.assigned.orderBy("user", "method"))
     failpoints.reach("mid_segments")
     told, seconds["profile"] = _timed("profile", lambda: _told(spark, settings, stock, clustered, folder))
     network, seconds["alike"] = _timed("alike", lambda: _alike(settings, asked, clustered, folder))
@@ -151,7 +151,7 @@ def _timed(name: str, make: Callable[[], tuple[Made, str]]) -> tuple[Made, float
 def _clustered(
     spark: SparkSession, settings: Settings, asked: Asked, stock: _Stock, before: Folder | None
 ) -> tuple[Clustered, str]:
-    earlier = before and segment_tables.read(spark, before, segment_files.SEGMENTS).select("user", "method", "segment")
+    earlier = before and shelf_tables.read(spark, before, segment_files.SEGMENTS).select("user", "method", "segment")
     found = clusters.of(
         stock.wide, k=asked.k, most=asked.most, linkage=asked.linkage, seed=settings.seed, before=earlier,
         given=before.summary.get("given") if before else None,
@@ -168,17 +168,17 @@ def _told(
     rows = tops.rows(turned)
     named = labels.of(profiles.of(stock.wide, members), rows)
     advice = strategies.of(named, rows)
-    segment_tables.write(folder, segment_files.TOPS, turned)
-    segment_tables.write(folder, segment_files.PROFILES, profiles.table(spark, named))
-    segment_tables.write(folder, segment_files.STRATEGIES, strategies.table(spark, advice))
+    shelf_tables.write(folder, segment_files.TOPS, turned)
+    shelf_tables.write(folder, segment_files.PROFILES, profiles.table(spark, named))
+    shelf_tables.write(folder, segment_files.STRATEGIES, strategies.table(spark, advice))
     return summaries.of(named, rows, advice), f"{len(named)} segments by {len({one.method for one in named})} methods"
 
 
 def _alike(settings: Settings, asked: Asked, clustered: Clustered, folder: Folder) -> tuple[dict[str, Any], str]:
     similar = alike.users(clustered.points, asked.similar, settings.seed).transform(hold)
     network = alike.communities(similar).transform(hold)
-    segment_tables.write(folder, segment_files.SIMILARITY, similar.orderBy("user", "similar_user"))
-    segment_tables.write(folder, segment_files.COMMUNITIES, network.orderBy("user"))
+    shelf_tables.write(folder, segment_files.SIMILARITY, similar.orderBy("user", "similar_user"))
+    shelf_tables.write(folder, segment_files.COMMUNITIES, network.orderBy("user"))
     said = alike.said(similar, network, clustered.said["users"])
     return said, f"{said['edges']:,} pairs of users, {said['communities']:,} communities"
 

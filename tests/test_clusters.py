@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
+from spark_app import samples
 from spark_app.grouping import comparing
 from spark_app.segments import agglomerative, clusters
-from spark_app.segments import sample as sampling
 from tests.grouped import noise, planted, segments, wide
 
 
@@ -66,7 +66,7 @@ def test_fewer_places_than_groups_that_were_asked_for_give_as_many_groups_as_pla
 @pytest.mark.parametrize("users", [210, 400], ids=["hardly more than the sample", "twice the sample"])
 def test_users_beyond_the_sample_are_placed_by_executors_as_those_within(spark, monkeypatch, users):
     values, group = planted(users, 4, 4)
-    monkeypatch.setattr(sampling, "SIZE", 200)
+    monkeypatch.setattr(samples, "SIZE", 200)
     monkeypatch.setattr(agglomerative, "DIRECTLY", 100)
     monkeypatch.setattr(agglomerative, "MICRO_CLUSTERS", 40)
     found = clusters.of(wide(spark, values), k=4, seed=7, before=None)

@@ -59,14 +59,14 @@ def damage(folder):
 def test_what_a_killed_run_did_not_export_is_exported_later_without_what_is_damaged(spark, settings, capsys):
     """Segments that cannot be read take nothing away from what is shown, and others are written without them."""
     browsing = segmented.of(settings, features="browsing")
-    outcome.segments(lambda: spark, settings)
+    outcome.beside(lambda: spark, settings)
     assert shown(settings) == {"browsing": browsing.id}
-    outcome.segments(pytest.fail, settings)
+    outcome.beside(pytest.fail, settings)
     damage(browsing)
-    outcome.segments(pytest.fail, settings)
+    outcome.beside(pytest.fail, settings)
     assert segment_exports.write(spark, settings) == {} and shown(settings) == {"browsing": browsing.id}
     behaviour = segmented.of(settings)
-    outcome.segments(lambda: spark, settings)
+    outcome.beside(lambda: spark, settings)
     assert shown(settings) == {"behaviour": behaviour.id}
     said = " ".join(capsys.readouterr().err.split())
     assert "profiles.parquet cannot be read" in said and "segments --features browsing` makes them again" in said

@@ -4,14 +4,25 @@ from collections.abc import Callable
 
 from pyspark.sql import SparkSession
 
-from spark_app import generations, lately, locks, personal, pipeline, progress, segment_exports, tracking
+from spark_app import (
+    generations,
+    interest_exports,
+    lately,
+    locks,
+    personal,
+    pipeline,
+    progress,
+    segment_exports,
+    tracking,
+)
 from spark_app.generations import Generation
 from spark_app.lately import Late
-from spark_app.pipeline import SEGMENT_PICTURES, TRENDING_PICTURE
 from spark_app.settings import Settings
 
 # Seconds that one who writes results waits for another.
 PATIENCE = 300.0
+# What is found of users -> the wiring of its files.
+FOUND = {"segments": segment_exports, "interests": interest_exports}
 
 
 def bring_up_to_date(spark: Callable[[], SparkSession], settings: Settings) -> None:
@@ -19,15 +30,14 @@ def bring_up_to_date(spark: Callable[[], SparkSession], settings: Settings) -> N
     published, late = generations.published(settings), Late(spark, settings)
     if published and not pipeline.is_exported(settings, published):
         export(spark(), settings, late)
-    segments(spark, settings)
+    beside(spark, settings)
     trending(spark, settings, late)
-    if outdated := pipeline.outdated(settings):
-        alone = {*outdated} <= {*SEGMENT_PICTURES}
-        draw(settings, trending_alone=outdated == [TRENDING_PICTURE], segments_alone=alone)
+    if outdated := {*pipeline.outdated(settings)}:
+        draw(settings, next((kind for kind, names in pipeline.ALONE.items() if outdated <= {*names}), None))
 
 
 def export(spark: SparkSession, settings: Settings, late: Late | None = None) -> None:
-    """Write the CSV files of what is published by the time that it is our turn, and of segments that were not yet."""
+    """Write the CSV files of what is published by the time that it is our turn, and of users what was not yet."""
     late = late or Late(lambda: spark, settings)
     late.prepare()
     with locks.held(settings, locks.RESULTS, "export", wait=PATIENCE), progress.phase("export") as step:
@@ -36,15 +46,30 @@ def export(spark: SparkSession, settings: Settings, late: Late | None = None) ->
             raise generations.NoGenerationError("nothing is published yet")
         rows = pipeline.export(spark, settings, published, late)
         step.say(f"{len(rows)} CSV files in {settings.results_dir}, {sum(rows.values()):,} rows")
-    segments(lambda: spark, settings)
+    beside(lambda: spark, settings)
 
 
-def segments(spark: Callable[[], SparkSession], settings: Settings) -> None:
-    """Write the files of the kept segments, where those that were made last are not shown yet: a run was killed."""
-    if segment_exports.is_current(settings):
-        return
-    with locks.held(settings, locks.RESULTS, "export", wait=PATIENCE), progress.phase("segments") as step:
-        rows = segment_exports.write(spark(), settings)
+def beside(spark: Callable[[], SparkSession], settings: Settings) -> None:
+    """Write the files of what is kept of users, where what was made last is not shown yet: a run was killed."""
+    for name, files in FOUND.items():
+        if not files.is_current(settings):
+            _write(spark, settings, name, "export", name)
+
+
+def show(
+    spark: Callable[[], SparkSession], settings: Settings, name: str, log: Callable[[], str | None]
+) -> None:
+    """Files and pictures of what a verb of that name has just found of users, and a run of MLflow."""
+    _write(spark, settings, name, name, "export")
+    draw(settings, name)
+    if settings.mlflow_uri:
+        with progress.phase("track") as step:
+            step.say(f"run {log() or 'not logged'}")
+
+
+def _write(spark: Callable[[], SparkSession], settings: Settings, name: str, verb: str, phase: str) -> None:
+    with locks.held(settings, locks.RESULTS, verb, wait=PATIENCE), progress.phase(phase) as step:
+        rows = FOUND[name].write(spark(), settings)
         step.say(f"{len(rows)} CSV files in {settings.results_dir}, {sum(rows.values()):,} rows")
 
 
@@ -78,10 +103,10 @@ def _shown(settings: Settings) -> Generation | None:
     return published if published and pipeline.is_exported(settings, published) else None
 
 
-def draw(settings: Settings, *, trending_alone: bool = False, segments_alone: bool = False) -> None:
-    """Draw the pictures, or some of them alone, of results that no one replaces meanwhile."""
+def draw(settings: Settings, alone: str | None = None) -> None:
+    """Draw the pictures, or those of one kind alone, of results that no one replaces meanwhile."""
     with locks.held(settings, locks.RESULTS, "draw", wait=PATIENCE), progress.phase("draw") as step:
-        number = len(pipeline.draw(settings, trending_alone=trending_alone, segments_alone=segments_alone))
+        number = len(pipeline.draw(settings, alone))
         step.say(f"{number} picture{'' if number == 1 else 's'}")
 
 

@@ -1,21 +1,18 @@
 """The verb segments: users who are alike, grouped by what they did or browsed or by their factors, and described."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pyspark.sql import SparkSession
 from rich.table import Table
 
-from spark_app import locks, progress, segment_exports, segmenting, tables
+from spark_app import locks, progress, segmenting, tables
 from spark_app.cli import outcome
 from spark_app.cli.workplace import TOO_LITTLE, published, working
-from spark_app.segment_files import Folder
 from spark_app.segmentation import Features, Method
 from spark_app.segmenting import Asked, Linkage, NothingToGroupError
-from spark_app.settings import Settings, load
+from spark_app.settings import load
 
 Of = Annotated[Features, typer.Option("--features", help="behaviour, browsing, or factors of the published generation")]
 K = Annotated[int | None, typer.Option("--k", min=1, max=50, help="How many segments. Default: what fits best.")]
@@ -53,7 +50,7 @@ def segments(
         except NothingToGroupError as error:
             progress.console.print(str(error), markup=False)
             raise typer.Exit(TOO_LITTLE) from None
-        _show(spark, settings, folder)
+        outcome.show(spark, settings, "segments", lambda: segmenting.log(settings, folder))
     summary = folder.summary
     if as_json:
         typer.echo(json.dumps(summary, ensure_ascii=False))
@@ -61,17 +58,6 @@ def segments(
     for line in _in_words(summary):
         progress.console.print(line, markup=False)
     progress.console.print(_drawn(summary["segments"][method]))
-
-
-def _show(spark: Callable[[], SparkSession], settings: Settings, folder: Folder) -> None:
-    """Files, pictures, and a run of MLflow."""
-    with locks.held(settings, locks.RESULTS, "segments", wait=outcome.PATIENCE), progress.phase("export") as step:
-        rows = segment_exports.write(spark(), settings)
-        step.say(f"{len(rows)} CSV files in {settings.results_dir}, {sum(rows.values()):,} rows")
-    outcome.draw(settings, segments_alone=True)
-    if settings.mlflow_uri:
-        with progress.phase("track") as step:
-            step.say(f"run {segmenting.log(settings, folder) or 'not logged'}")
 
 
 def _in_words(summary: dict[str, Any]) -> list[str]:

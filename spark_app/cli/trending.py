@@ -83,7 +83,7 @@ def _write(settings: Settings, asked: Asked, found: Sequence[Trend]) -> None:
     """The files and the picture."""
     with locks.held(settings, locks.RESULTS, "trending", wait=outcome.PATIENCE):
         lately.write(settings, asked, found)
-        pipeline.draw(settings, trending_alone=True)
+        pipeline.draw(settings, "trending")
 
 
 def _as_dict(asked: Asked, found: Sequence[Trend]) -> dict[str, Any]:

@@ -1,19 +1,13 @@
-"""A table of users -> a sample of stated size on the driver; all of them where they are no more than that.
+"""A wide table of users -> the values of a sample of them, as samples.py draws it."""
 
-Who is in it depends on the user's id and the seed alone, not on files or partitions, so that results repeat.
-"""
-
-from math import sqrt
 from typing import NamedTuple
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
+from spark_app import samples
 from spark_app.grouping.nearest import Doubles
 from spark_app.segments import matrices
-
-SIZE = 20_000
 
 
 class Sample(NamedTuple):
@@ -30,12 +24,6 @@ class Sample(NamedTuple):
 
 
 def drawn(table: DataFrame, columns: int, seed: int) -> Sample:
-    """The users of schemas.WIDE with the lowest hashes of their ids."""
-    total = table.count()
-    hashed = table.select("user", "values", F.xxhash64("user", F.lit(seed)).alias("place"))
-    # A little more than are wanted: fewer would come once in a thousand million times.
-    enough = SIZE + 6 * sqrt(SIZE)
-    if total > enough:
-        hashed = hashed.where(F.col("place") < F.lit(-(2**63) + int(enough / total * 2**64)))
-    rows = hashed.toArrow().sort_by([("place", "ascending"), ("user", "ascending")]).slice(0, SIZE)
+    """The users of schemas.WIDE that are drawn."""
+    rows, total = samples.drawn(table.select("user", "values"), seed)
     return Sample(rows["user"], matrices.matrix(rows["values"], columns), total)

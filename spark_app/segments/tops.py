@@ -52,19 +52,23 @@ def of(
     the weights, as for what is trending. Shares are of all users of a segment, and all that have a segment.
     """
     met = events.filter(turns.to_product(weights)).select("user", "product", "occurred_at")
-    turned = _things(met, details).unionByName(_times(met)).distinct()
-    members = turned.join(assigned.select("user", "method", "segment"), "user")
+    return ranked(_things(met, details).unionByName(times(met)), details, assigned, n)
+
+
+def ranked(turned: DataFrame, details: DataFrame, assigned: DataFrame, n: int = 10) -> DataFrame:
+    """The same of (user, kind, key), what each user turned to; twice counts once."""
+    members = turned.distinct().join(assigned.select("user", "method", "segment"), "user")
     counted = members.groupBy("method", "segment", "kind", "key").agg(F.count("*").alias("users"))
     found = counted.join(F.broadcast(_sizes(assigned)), ["method", "segment"])
     of_all = F.sum("users").over(Window.partitionBy("method", "kind", "key")) / F.col("all")
     share = F.col("users") / F.col("size")
     order = Window.partitionBy("method", "segment", "kind").orderBy(F.desc("users"), "key")
-    ranked = found.select(
+    places = found.select(
         "method", "segment", "kind", F.row_number().over(order).alias("rank"), "key", "users",
         share.alias("share"), (share / of_all).alias("lift"),
     )  # fmt: skip
     # Of times all: what stands out among them is seen against the others.
-    best = ranked.filter((F.col("rank") <= n) | F.col("kind").isin("month", "weekday", "hour"))
+    best = places.filter((F.col("rank") <= n) | F.col("kind").isin("month", "weekday", "hour"))
     names = details.select(F.lit("product").alias("kind"), F.col("product").alias("key"), "name")
     label = F.coalesce(F.nullif(F.trim("name"), F.lit("")), _said())
     return best.join(names, ["kind", "key"], "left").select(
@@ -113,8 +117,8 @@ def _things(met: DataFrame, details: DataFrame) -> DataFrame:
     return pairs.select("user", F.inline(F.array(*kinds))).filter(F.trim("key") != "")
 
 
-def _times(met: DataFrame) -> DataFrame:
-    """(user, kind, key) of months, weekdays and hours."""
+def times(met: DataFrame) -> DataFrame:
+    """(user, kind, key) of the months, weekdays and hours of events."""
     at = F.col("occurred_at")
     times = {
         "month": F.date_format(at, "MM"),
