@@ -43,6 +43,8 @@ _SEGMENTS_BY = ("features", "k", "events_version", "generation", "silhouette_use
 _SEGMENTS_MEASURED = (
     "users", "left_out", "k", "components", "variance_kept", "agreement", "methods", "alike", "seconds",
 )  # fmt: skip
+_INTERESTS_BY = ("encoder", "k", "events_version", "silhouette_users")
+_INTERESTS_MEASURED = ("users", "posts", "k", "silhouette", "stability", "pictures", "none", "seconds")
 # Letters of a param or tag, and of a reason.
 _LONGEST = 500
 _REASON = 200
@@ -87,17 +89,35 @@ def log_segments(settings: Settings, summary: Mapping[str, Any], files: Sequence
     `files` go with it, those that are there: segments.json, the pictures.
     """
 
+    linkage = summary["methods"].get("agglomerative", {}).get("linkage")
+    params = {one: summary.get(one) for one in _SEGMENTS_BY} | {"linkage": linkage}
+    measured = {one: summary.get(one) for one in _SEGMENTS_MEASURED}
+    tags = {"features": summary["features"]}
+    return _log_found(settings, "segments", summary, files, params=params, measured=measured, tags=tags)
+
+
+def log_interests(settings: Settings, summary: Mapping[str, Any], files: Sequence[Path] = ()) -> str | None:
+    """The same of interests."""
+    params = {one: summary.get(one) for one in _INTERESTS_BY}
+    measured = {one: summary.get(one) for one in _INTERESTS_MEASURED}
+    measured["sizes"] = {number: group["size"] for number, group in summary["groups"].items()}
+    return _log_found(settings, "interests", summary, files, params=params, measured=measured, tags={})
+
+
+def _log_found(
+    settings: Settings, kind: str, summary: Mapping[str, Any], files: Sequence[Path], *, params: Mapping[str, Any],
+    measured: Mapping[str, Any], tags: Mapping[str, str],
+) -> str | None:  # fmt: skip
+    """One run for what was found of users, named and tagged by its id."""
+
     def log(client: Any) -> str:
         experiment = _experiment(client, settings)
         name, made_at = summary["id"], datetime.fromisoformat(summary["made_at"])
         end = round(1000 * made_at.timestamp())
-        tags = {"segments": name, "features": summary["features"]}
-        run = _run_tagged(client, experiment, "segments", name, end - _lasted(summary), tags)
-        params = {one: summary.get(one) for one in _SEGMENTS_BY} | {"seed": settings.seed}
-        params["linkage"] = summary["methods"].get("agglomerative", {}).get("linkage")
-        tags = {"structure": summary["structure"]["words"], "chosen_by": summary["chosen_by"]}
-        measured = {one: summary.get(one) for one in _SEGMENTS_MEASURED}
-        _write(client, run, params=params, metrics=measured, tags=tags, at=end)
+        run = _run_tagged(client, experiment, kind, name, end - _lasted(summary), {kind: name, **tags})
+        told = {"structure": summary["structure"]["words"], "chosen_by": summary["chosen_by"]}
+        with_seed = {**params, "seed": settings.seed}
+        _write(client, run, params=with_seed, metrics=measured, tags=told, at=end)
         for path in (path for path in files if path.exists()):
             client.log_artifact(run, str(path), "results")
         client.set_terminated(run, end_time=end)

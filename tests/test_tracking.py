@@ -10,6 +10,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import interested
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -245,6 +246,17 @@ def test_segments_are_a_run_with_params_metrics_and_the_files_that_are_there(set
     assert numbers.items() <= run.data.metrics.items()
     assert "2 groups" in run.data.tags["structure"]
     assert artifacts(client, run.info.run_id, "results") == {"results/segments.json"}
+
+
+def test_interests_are_a_run_too(settings, client):
+    summary = interested.keep(settings, interested.rows(60, 3, none=6)).summary
+    run = client.get_run(tracking.log_interests(settings, summary))
+    assert tracking.log_interests(settings, summary) == run.info.run_id
+    wanted = {"encoder": "tfidf", "k": "3", "seed": "7", "events_version": "12"}
+    assert wanted.items() <= run.data.params.items()
+    numbers = {"users": 60.0, "posts": 180.0, "silhouette": 0.41, "sizes.2": 18.0, "none.share": 0.1}
+    assert numbers.items() <= run.data.metrics.items()
+    assert run.data.tags["interests"] == summary["id"] and "3 groups" in run.data.tags["structure"]
 
 
 def test_trials_are_children_of_their_tuning(settings, client):
