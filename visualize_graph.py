@@ -5,8 +5,9 @@ import os
 import sys
 from pathlib import Path
 
-from pictures.drawing import draw, draw_segments, draw_trending
+from pictures.drawing import draw, draw_alone, draw_assigned, draw_trending
 from pictures.reading import ResultsError
+from pictures.sealed import INTERESTS, SEGMENTS
 from pictures.watching import watch
 
 
@@ -25,9 +26,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def drawn(chosen: argparse.Namespace) -> dict[Path, float]:
+    if chosen.assigned:
+        return draw_assigned(chosen.assigned, sys.stdin.read())
     if chosen.trending:
         return draw_trending(chosen.results)
-    return draw_segments(chosen.results) if chosen.segments else draw(chosen.results, page=chosen.html)
+    for kind, alone in ((SEGMENTS, chosen.segments), (INTERESTS, chosen.interests)):
+        if alone:
+            return draw_alone(chosen.results, kind)
+    return draw(chosen.results, page=chosen.html)
 
 
 def parsed(arguments: list[str] | None) -> argparse.Namespace:
@@ -37,11 +43,14 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--html", action="store_true", help="also recommendation_graph.html: the graph to walk in")
     parser.add_argument("--trending", action="store_true", help="trending.png alone, which needs no generation")
     parser.add_argument("--segments", action="store_true", help="pictures of segments alone: clusters.png and its kin")
-    parser.add_argument("--watch", action="store_true", help="draw each generation, trends and segments as they come")
+    parser.add_argument("--interests", action="store_true", help="the picture of interests alone: interests.png")
+    parser.add_argument("--assigned", type=Path, metavar="FILE", help="a text beside the groups: its JSON on stdin")
+    parser.add_argument("--watch", action="store_true", help="draw what is new as it comes, until Ctrl-C")
     parser.add_argument("--interval", type=seconds, default=2.0, metavar="S", help="seconds between looks; default: 2")
     chosen = parser.parse_args(arguments)
-    if chosen.trending + chosen.segments + (chosen.html or chosen.watch) > 1:
-        parser.error("--trending or --segments draws that alone, once: leave --html, --watch and the other out")
+    alone = chosen.trending, chosen.segments, chosen.interests, chosen.assigned is not None
+    if sum(alone) + (chosen.html or chosen.watch) > 1:
+        parser.error("--trending, --segments, --interests or --assigned draws that alone, once: leave all others out")
     return chosen
 
 

@@ -1,5 +1,6 @@
 """All pictures of a folder, into it: whole, or none of them."""
 
+import json
 import sys
 import tempfile
 import time
@@ -8,23 +9,26 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import matplotlib.style
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 
-from pictures import document
+from pictures import assigned, document, sealed
 from pictures.clusters import clusters
 from pictures.correlations import correlations
 from pictures.degrees import degree_distribution
 from pictures.dendrogram import dendrogram
 from pictures.elbow import elbow
 from pictures.favourites import top_products
-from pictures.grouped import SEAL, TABLE, Groupings, read_segments
+from pictures.grouped import Groupings, read_segments
+from pictures.interests import interests
 from pictures.look import FONTS, STYLE
 from pictures.network import recommendation_graph
+from pictures.posted import Interests, read_interests
 from pictures.reading import COLUMNS, RISING, Results, ResultsError, Trending, read_results, read_trending
+from pictures.sealed import Kind
 from pictures.sparklines import trending
 
 Shown = TypeVar("Shown")
@@ -40,37 +44,38 @@ def complain(words: str) -> None:
 def draw(folder: Path, *, page: bool = False, warn: Callable[[str], object] = complain) -> dict[Path, float]:
     """Every picture of a folder of results, and the seconds each took; all of them appear, or none.
 
-    page: the graph as an HTML file as well. Segments are drawn without recommendations too; beside them, segments that
-    cannot be read are left out, and `warn` is told why.
+    page: the graph as an HTML file as well. What is found of users is drawn without recommendations too; where there is
+    something else to draw, what cannot be read of it is left out, and `warn` is told why.
     """
-    results: Results | None
-    if any((folder / name).exists() for name in COLUMNS):
-        results, segments = read_results(folder), readable_segments(folder, warn)
-    else:
-        segments = read_segments(folder)
-        results = None if segments else read_results(folder)
+    alone = not any((folder / name).exists() for name in COLUMNS)
+    found, faults = readable_beside(folder)
+    if alone and faults and not any(found.values()):
+        raise next(iter(faults.values()))
+    results = None if alone and any(found.values()) else read_results(folder)
+    for kind, fault in faults.items():
+        warn(f"{kind.name.capitalize()} are left out: {' '.join(str(fault).split())}")
     rising = results.trending if results else read_trending(folder)
-    makers = chain(of_generation(results, page=page), of_trending(rising), of_segments(segments))
-    return with_segments(folder, segments, makers)
+    return with_all(folder, found, chain(of_generation(results, page=page), of_trending(rising), of_all(found)))
 
 
-def with_segments(
-    folder: Path, segments: Groupings | None, makers: Iterator[tuple[str, Maker]]
-) -> dict[Path, float]:
+def readable_beside(folder: Path) -> tuple[dict[Kind, Any], dict[Kind, ResultsError]]:
+    """What is found of users, None where there is nothing of a kind, and why some of it cannot be read."""
+    found: dict[Kind, Any] = {}
+    faults = {}
+    for kind, (read, _) in BESIDE.items():
+        try:
+            found[kind] = read(folder)
+        except ResultsError as fault:
+            found[kind], faults[kind] = None, fault
+    return found, faults
+
+
+def with_all(folder: Path, found: dict[Kind, Any], makers: Iterator[tuple[str, Maker]]) -> dict[Path, float]:
     """What these make; a picture of columns that are not compared any more goes."""
     made = drawn(folder, makers)
-    if segments is not None and not segments.alike:
+    if (segments := found.get(sealed.SEGMENTS)) is not None and not segments.alike:
         (folder / CORRELATIONS).unlink(missing_ok=True)
     return made
-
-
-def readable_segments(folder: Path, warn: Callable[[str], object]) -> Groupings | None:
-    """None where there are none, or where they cannot be read."""
-    try:
-        return read_segments(folder)
-    except ResultsError as fault:
-        warn(f"Segments are left out: {' '.join(str(fault).split())}")
-        return None
 
 
 def draw_trending(folder: Path) -> dict[Path, float]:
@@ -81,11 +86,21 @@ def draw_trending(folder: Path) -> dict[Path, float]:
     return drawn(folder, of_trending(found))
 
 
-def draw_segments(folder: Path) -> dict[Path, float]:
-    """The pictures of segments alone, which need no generation; the same otherwise."""
-    if (found := read_segments(folder)) is None:
-        raise ResultsError(f"{folder} lacks {SEAL} or {TABLE}: `python -m spark_app segments` writes them")
-    return with_segments(folder, found, of_segments(found))
+def draw_alone(folder: Path, kind: Kind) -> dict[Path, float]:
+    """The pictures of one kind of what is found of users alone, which need no generation; the same otherwise."""
+    found = {kind: BESIDE[kind][0](folder)}
+    if found[kind] is None:
+        raise ResultsError(f"{folder} lacks {kind.seal} or {kind.table}: `python -m spark_app {kind.name}` writes them")
+    return with_all(folder, found, of_all(found))
+
+
+def draw_assigned(path: Path, said: str) -> dict[Path, float]:
+    """The picture of a text that was assigned, into a file; what it shows is JSON of `interests assign`."""
+    try:
+        found = assigned.of(json.loads(said))
+    except ValueError as error:
+        raise ResultsError(f"no JSON of `interests assign`: {error}") from None
+    return drawn(path.parent, iter([(path.name, partial(save, assigned.assigned, found))]))
 
 
 def drawn(folder: Path, makers: Iterator[tuple[str, Maker]]) -> dict[Path, float]:
@@ -118,16 +133,31 @@ def of_trending(found: Trending | None) -> Iterator[tuple[str, Maker]]:
         yield "trending.png", partial(save, trending, found)
 
 
-def of_segments(found: Groupings | None) -> Iterator[tuple[str, Maker]]:
-    """The same of segments."""
-    if found is None:
-        return
+def of_all(found: dict[Kind, Any]) -> Iterator[tuple[str, Maker]]:
+    """The same of what is found of users."""
+    for kind, one in found.items():
+        if one is not None:
+            yield from BESIDE[kind][1](one)
+
+
+def of_segments(found: Groupings) -> Iterator[tuple[str, Maker]]:
     for picture in (clusters, elbow, dendrogram):
         yield f"{picture.__name__}.png", partial(save, picture, found)
     if found.alike:
         yield CORRELATIONS, partial(save, correlations, found)
 
 
+def of_interests(found: Interests) -> Iterator[tuple[str, Maker]]:
+    yield "interests.png", partial(save, interests, found)
+
+
 def save(picture: Callable[[Shown], Figure], shown: Shown, path: Path) -> None:
-    """Draw it into a file."""
-    picture(shown).savefig(path, metadata={"Software": None})
+    """Draw it into a file, without what would differ the next time."""
+    picture(shown).savefig(path, metadata={"Date" if path.suffix.lower() == ".svg" else "Software": None})
+
+
+# What reads a kind of what is found of users, and the pictures of it.
+BESIDE: dict[Kind, tuple[Callable[[Path], Any], Callable[[Any], Iterator[tuple[str, Maker]]]]] = {
+    sealed.SEGMENTS: (read_segments, of_segments),
+    sealed.INTERESTS: (read_interests, of_interests),
+}

@@ -1,10 +1,8 @@
 """Segments as pictures show them: segments.csv and segments.json of a folder of results.
 
-They are of the event table, beside those of a generation; segments.json is written last, and without it an export is
-under way or there are none.
+They are of the event table, beside those of a generation.
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,12 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from pictures.reading import MAKE_SEGMENTS, ResultsError, read_table
+from pictures import sealed
+from pictures.dots import Part, some
 
-SEAL, TABLE = "segments.json", "segments.csv"
 METHODS = {"kmeans": "K-means", "agglomerative": "Agglomerative"}
-# Points of a method that are drawn at the most, and of a segment at the least, where it has so many.
-MOST, LEAST = 4000, 30
 
 
 class Tree(NamedTuple):
@@ -37,22 +33,14 @@ class Table(NamedTuple):
     merged: list[tuple[str, str, float]]
 
 
-class Segment(NamedTuple):
-    """A segment in words."""
-
-    number: int
-    label: str
-    size: int
-
-
 class Method(NamedTuple):
     """What one method has found."""
 
     name: str
     k: int
     silhouette: float  # NaN where it is not known
-    segments: list[Segment]
-    points: pd.DataFrame  # segment, x, y: some of them where there are many
+    segments: list[Part]
+    points: pd.DataFrame  # number, x, y: some of them where there are many
 
 
 class Grouping(NamedTuple):
@@ -83,20 +71,12 @@ class Groupings(NamedTuple):
 
 def read_segments(folder: Path) -> Groupings | None:
     """None where one of the two files is not there; ResultsError when one cannot be read."""
-    seal = folder / SEAL
-    if not (seal.exists() and (folder / TABLE).exists()):
-        return None
-    try:
-        text = seal.read_text(encoding="utf-8")
-        points = read_table(folder / TABLE)
-        if seal.read_text(encoding="utf-8") != text:
-            raise ResultsError(f"{folder} got other segments while they were read; draw again.")
-        said = json.loads(text)
-        names = sorted(said["features"], key=lambda name: (name != said["latest"], name))
-        return Groupings([grouping(name, said["features"][name], points) for name in names])
-    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as fault:
-        why = f"{type(fault).__name__}: {fault}"
-        raise ResultsError(f"{seal} cannot be read: {why}. {MAKE_SEGMENTS}") from fault
+    return sealed.read(folder, sealed.SEGMENTS, groupings)
+
+
+def groupings(said: dict[str, Any], points: pd.DataFrame) -> Groupings:
+    names = sorted(said["features"], key=lambda name: (name != said["latest"], name))
+    return Groupings([grouping(name, said["features"][name], points) for name in names])
 
 
 def grouping(features: str, said: dict[str, Any], points: pd.DataFrame) -> Grouping:
@@ -124,23 +104,13 @@ def methods(said: dict[str, Any], points: pd.DataFrame) -> Iterator[Method]:
             found = said["methods"][name]
             silhouette = found.get("silhouette")
             segments = [segment(one) for one in said["segments"][name]]
-            part = some(points[points["method"] == name][["segment", "x", "y"]])
+            own = points[points["method"] == name].rename(columns={"segment": "number"})
+            part = some(own[["number", "x", "y"]])
             yield Method(name, int(found["k"]), np.nan if silhouette is None else float(silhouette), segments, part)
 
 
-def segment(said: dict[str, Any]) -> Segment:
-    return Segment(int(said["segment"]), str(said["label"] or ""), int(said["size"]))
-
-
-def some(points: pd.DataFrame) -> pd.DataFrame:
-    """All, or MOST and a few more: of each segment by its size, evenly spread over the ids, at least LEAST of each."""
-    if len(points) <= MOST:
-        return points
-    parts = []
-    for _, part in points.groupby("segment"):
-        drawn = min(len(part), max(LEAST, round(MOST * len(part) / len(points))))
-        parts.append(part.iloc[np.linspace(0, len(part) - 1, drawn).astype(int)])
-    return pd.concat(parts)
+def segment(said: dict[str, Any]) -> Part:
+    return Part(int(said["segment"]), str(said["label"] or ""), int(said["size"]))
 
 
 def tree(said: dict[str, Any]) -> Tree:

@@ -27,8 +27,11 @@ RISING: dict[str, dict[str, Any]] = {
 SEGMENTS: dict[str, dict[str, Any]] = {
     "segments.csv": {"features": "category", "method": "category", "segment": int, "x": float, "y": float},
 }
+# The same where interests.json is there; no group and what is not known are empty.
+INTERESTS: dict[str, dict[str, Any]] = {
+    "interests.csv": {"user": str, "group": str, "x": float, "y": float, "posts": int},
+}
 MAKE = "`make run` makes it; where a generation is published, `python -m spark_app export` does so too"
-MAKE_SEGMENTS = "`python -m spark_app segments` makes it"
 
 
 class ResultsError(Exception):
@@ -102,7 +105,7 @@ def groups(communities: pd.Series) -> pd.Series:
 
 def read_table(path: Path) -> pd.DataFrame:
     """One CSV file, or a folder of part files that carry a header each."""
-    columns, make = (COLUMNS | RISING | SEGMENTS)[path.name], MAKE_SEGMENTS if path.name in SEGMENTS else MAKE
+    columns, make = (COLUMNS | RISING | SEGMENTS | INTERESTS)[path.name], made_by(path.name)
     parts = sorted(path.glob("part-*.csv")) if path.is_dir() else [path] if path.exists() else []
     if not parts:
         raise ResultsError(f"{path} is missing. {make}")
@@ -113,6 +116,14 @@ def read_table(path: Path) -> pd.DataFrame:
         why = " ".join(str(fault).removeprefix("Usecols do not match columns, ").split())
         raise ResultsError(f"{path} cannot be read: {why}. {make}") from fault
     return table.assign(**{name: table[name].map(unguarded) for name, kind in columns.items() if kind is str})
+
+
+def made_by(table: str) -> str:
+    """The command that writes it, in words."""
+    for verb, tables in (("segments", SEGMENTS), ("interests", INTERESTS)):
+        if table in tables:
+            return f"`python -m spark_app {verb}` makes it"
+    return MAKE
 
 
 def unguarded(cell: str) -> str:

@@ -1,4 +1,4 @@
-"""Draws again when a generation, trends or segments have come: metrics.json and segments.json are written last."""
+"""Draws again when a generation, trends, segments or interests have come: their JSON files are written last."""
 
 import signal
 import sys
@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pictures.drawing import draw, draw_trending
-from pictures.grouped import SEAL
 from pictures.reading import COLUMNS, RISING, ResultsError, read_generation
+from pictures.sealed import KINDS
 
 
 class Stamp(NamedTuple):
     """What a redraw depends on; where a file is away, as it was before, for it is being replaced."""
 
-    generation: str  # "" where segments are alone
+    generation: str  # "" where segments or interests are alone
     rising: tuple[int, ...]  # when what is trending was written, nanoseconds; 0: never
-    segments: int
+    beside: tuple[int, ...]  # the same of each kind of what is found of users
 
 
-NEVER = Stamp("", (0,) * len(RISING), 0)
+NEVER = Stamp("", (0,) * len(RISING), (0,) * len(KINDS))
 
 
 def watch(folder: Path, *, page: bool, interval: float) -> None:
@@ -31,7 +31,7 @@ def watch(folder: Path, *, page: bool, interval: float) -> None:
         drawn, told = None, ""
         while True:
             if (found := stamp(folder, drawn or NEVER)) is None:
-                told = told or tell(f"waiting for a generation or segments in {folder}")
+                told = told or tell(f"waiting for a generation, segments or interests in {folder}")
             elif found != drawn:
                 try:
                     seconds = redraw(folder, drawn, found, page=page)
@@ -45,15 +45,16 @@ def watch(folder: Path, *, page: bool, interval: float) -> None:
 
 def stamp(folder: Path, before: Stamp = NEVER) -> Stamp | None:
     """How the folder is now. None while there is nothing to draw, or while an export is under way."""
-    seal, rising = written(folder / SEAL), tuple(written(folder / name) for name in RISING)
+    seals, rising = (written(folder / kind.seal) for kind in KINDS), tuple(written(folder / name) for name in RISING)
+    beside = tuple(now or earlier for now, earlier in zip(seals, before.beside, strict=True))
     alone = not any((folder / name).exists() for name in COLUMNS)
-    if alone and not seal:
+    if alone and not any((folder / kind.seal).exists() for kind in KINDS):
         return None
     try:
         generation = "" if alone else read_generation(folder / "metrics.json")
     except ResultsError:
         return None
-    return Stamp(generation, rising if all(rising) else before.rising, seal or before.segments)
+    return Stamp(generation, rising if all(rising) else before.rising, beside)
 
 
 def redraw(folder: Path, before: Stamp | None, now: Stamp, *, page: bool) -> dict[Path, float]:
@@ -73,7 +74,9 @@ def news(before: Stamp | None, now: Stamp) -> str:
         return "what is trending"
     if now.generation and (before is None or now.generation != before.generation):
         return f"generation {now.generation}"
-    return f"new segments beside generation {now.generation}" if now.generation else "segments"
+    earlier = before.beside if before is not None else NEVER.beside
+    new = [kind.name for kind, one, other in zip(KINDS, now.beside, earlier, strict=True) if one != other]
+    return f"new {' and '.join(new)} beside generation {now.generation}" if now.generation else " and ".join(new)
 
 
 def written(path: Path) -> int:

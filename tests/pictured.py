@@ -26,6 +26,7 @@ HEADERS = {
     "trending.csv": "rank,kind,key,label,brand,category,total,users,growth_percent,score,from,to",
     "trending_buckets.csv": "kind,key,bucket_start,total,users",
     "segments.csv": "user,features,method,segment,x,y,distance",
+    "interests.csv": "user,group,nearest,confidence,x,y,posts",
 }
 WEIRD = ["NA", "null", "nan", "", " ", "\t", "\x07bell", "a\r\nb", 'say "hi", you', "$x_1^{2$", "\\frac{1}{", "%s{}"]
 WEIRD += ["=1+1", "'=1", "'it", "-", "u:1", "x" * 256, "\U0001f600", "𐍈", "\u202eabc\u200f", "שלום"]

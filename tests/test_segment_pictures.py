@@ -10,12 +10,13 @@ import segmented
 from pictured import PICTURES, WEIRD, colours_of, run, texts, write_csv, write_results, write_segments
 from segmented import CORRELATIONS, Planted
 
-from pictures import drawing, grouped, watching
+from pictures import dots, drawing, watching
 from pictures.clusters import clusters
 from pictures.correlations import correlations
 from pictures.dendrogram import dendrogram, height
+from pictures.dots import some
 from pictures.elbow import elbow
-from pictures.grouped import Tree, read_segments, some
+from pictures.grouped import Tree, read_segments
 from pictures.reading import ResultsError
 
 DRAWN = ["clusters.png", "elbow.png", "dendrogram.png"]
@@ -47,15 +48,15 @@ def test_each_method_has_a_panel_and_each_segment_its_label_and_size(tmp_path):
 
 
 def test_of_many_users_some_are_shown_and_of_each_segment_at_least_a_few():
-    points = pd.DataFrame({"segment": [1] * 99_000 + [2] * 980 + [3] * 20, "x": 1.0, "y": range(100_000)})
-    shown = some(points)["segment"].value_counts().to_dict()
+    points = pd.DataFrame({"number": [1] * 99_000 + [2] * 980 + [3] * 20, "x": 1.0, "y": range(100_000)})
+    shown = some(points)["number"].value_counts().to_dict()
     assert shown == {1: 3960, 2: 39, 3: 20}
     assert some(points[:4000]) is not points and len(some(points[:4000])) == 4000
 
 
 def test_how_many_of_all_are_shown_is_said(tmp_path, monkeypatch):
-    monkeypatch.setattr(grouped, "MOST", 50)
-    monkeypatch.setattr(grouped, "LEAST", 1)
+    monkeypatch.setattr(dots, "MOST", 50)
+    monkeypatch.setattr(dots, "LEAST", 1)
     planted = Planted([f"u{of}" for of in range(200)], np.arange(600.0).reshape(200, 3), dict.fromkeys(
         ("kmeans", "agglomerative"), [1, 2] * 100
     ))  # fmt: skip

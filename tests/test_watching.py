@@ -67,7 +67,7 @@ def generation(folder, name, **lists):
 def test_it_waits_draws_each_generation_once_and_ends_by_sigterm(tmp_path, watcher):
     folder = tmp_path / "results"
     watched = watcher("--results", folder, "--html")
-    assert watched.line() == f"waiting for a generation or segments in {folder}"
+    assert watched.line() == f"waiting for a generation, segments or interests in {folder}"
     generation(folder, "one")
     assert watched.line().startswith("drew generation one: recommendation_graph.png ")
     assert all((folder / name).exists() for name in [*PICTURES, document.FILE])
