@@ -78,7 +78,7 @@ def guarded(home: Path, **serve: Any) -> FastAPI:
     async def echo(request: Request) -> dict:
         return {"size": len(await request.body())}
 
-    for path in ("/events", "/recommendations", "/recommendations/session", "/reload"):
+    for path in ("/events", "/recommendations", "/recommendations/session", "/reload", "/interests/assign"):
         app.add_api_route(path, echo, methods=["POST"])
     app.add_api_route("/users/{user:path}", echo, methods=["GET"])
     app.add_api_route("/users/{user:path}", echo, methods=["DELETE"])

@@ -2,6 +2,7 @@
 
 import httpx
 import hypothesis
+import planted
 import pytest
 import schemathesis
 import segmented
@@ -24,6 +25,7 @@ EXAMPLES = 30
 def address(spark, tmp_path_factory):
     settings = shop(spark, tmp_path_factory.mktemp("schema"))
     segmented.of(settings, {"U00001": 1, "U00002": 1, "U00003": 2}, correlations=segmented.CORRELATIONS)
+    planted.keep(settings)
     with served(settings) as address:
         yield address
 

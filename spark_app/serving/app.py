@@ -23,6 +23,7 @@ from spark_app.serving.routes import (
     generations,
     graph,
     health,
+    interests,
     popular,
     products,
     recommendations,
@@ -43,8 +44,8 @@ Errors are problem details (RFC 9457). When keys are set, each request but those
 _NO_TELEMETRY: Any = dict.fromkeys(("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False)
 # Routes are tried in this order: what is asked most comes first.
 _NOUNS = (
-    recommendations, events, health, users, products, popular, trending, segments, explanations, graph, generations,
-    stats, status, stream, docs,
+    recommendations, events, health, users, products, popular, trending, segments, interests, explanations, graph,
+    generations, stats, status, stream, docs,
 )  # fmt: skip
 
 

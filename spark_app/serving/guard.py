@@ -23,6 +23,8 @@ from spark_app.serving.problems import Problem
 ANY_ADDRESS = ("0.0.0.0", "::")
 # What machines ask often, and what says nothing of anyone.
 OPEN_PATHS = frozenset({"/health/live", "/health/ready"})
+# Where a form with a picture is taken.
+WITH_PICTURE = frozenset({"/interests/assign"})
 BODY_SECONDS = 30.0
 
 _HEADER = "X-API-Key"
@@ -56,6 +58,7 @@ class Guard:
         self.names = {name.encode() for name in names - set(map(bracketed, ANY_ADDRESS))}
         self.origins = {origin.lower().encode() for origin in parts(serve.origins)}
         self.most_bytes = serve.max_body_bytes
+        self.most_with_picture = serve.max_body_bytes + serve.max_picture_bytes
         self.buckets = Buckets(serve.rate_limit) if serve.rate_limit else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,7 +72,7 @@ class Guard:
         try:
             answer = self._answer(scope, headers := dict(scope["headers"]))
             if answer is None and _has_body(scope["method"], headers):
-                receive = _again(await self._body(receive, headers), receive)
+                receive = _again(await self._body(receive, headers, self._most(scope, headers)), receive)
         except Problem as problem:
             answer = problems.answer(problem)
         except GoneError:
@@ -146,11 +149,16 @@ class Guard:
                 headers={"retry-after": str(math.ceil(wait))},
             )  # fmt: skip
 
-    async def _body(self, receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
+    def _most(self, scope: Scope, headers: Mapping[bytes, bytes]) -> int:
+        """Bytes of a body at the most; a form may hold a picture where one is taken."""
+        is_form = headers.get(b"content-type", b"").lower().startswith(b"multipart/form-data")
+        return self.most_with_picture if is_form and scope["path"] in WITH_PICTURE else self.most_bytes
+
+    async def _body(self, receive: Receive, headers: Mapping[bytes, bytes], most: int) -> bytes:
         """The whole body, counted while it comes in, whatever the headers say of it."""
         said = headers.get(b"content-length")
-        if said is not None and int(said) > self.most_bytes:
-            raise self._too_large()
+        if said is not None and int(said) > most:
+            raise _too_large(most)
         body = bytearray()
         try:
             async with asyncio.timeout(BODY_SECONDS):
@@ -160,8 +168,8 @@ class Guard:
                     if message["type"] == "http.disconnect":
                         raise GoneError
                     body += message.get("body", b"")
-                    if len(body) > self.most_bytes:
-                        raise self._too_large()
+                    if len(body) > most:
+                        raise _too_large(most)
                     more = message.get("more_body", False)
         except TimeoutError:
             detail = f"the body was not here in {BODY_SECONDS:.0f} s"
@@ -170,8 +178,9 @@ class Guard:
             raise Problem(400, "Bad length", "the body is not as long as Content-Length says")
         return bytes(body)
 
-    def _too_large(self) -> Problem:
-        return Problem(413, "Too large", f"a body has {self.most_bytes:,} bytes at the most")
+
+def _too_large(most: int) -> Problem:
+    return Problem(413, "Too large", f"a body has {most:,} bytes at the most")
 
 
 def _refuse_doubles(scope: Scope) -> None:

@@ -1,4 +1,4 @@
-"""Which generation is published, or which segments are the newest: follows a file that holds one name.
+"""Which generation is published, or what is the newest of what was found of users: follows a file that holds one name.
 
 It is replaced by one atomic rename, so that what is read is always whole, and it is read only when it is another file.
 """
