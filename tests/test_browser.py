@@ -8,6 +8,7 @@ import sys
 from urllib.parse import urlsplit
 
 import httpx
+import planted
 import pyarrow as pa
 import pytest
 import segmented
@@ -67,6 +68,7 @@ def settings(chromium, spark, tmp_path_factory):  # noqa: ARG001 - nothing is ma
     tables.append(made, tables.EVENTS, pa.Table.from_pylist(taken, SCHEMA), None)
     publish(spark, made)
     segmented.keep(made, segmented.planted(USERS)._replace(users=[f"U{user:05d}" for user in range(USERS)]))
+    planted.keep(made)
     return made
 
 
@@ -126,6 +128,7 @@ def write(page, label, text):
         ("/products", "Products", "Most popular"),
         ("/trending", "Trending", "that grew faster than the shop"),
         ("/segments", "Segments", "What sets each apart"),
+        ("/interests", "Interests", "What each is about"),
         ("/graph", "Graph", "Communities"),
     ],
 )
@@ -204,6 +207,24 @@ def test_segments_are_walked_in_from_a_user_and_back(page, address, settings):
     expect(page.get_by_text("python -m spark_app segments --features browsing")).to_be_visible(timeout=PATIENCE)
     segmented.keep(settings, segmented.planted(30), features="browsing")
     expect(page.get_by_text("30 of 30 users shown")).to_be_visible(timeout=PATIENCE)
+
+
+def test_a_text_and_a_picture_land_in_their_planted_groups(page, address):
+    page.goto(f"{address}/interests")
+    page.get_by_label("Text", exact=True).fill(planted.COFFEE)
+    page.get_by_role("button", name="Assign").click()
+    said = page.get_by_text(re.compile(f"Group {planted.number('coffee')} .*over 99 % sure"))
+    expect(said).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Book of").first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("120 of 120 users shown")).to_be_visible(timeout=PATIENCE)
+    page.get_by_label("Text", exact=True).fill("")
+    photo = {"name": "photo.png", "mimeType": "image/png", "buffer": planted.picture()}
+    page.locator("input[type=file]").set_input_files(photo)
+    expect(page.get_by_text("photo.png")).to_be_visible(timeout=PATIENCE)
+    page.get_by_role("button", name="Assign").click()
+    said = page.get_by_text(re.compile(f"Group {planted.number('garden')} .*over 99 % sure"))
+    expect(said).to_be_visible(timeout=4 * PATIENCE)
+    expect(page.get_by_text("Read in the picture: TOMATO SEEDLING COMPOST")).to_be_visible(timeout=PATIENCE)
 
 
 def test_a_range_is_chosen_and_the_address_leads_there_again(page, address):

@@ -9,7 +9,7 @@ from spark_app.serving import app
 from spark_app.web import asking
 from spark_app.web.asking import Api, Trouble
 
-PAGES = ["now", "user", "products", "trending", "segments", "graph"]
+PAGES = ["now", "user", "products", "trending", "segments", "interests", "graph"]
 
 
 def shown(page: str, **query: str) -> AppTest:

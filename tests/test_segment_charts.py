@@ -1,6 +1,6 @@
 """What the pictures of segments hold: colours beside signs, trees without crossings, means beside those of all."""
 
-from spark_app.web import segment_charts
+from spark_app.web import grouped, segment_charts
 
 # Leaves 0 and 2 merge, then 1 and 3, then all.
 MERGES = [[0, 2, 1.0, 3], [1, 3, 2.0, 7], [4, 5, 5.0, 10]]
@@ -12,8 +12,8 @@ def trait(segment, mean, lift, overall=2.0):
 
 
 def test_no_two_of_sixty_four_segments_look_alike():
-    looks = {(segment_charts.colour(one), segment_charts.sign(one)) for one in range(1, 65)}
-    assert len(looks) == 64 and len({segment_charts.sign(one) for one in range(1, 9)}) == 8
+    looks = {(grouped.colour(one), grouped.sign(one)) for one in range(1, 65)}
+    assert len(looks) == 64 and len({grouped.sign(one) for one in range(1, 9)}) == 8
 
 
 def test_leaves_stand_so_that_no_lines_cross():

@@ -9,6 +9,8 @@ import streamlit as st
 
 # An answer takes milliseconds; who has not answered by then will not.
 _TIMEOUT = httpx.Timeout(10.0, connect=2.0)
+# But to read a picture, others of which may come before, takes seconds.
+_TO_READ = httpx.Timeout(60.0, connect=2.0)
 _CONNECTIONS = httpx.Limits(max_connections=32, max_keepalive_connections=8, keepalive_expiry=20.0)
 Kind = Literal["away", "slow", "key", "not ready", "unknown", "gone", "refused"]
 _KINDS: dict[int, Kind] = {401: "key", 403: "key", 404: "unknown", 410: "gone"}
@@ -44,15 +46,20 @@ class Api:
         return self._asked("POST", path, json=body)
 
     def _asked(self, method: str, path: Sequence[str], **how: Any) -> Found:
+        return _read(self._answered(method, path, **how), self.url)
+
+    def _answered(self, method: str, path: Sequence[str], **how: Any) -> httpx.Response:
+        """The answer, when it is one; Trouble for any other."""
         address = "/".join([self.url, *(quote(part, safe="") for part in path)])
         try:
             answer = self.client.request(method, address, **how)
         except httpx.TimeoutException:
-            raise Trouble("slow", f"{self.url} took more than {_TIMEOUT.read:.0f} s", self.url) from None
+            patience = how.get("timeout", _TIMEOUT)
+            raise Trouble("slow", f"{self.url} took more than {patience.read:.0f} s", self.url) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Trouble("away", str(error) or type(error).__name__, self.url) from None
         if answer.is_success:
-            return _read(answer, self.url)
+            return answer
         problem = _problem(answer)
         said = problem.get("detail") or problem.get("title") or f"it answered with status {answer.status_code}"
         raise Trouble(_kind(answer.status_code, str(problem.get("title"))), str(said), self.url)
@@ -151,6 +158,30 @@ class Api:
     def segments_of(self, user: str) -> Found:
         """The segments that a user is in."""
         return self.get("users", user, "segment")
+
+    def interests(self, **asked: object) -> Found:
+        """The kept groups of interest, or their id alone."""
+        return self.get("interests", **asked)
+
+    def interest_points(self, limit: int) -> Found:
+        """Where some of the users lie by what they post."""
+        return self.get("interests", "points", limit=limit)
+
+    def interests_of(self, user: str) -> Found:
+        """The group that a user's posts are in."""
+        return self.get("users", user, "interests")
+
+    def assign(self, text: str, picture: tuple[str, bytes] | None) -> Found:
+        """In which group a text is, or a picture by its name and bytes."""
+        if picture is None:
+            return self.post("interests", "assign", body={"text": text})
+        return self._asked(
+            "POST", ("interests", "assign"), data={"text": text}, files={"image": picture}, timeout=_TO_READ
+        )
+
+    def picture(self, path: str) -> bytes:
+        """One of the catalogue."""
+        return self._answered("GET", ("interests", "pictures", path)).content
 
 
 @st.cache_resource(show_spinner=False)

@@ -65,6 +65,27 @@ def _take(key: str, value: str) -> None:
     st.session_state[key] = value
 
 
+def number(label: str, key: str, options: Mapping[int, str]) -> int | None:
+    """One of these numbers, or none yet, here or in a table that writes it into the session under `key`.
+
+    The address of the page names it.
+    """
+    if key not in st.session_state:
+        asked = st.query_params.get(key, "")
+        st.session_state[key] = int(asked) if asked.isdecimal() else None
+    if st.session_state[key] not in options:
+        st.session_state[key] = None
+    chosen = st.selectbox(
+        label, list(options), key=key, index=None, placeholder="choose one here or in the table",
+        format_func=lambda one: options.get(one, str(one)),
+    )  # fmt: skip
+    if chosen is None:
+        st.query_params.pop(key, None)
+    else:
+        st.query_params[key] = str(chosen)
+    return chosen
+
+
 def one_of(label: str, key: str, options: Mapping[str, str], first: str) -> str:
     """One of these, shown in words, which the address of the page names."""
     if key not in st.session_state:

@@ -19,7 +19,7 @@ _PLAIN: dict[str, Any] = {
     "server.enableXsrfProtection": True,
     "server.fileWatcherType": "none",
     "server.headless": True,
-    "server.maxUploadSize": 1,
+    "server.maxUploadSize": 10,
     "server.showEmailPrompt": False,
 }
 # The ink is at least 7:1 on its ground, and what can be pressed 4.5:1.

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from spark_app.web import graph, look, now, places, products, segments, trending, user
+from spark_app.web import graph, interests, look, now, places, products, segments, trending, user
 from spark_app.web.asking import Trouble, api
 
 _EVERY = 3.0
@@ -19,6 +19,7 @@ def main() -> None:
         "products": st.Page(products.show, title="Products", icon=":material/inventory_2:", url_path="products"),
         "trending": st.Page(trending.show, title="Trending", icon=":material/trending_up:", url_path="trending"),
         "segments": st.Page(segments.show, title="Segments", icon=":material/groups:", url_path="segments"),
+        "interests": st.Page(interests.show, title="Interests", icon=":material/interests:", url_path="interests"),
         "graph": st.Page(graph.show, title="Graph", icon=":material/hub:", url_path="graph"),
     }
     places.remember(pages)

@@ -1,7 +1,6 @@
 """Pictures of segments: a map of users, what sets them apart, how many there should be, how they merge.
 
-What the API says comes in, figures go out. A segment keeps its colour and its sign, for its number is never given
-again.
+What the API says comes in, figures go out.
 """
 
 import math
@@ -11,49 +10,27 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from spark_app.web import charts, look
+from spark_app.web import charts, grouped, look
 from spark_app.web.look import GREY, OKABE_ITO
 
 Found = Mapping[str, Any]
-_SIGNS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", "hexagon")
-_MARGIN = {"l": 8, "r": 8, "t": 24, "b": 8}
 # Four times the mean of all, and a quarter of it, have the full colour.
 _MOST = 2.0
 _LESS, _MORE = OKABE_ITO[1], OKABE_ITO[0]
 _MIDDLE = {"light": "#eef1f4", "dark": "#26303a"}
 
 
-def colour(segment: int) -> str:
-    """Of a segment."""
-    return OKABE_ITO[(segment - 1) % len(OKABE_ITO)]
-
-
-def sign(segment: int) -> str:
-    """Of a segment: where colours come round again, the sign is another."""
-    return _SIGNS[(segment - 1 + (segment - 1) // len(OKABE_ITO)) % len(_SIGNS)]
-
-
 def called(one: Found) -> str:
     """A segment by its number and its name."""
-    return f"{one['segment']} {one['label']}" if one.get("label") else str(one["segment"])
+    return grouped.called(one["segment"], one.get("label"))
 
 
 def placed(points: Sequence[Found], segments: Sequence[Found], variance: Sequence[float]) -> go.Figure:
     """A map of users on the first two components; `customdata[0]` of a point is the user."""
-    figure = go.Figure()
-    for one in segments:
-        mine = [point for point in points if point["segment"] == one["segment"]]
-        marker = {"color": colour(one["segment"]), "symbol": sign(one["segment"]), "size": 6, "opacity": 0.75}
-        figure.add_scatter(
-            x=[round(point["x"], 3) for point in mine], y=[round(point["y"], 3) for point in mine], mode="markers",
-            name=charts.cut(called(one), 30), marker=marker,
-            customdata=[[point["user"], charts.text(point["user"])] for point in mine],
-            hovertemplate="%{customdata[1]}<extra>" + charts.cut(called(one), 30) + "</extra>",
-        )  # fmt: skip
-    figure.update_layout(height=460, margin=_MARGIN, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"})
+    figure = grouped.placed(points, [(one["segment"], called(one)) for one in segments], of="segment")
     told = [f" ({100 * share:.0f} % of the variance)" for share in variance[:2]] + ["", ""]
-    figure.update_xaxes(title=f"first component{told[0]}", zeroline=False)
-    figure.update_yaxes(title=f"second component{told[1]}", zeroline=False)
+    figure.update_xaxes(title=f"first component{told[0]}")
+    figure.update_yaxes(title=f"second component{told[1]}")
     return figure
 
 
@@ -81,7 +58,7 @@ def means(profiles: Sequence[Found], segments: Sequence[Found], units: Mapping[s
         colorbar={"title": "against<br>all users", "tickvals": [-_MOST, 0, _MOST], "ticktext": ["less", "", "more"]},
     )  # fmt: skip
     figure = go.Figure(grid)
-    figure.update_layout(height=100 + 34 * len(features), margin=_MARGIN)
+    figure.update_layout(height=100 + 34 * len(features), margin=grouped.MARGIN)
     figure.update_yaxes(autorange="reversed")
     return figure
 
@@ -105,8 +82,8 @@ def _cell(row: Found | None, height: float | None, units: Mapping[str, str]) -> 
     return look.quantity(row["mean"], units.get(row["feature"], "")) + arrow
 
 
-def tried(rows: Sequence[Found], k: int) -> go.Figure:
-    """What was tried for each number of segments: the elbow above, silhouette and stability below; a star is chosen."""
+def tried(rows: Sequence[Found], k: int, what: str = "segments") -> go.Figure:
+    """What was tried for each number of groups: the elbow above, silhouette and stability below; a star is chosen."""
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08)
     ks = [row["k"] for row in rows]
     lines = [("inertia", "inertia", 1, 0, "circle", "solid"), ("silhouette", "silhouette", 2, 0, "circle", "solid")]
@@ -119,12 +96,12 @@ def tried(rows: Sequence[Found], k: int) -> go.Figure:
                 x=ks, y=values, name=title, row=at, col=1, mode="lines+markers", showlegend=at == 2,
                 line={"color": OKABE_ITO[shade], "dash": dash},
                 marker={"symbol": symbols, "size": [14 if one == k else 8 for one in ks]},
-                hovertemplate=f"%{{x}} segments: %{{y:,.3f}}<extra>{title}</extra>",
+                hovertemplate=f"%{{x}} {what}: %{{y:,.3f}}<extra>{title}</extra>",
             )  # fmt: skip
-    figure.update_layout(height=380, margin=_MARGIN, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"})
+    figure.update_layout(height=380, margin=grouped.MARGIN, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"})
     figure.update_yaxes(title="inertia", rangemode="tozero", row=1, col=1)
     figure.update_yaxes(title="0 to 1", rangemode="tozero", row=2, col=1)
-    figure.update_xaxes(title="segments", dtick=1, row=2, col=1)
+    figure.update_xaxes(title=what, dtick=max(1, len(rows) // 12), row=2, col=1)
     return figure
 
 
@@ -139,7 +116,7 @@ def dendrogram(found: Found, k: int) -> go.Figure:
         words = f"cut into {k}"
         figure.add_hline(y=cut, line={"dash": "dash", "color": GREY}, annotation={"text": words, "xanchor": "right"})
     order = leaf_order(merges, len(leaves))
-    figure.update_layout(height=380, margin=_MARGIN, showlegend=False)
+    figure.update_layout(height=380, margin=grouped.MARGIN, showlegend=False)
     told = [look.count(leaves[one]) for one in order]
     figure.update_xaxes(
         title="users of each branch", tickvals=list(range(len(order))), ticktext=told, tickangle=-90, showgrid=False,
@@ -181,6 +158,6 @@ def correlations(found: Found) -> go.Figure:
         colorbar={"title": "Cramér's V" if low == 0 else "r"},
     )  # fmt: skip
     figure = go.Figure(grid)
-    figure.update_layout(height=140 + 34 * len(names), margin=_MARGIN)
+    figure.update_layout(height=140 + 34 * len(names), margin=grouped.MARGIN)
     figure.update_yaxes(autorange="reversed")
     return figure

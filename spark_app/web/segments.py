@@ -10,10 +10,10 @@ from typing import Any
 import streamlit as st
 
 from spark_app.segmentation import DECIDES, FEATURES
-from spark_app.web import charts, choose, empty, look, places, segment_charts, tables
+from spark_app.web import charts, choose, empty, grouped, look, places, segment_charts, tables
 from spark_app.web.asking import Trouble, api
 
-_EVERY, _POINTS = 3.0, 800
+_POINTS = 800
 _COMMAND = "python -m spark_app segments --features {}"
 _FEATURES = {"behaviour": "Behaviour", "browsing": "Browsing", "factors": "The model's factors"}
 _METHODS = {"kmeans": "k-means", "agglomerative": "Agglomerative"}
@@ -26,7 +26,7 @@ def show() -> None:
     """The page."""
     st.title("Segments", anchor=False)
     kept = api().segments()
-    _watched([one["id"] for one in kept["features"].values()])
+    grouped.watched(_ids(kept), lambda: _ids(api().segments(brief=True)))
     if not kept["features"] and kept["generation"] is None:
         raise Trouble("not ready", kept["hint"])
     left, right = st.columns([3, 2], vertical_alignment="bottom")
@@ -41,15 +41,8 @@ def show() -> None:
     _all(found, features, method)
 
 
-@st.fragment(run_every=_EVERY)
-def _watched(ids: Sequence[str]) -> None:
-    """Draw all anew once other segments are kept."""
-    try:
-        now = [one["id"] for one in api().segments(brief=True)["features"].values()]
-    except Trouble:
-        return
-    if now != ids:
-        st.rerun()
+def _ids(kept: Found) -> list[str]:
+    return [one["id"] for one in kept["features"].values()]
 
 
 def _all(found: Found, features: str, method: str) -> None:
@@ -68,10 +61,8 @@ def _all(found: Found, features: str, method: str) -> None:
 
 
 def _says(found: Found) -> None:
-    """How real they are, in the words of the judge, and what was judged."""
-    icon = ":material/check_circle:" if found["structure"]["found"] else ":material/help:"
-    words = look.plain(found["structure"]["words"])
-    (st.success if found["structure"]["found"] else st.warning)(words[:1].upper() + words[1:] + ".", icon=icon)
+    """How real they are, and what was judged."""
+    grouped.says(found["structure"])
     out = f", {look.of_kind(found['left_out'], 'user')} left out of whom it is not known" if found["left_out"] else ""
     kept = f"{look.of_kind(found['components'], 'component')} with {100 * (found['variance_kept'] or 0):.0f} %"
     st.caption(
@@ -84,15 +75,9 @@ def _map(found: Found, features: str, method: str) -> None:
     st.subheader("Where users lie", anchor=False)
     placed = api().segment_points(features, method, _POINTS)
     figure = segment_charts.placed(placed["points"], found["segments"][method], found["variance"])
-    shown = f"{look.count(placed['shown'])} of {look.of_kind(placed['all'], 'user')} shown"
-    event = st.plotly_chart(
-        figure, key=f"map-{features}-{method}", config=charts.CONFIG, on_select="rerun", selection_mode="points",
-        alt=f"Users on the first two components, {shown}",
-    )  # fmt: skip
-    chosen = [point["customdata"][0] for point in event["selection"]["points"] if point.get("customdata")]
-    st.caption(f"{shown}, by chance where not all are. Users who are alike lie near each other; press one to open it.")
-    if chosen:
-        places.link("user", f"All about {look.plain(chosen[0])}", ":material/person:", user=chosen[0])
+    key, says = f"map-{features}-{method}", "Users on the first two components"
+    if user := grouped.shown(figure, key, some=placed["shown"], every=placed["all"], says=says):
+        places.link("user", f"All about {look.plain(user)}", ":material/person:", user=user)
 
 
 def _table(segments: Sequence[Found], units: Mapping[str, str]) -> None:
@@ -105,22 +90,10 @@ def _table(segments: Sequence[Found], units: Mapping[str, str]) -> None:
     ]  # fmt: skip
     columns = ["segment", "segment name", "users", "of all", "sets apart"]
     tables.chosen(rows, columns, key="segment-rows", says="Segments, and what sets each apart", then=_take)
-    numbers = [one["segment"] for one in segments]
-    if "segment" not in st.session_state:
-        asked = st.query_params.get("segment", "")
-        st.session_state["segment"] = int(asked) if asked.isdecimal() else None
-    if st.session_state["segment"] not in numbers:
-        st.session_state["segment"] = None
     by_number = {one["segment"]: one for one in segments}
-    chosen = st.selectbox(
-        "Segment", numbers, key="segment", index=None, placeholder="choose one here or in the table",
-        format_func=lambda number: segment_charts.called(by_number[number]) if number in by_number else str(number),
-    )  # fmt: skip
-    if chosen is None:
-        st.query_params.pop("segment", None)
-        return
-    st.query_params["segment"] = str(chosen)
-    _one(by_number[chosen], units)
+    options = {number: segment_charts.called(one) for number, one in by_number.items()}
+    if (chosen := choose.number("Segment", "segment", options)) is not None:
+        _one(by_number[chosen], units)
 
 
 def _take(row: Found) -> None:

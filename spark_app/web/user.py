@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from spark_app.web import charts, choose, empty, lately, look, places, segments, tables
+from spark_app.web import charts, choose, empty, interests, lately, look, places, segments, tables
 from spark_app.web.asking import Trouble, api, name_of
 
 _SHOWN, _MET, _EVERY = 10, 100, 2.0
@@ -37,6 +37,7 @@ def _by_id() -> None:
         st.warning(f"{unknown} What is popular is offered until the first event.", icon=":material/person_off:")
         choose.users_like(user, "user")
     segments.of(user)
+    interests.of(user)
     names = {one["product"]: one.get("name") for one in (history or {}).get("products", [])}
     _list(user, names)
     left, right = st.columns(2, gap="medium")
