@@ -102,6 +102,18 @@ class Spark(BaseModel):
     """How Spark is started."""
 
     master: str = Field("local[*]", min_length=1, description="local[*], spark://host:7077, yarn, k8s://...")
+    ship_code: bool = Field(
+        True, description="executors of a cluster get this program's code; false: it is at the same path there"
+    )
+    archives: str = Field(
+        "", description="packed Pythons and packages for executors, such as env.tar.gz#env; comma separated"
+    )
+    python: str | None = Field(
+        None, description="Python on the executors; default: bin/python of the first archive, else this one's path"
+    )
+    executors_within: float = Field(
+        300, ge=0, description="seconds that a cluster has for its first executor; 0: Spark waits for ever"
+    )
     driver_memory: str = Field("4g", pattern=r"^\d+[kmgKMG]$", description="heap of the driver; on one machine of all")
     executor_memory: str = Field("4g", pattern=r"^\d+[kmgKMG]$", description="heap of an executor on a cluster")
     java_options: str = Field("", description="more options for the driver's Java, such as -XX:+UseZGC")
@@ -158,6 +170,7 @@ class Serve(BaseModel):
     hosts: _Hosts = Field("", description="names it is called by, beside loopback and the host; comma separated")
     origins: _Origins = Field("", description="pages of other origins that may ask, such as https://shop.example")
     max_body_bytes: int = Field(1_000_000, ge=1, description="bytes of one request at the most")
+    max_picture_bytes: int = Field(10_000_000, ge=1, description="bytes of a picture that is to be assigned")
     max_events: int = Field(1_000, ge=1, description="events in one POST at the most")
     rate_limit: float | None = Field(
         None, gt=0, description="requests a second for each key or address; twice as many at once; unset: any number"

@@ -12,6 +12,7 @@ import socket
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,7 @@ from uuid import uuid4
 import pyspark
 from pyspark.sql import SparkSession
 
-from spark_app import class_archive, java
+from spark_app import class_archive, cluster, java
 from spark_app.settings import Settings, size_in_bytes
 
 SPARK_LOG = "spark.log"
@@ -37,15 +38,16 @@ def start(settings: Settings, app: str = "millstream", own: Mapping[str, str] | 
     `own` stands above what the settings say to Spark.
     """
     os.environ["JAVA_HOME"] = str(java.home())
-    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    os.environ["PYSPARK_PYTHON"], os.environ["PYSPARK_DRIVER_PYTHON"] = cluster.python(settings), sys.executable
     if address := _own_address(settings.spark.master):
         os.environ.setdefault("SPARK_LOCAL_IP", address)
     builder = SparkSession.builder.master(settings.spark.master).appName(app)
-    for name, value in (configuration(settings) | _with_archive(settings) | dict(own or {})).items():
+    told = configuration(settings) | _with_archive(settings) | cluster.shipment(settings) | dict(own or {})
+    for name, value in told.items():
         builder = builder.config(name, value)
     log = _log_file(settings)
     with _signals_put_off() as came, _stderr_to(log), _one_blas_thread_in_java():
-        spark = _started(builder, log)
+        spark = _started(builder, log, settings, told.get(cluster.PACKED, ""))
     if came:
         stop(spark)
         raise KeyboardInterrupt
@@ -55,13 +57,23 @@ def start(settings: Settings, app: str = "millstream", own: Mapping[str, str] | 
     logging.getLogger("DataFrameQueryContextLogger").setLevel(logging.CRITICAL)
     # Without it ALS ignores its checkpoint interval, and its lineage grows until the stack is full.
     spark.sparkContext.setCheckpointDir(_scratch(settings))
+    if cluster.is_elsewhere(settings.spark.master):
+        try:
+            _joined(spark, settings)
+        except BaseException:
+            stop(spark)
+            raise
     return spark
 
 
 def stop(spark: SparkSession) -> None:
     """Stop it, and remove what it kept aside while it ran."""
-    scratch = spark.sparkContext.getCheckpointDir()
+    scratch, code = spark.sparkContext.getCheckpointDir(), spark.conf.get(cluster.PACKED, "")
     spark.stop()
+    if code:
+        _removed(code)
+        # This Java would send it again to whom it is told to work for next.
+        spark._jvm.java.lang.System.clearProperty("spark.archives")
     if scratch:
         shutil.rmtree(Path(scratch.removeprefix("file:")).parent, ignore_errors=True)
 
@@ -73,10 +85,9 @@ def cores(spark: SparkSession) -> int:
 
 def heap(spark: SparkSession, settings: Settings) -> int:
     """Bytes of Java's heap where the tasks run: in this program, or in all executors together."""
-    if settings.spark.master.startswith("local"):
+    if not cluster.is_elsewhere(settings.spark.master):
         return size_in_bytes(settings.spark.driver_memory)
-    executors = spark.sparkContext._jsc.sc().getExecutorMemoryStatus().size() - 1
-    return max(executors, 1) * size_in_bytes(settings.spark.executor_memory)
+    return max(_executors(spark), 1) * size_in_bytes(cluster.executor_memory(settings))
 
 
 def packages(settings: Settings) -> list[str]:
@@ -90,7 +101,7 @@ def fetch_jars(settings: Settings, folder: Path) -> list[Path]:
     Jars that Spark has itself are left out: it prefers its own.
     """
     with tempfile.TemporaryDirectory() as home:
-        spark = settings.spark.model_copy(update={"jars": None})
+        spark = settings.spark.model_copy(update={"jars": None, "master": "local[1]"})
         aside = settings.model_copy(update={"data_dir": Path(home), "spark": spark})
         stop(start(aside, "millstream-jars", {"spark.jars.ivy": home}))
         folder.mkdir(parents=True, exist_ok=True)
@@ -102,7 +113,7 @@ def fetch_jars(settings: Settings, folder: Path) -> list[Path]:
 
 def configuration(settings: Settings) -> dict[str, str]:
     """What Spark is told, by its own names."""
-    partitions = settings.spark.shuffle_partitions or 2 * _cores_asked_for(settings.spark.master)
+    partitions = settings.spark.shuffle_partitions or 2 * cluster.cores(settings.spark.master)
     return {
         **_jars(settings),
         **_way_back(settings),
@@ -123,14 +134,14 @@ def configuration(settings: Settings) -> dict[str, str]:
         # Under --follow a batch gets every second free core while a training has the others.
         "spark.scheduler.mode": "FAIR",
         "spark.driver.memory": settings.spark.driver_memory,
-        "spark.executor.memory": settings.spark.executor_memory,
+        "spark.executor.memory": cluster.executor_memory(settings),
         "spark.driver.extraJavaOptions": _java_options(settings),
         "spark.executor.extraJavaOptions": "-Duser.timezone=UTC",
         # One BLAS thread a task: the tasks are what runs side by side.
         "spark.executorEnv.OPENBLAS_NUM_THREADS": "1",
         "spark.executorEnv.OMP_NUM_THREADS": "1",
         # The workers import this package, from wherever the program was started.
-        "spark.executorEnv.PYTHONPATH": str(Path(__file__).parent.parent),
+        "spark.executorEnv.PYTHONPATH": cluster.path(settings),
         # Beside what Spark hides by itself, how a broker is logged in to.
         "spark.redaction.regex": "(?i)secret|password|token|access[.]?key|jaas|keystore[.]key",
         # To find out how well each column of a batch packs takes a quarter of the time that keeping it takes.
@@ -206,23 +217,55 @@ def _own_address(master: str) -> str | None:
         return str(probe.getsockname()[0])
 
 
-def _cores_asked_for(master: str) -> int:
-    """local[2] is 2; local[*] all of this machine's; a cluster starts with 8."""
-    inside = master.partition("[")[2].partition("]")[0].partition(",")[0]
-    if inside.isdigit():
-        return int(inside)
-    return (os.cpu_count() or 2) if master.startswith("local") else 8
+def _executors(spark: SparkSession) -> int:
+    """How many there are now, beside this program."""
+    return int(spark.sparkContext._jsc.sc().getExecutorMemoryStatus().size()) - 1
 
 
-def _started(builder: "SparkSession.Builder", log: Path) -> SparkSession:
+def _joined(spark: SparkSession, settings: Settings) -> None:
+    """Wait for executors, and cut shuffles by their cores; raises NoSparkError when none comes: Spark would not say so.
+
+    Those of a cluster come one by one: it is ready when no more have come for a second.
+    """
+    end, there = time.monotonic() + settings.spark.executors_within, 0
+    if not settings.spark.executors_within or spark.conf.get("spark.dynamicAllocation.enabled", "false") == "true":
+        return
+    while (now := _executors(spark)) != there or not there:
+        if not now and time.monotonic() > end:
+            raise NoSparkError(_nobody_came(settings))
+        there = now
+        time.sleep(1)
+    if settings.spark.shuffle_partitions is None:
+        spark.conf.set("spark.sql.shuffle.partitions", str(2 * cores(spark)))
+
+
+def _nobody_came(settings: Settings) -> str:
+    master, memory = settings.spark.master, settings.spark.executor_memory
+    return (
+        f"{master} gave no executor within {settings.spark.executors_within:g} s: expected a worker with a free core "
+        f"and {memory} (MILLSTREAM_SPARK__EXECUTOR_MEMORY); the whole story is in {_log_file(settings)}"
+    )
+
+
+def _removed(code: str) -> None:
+    """The packed code, with the folder that it is alone in."""
+    shutil.rmtree(Path(code).parent, ignore_errors=True)
+
+
+def _started(builder: "SparkSession.Builder", log: Path, settings: Settings, code: str) -> SparkSession:
+    before = log.stat().st_size
     try:
         return builder.getOrCreate()
     except Exception as error:
-        tail = log.read_text(errors="replace")[-20_000:] if log.exists() else ""
-        raise NoSparkError(_why(tail, error, log)) from error
+        if code:
+            _removed(code)
+        tail = log.read_bytes()[before:].decode(errors="replace")[-20_000:]
+        raise NoSparkError(_why(tail, error, log, settings.spark.master)) from error
 
 
-def _why(tail: str, error: Exception, log: Path) -> str:
+def _why(tail: str, error: Exception, log: Path, master: str) -> str:
+    if "All masters are unresponsive" in tail:
+        return f"no Spark master answers at {master}; the whole story is in {log}"
     # Ivy also says "not found" of what it does not need.
     missing = next((line.strip() for line in tail.splitlines() if "unresolved dependency" in line), None)
     if missing:
@@ -230,7 +273,9 @@ def _why(tail: str, error: Exception, log: Path) -> str:
             f"Spark's packages could not be fetched ({missing.strip(': ')}). Is Maven Central reachable? "
             f"The coordinates are settings (MILLSTREAM_SPARK__...); the whole story is in {log}"
         )
-    first = (str(error).strip().splitlines() or ["no message"])[0]
+    # What Java says stands in the second line, behind a colon.
+    lines = str(error).strip().splitlines() or ["no message"]
+    first = next((line[1:].strip() for line in lines[1:2] if line.startswith(":")), lines[0])
     return f"Spark did not start: {first}. Its own messages are in {log}"
 
 

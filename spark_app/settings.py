@@ -134,6 +134,7 @@ class Settings(BaseSettings):
         None, gt=0, description="of every cool-down; unset: learnt for each category from gaps between repeat purchases"
     )
     rules_file: Path | None = Field(None, description="TOML: products, categories and brands to hide, boost or bury")
+    master: str | None = Field(None, min_length=1, description="short for MILLSTREAM_SPARK__MASTER")
     als: Als = Als()
     blend: Blend = Blend()
     neighbours: Neighbours = Neighbours()
@@ -156,6 +157,18 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="what the log file holds")
     failpoint: str = Field("", description="name:count, where the process kills itself; only under test")
     under_test: bool = Field(False, description="fail points are honoured")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _master_is_of_spark(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """The short name says what the long one would, and never something else."""
+        master, spark = given.get("master"), given.get("spark", {})
+        if not isinstance(master, str) or not master or isinstance(spark, Spark):
+            return given
+        if spark.get("master", master) != master:
+            names = f"{PREFIX}MASTER={master} and {PREFIX}SPARK__MASTER={spark['master']}"
+            raise ValueError(f"{names}: expected one of them, or the same twice")
+        return given | {"spark": {**spark, "master": master}}
 
     @model_validator(mode="after")
     def _ratings_are_asked_for(self) -> Self:

@@ -1,19 +1,15 @@
 """What Spark is told; starting it is what all other tests do."""
 
 import os
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import pyspark
 import pytest
 from conftest import settings_for
 
-from spark_app import java, session
+from benchmarks.standalone import cluster
+from spark_app import session
 from spark_app.models import mllib
 from spark_app.session import NoSparkError
 
@@ -76,68 +72,31 @@ def test_a_given_name_of_the_driver_is_announced_and_every_address_is_listened_o
 
 
 @pytest.mark.slow
-def test_a_cluster_takes_events_in_as_one_machine_does(tmp_path):
+def test_workers_that_have_the_code_take_events_in_as_one_machine_does(tmp_path):
     """A master and a worker of their own, as docker-compose.yml starts them; the program is one more process."""
-    (tmp_path / "sales.csv").write_text("user,product,quantity,timestamp\nann,lamp,1,2026-01-31T09:30:00Z\nann,,1,\n")
-    with cluster(tmp_path) as master:
-        plain = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
-        small = {"MASTER": master, "DRIVER_MEMORY": "1g", "EXECUTOR_MEMORY": "1g", "SHUFFLE_PARTITIONS": "1"}
-        told = {f"MILLSTREAM_SPARK__{name}": value for name, value in small.items()}
-        run = subprocess.run(
-            [sys.executable, "-m", "spark_app", "ingest", "--input", str(tmp_path / "sales.csv")],
-            env=plain | told | {"MILLSTREAM_DATA_DIR": str(tmp_path / "data"), "PYTHONPATH": str(ROOT)},
-            cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300,
-        )  # fmt: skip
+    with cluster(tmp_path) as found:
+        run = ingest(tmp_path, MASTER=found.master, SHIP_CODE="false")
     assert run.returncode == 0, run.stderr
     assert "2 read = 1 accepted + 0 duplicates + 1 rejected" in run.stdout
     assert list((tmp_path / "data" / "scratch").iterdir()) == []
 
 
-@contextmanager
-def cluster(home: Path) -> Iterator[str]:
-    """A standalone master and one worker on loopback; gives the master's URL."""
-    port, page, workers_page = free_port(), free_port(), free_port()
-    master = f"spark://127.0.0.1:{port}"
-    with ExitStack() as stack:
-        stack.enter_context(daemon("master.Master", "--port", port, "--webui-port", page, log=home / "master.log"))
-        listening(port)
-        stack.enter_context(
-            daemon(
-                "worker.Worker", "--cores", "1", "--memory", "1g", "--work-dir", str(home / "work"),
-                "--webui-port", workers_page, master, log=home / "worker.log",
-            )
-        )  # fmt: skip
-        until(lambda: "registered with master" in (home / "worker.log").read_text())
-        yield master
+@pytest.mark.slow
+def test_a_cluster_that_gives_no_executor_is_said_in_words(tmp_path):
+    with cluster(tmp_path, workers=0) as found:
+        run = ingest(tmp_path, MASTER=found.master, EXECUTORS_WITHIN="1")
+    assert run.returncode == 1
+    assert f"{found.master} gave no executor within 1 s: expected a worker with a free core and 1g" in run.stderr
 
 
-@contextmanager
-def daemon(name: str, *arguments: str, log: Path) -> Iterator[None]:
-    home = Path(pyspark.__file__).parent
-    command = [home / "bin" / "spark-class", f"org.apache.spark.deploy.{name}", "--host", "127.0.0.1", *arguments]
-    environment = os.environ | {"JAVA_HOME": str(java.home()), "SPARK_HOME": str(home), "SPARK_DAEMON_MEMORY": "256m"}
-    with log.open("wb") as out, subprocess.Popen(command, env=environment, stdout=out, stderr=out) as process:
-        try:
-            yield
-        finally:
-            process.terminate()
-
-
-def free_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return str(server.getsockname()[1])
-
-
-def listening(port: str) -> None:
-    def answers() -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", int(port))) == 0
-
-    until(answers)
-
-
-def until(is_so: Callable[[], bool], seconds: float = 90) -> None:
-    end = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < end, "it did not come to be in time"
-        time.sleep(0.2)
+def ingest(home, **spark):
+    """Two sales, one of them without a product, taken in by a process of its own."""
+    (home / "sales.csv").write_text("user,product,quantity,timestamp\nann,lamp,1,2026-01-31T09:30:00Z\nann,,1,\n")
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
+    small = {"DRIVER_MEMORY": "1g", "EXECUTOR_MEMORY": "1g", "SHUFFLE_PARTITIONS": "1"} | spark
+    told = {f"MILLSTREAM_SPARK__{name}": value for name, value in small.items()}
+    return subprocess.run(
+        [sys.executable, "-m", "spark_app", "ingest", "--input", str(home / "sales.csv")],
+        env=plain | told | {"MILLSTREAM_DATA_DIR": str(home / "data"), "PYTHONPATH": str(ROOT)},
+        cwd=home, capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
