@@ -94,6 +94,13 @@ def fits(settings: Settings) -> list[Fit]:
     return found
 
 
+def likens(settings: Settings) -> bool:
+    """Whether products are likened by who met them, where nothing is left open."""
+    blend = settings.blend
+    blended = settings.algorithm == "blend" and ((blend.base or "als") != "als" or bool(blend.neighbours_weight))
+    return settings.algorithm in ("bm25", "cosine") or blended
+
+
 def remembered(settings: Settings, report: Mapping[str, Any]) -> Choice:
     """What was learnt once, from the report of it."""
     learnt = report["learnt"]

@@ -112,8 +112,10 @@ def _collected(rows: DataFrame, ids: Index, *names: str) -> pa.Table:
 def _sampled(events: DataFrame) -> DataFrame:
     """The events of as many whole users as fit, within some per cent."""
     count = events.agg(F.approx_count_distinct(F.xxhash64("user", "product"))).first()[0]
-    share = int(_SHARES * MAX_INTERACTIONS / max(count, 1))
-    return events if share >= _SHARES else events.filter(F.pmod(F.xxhash64("user"), F.lit(_SHARES)) < max(share, 1))
+    # Of so many that a thousandth is too much, in finer shares.
+    shares = _SHARES if count < _SHARES * MAX_INTERACTIONS else _SHARES**3
+    share = int(shares * MAX_INTERACTIONS / max(count, 1))
+    return events if share >= shares else events.filter(F.pmod(F.xxhash64("user"), F.lit(shares)) < max(share, 1))
 
 
 def _split(liked: pa.Table, barred: pa.Table, relevant: pa.Table, places: Places, settings: Settings) -> Split:

@@ -109,7 +109,7 @@ def fault_of_refit(learned: Learned, judgement: Judgement, *, near: bool = False
     """Why the refit must not be published, empty when it may: it has to be finite, complete, and no worse."""
     if learned.model is None:
         return ""
-    if fault := _unfit_or_lacking(learned.model):
+    if fault := _unfit_or_lacking(learned.model, near=near):
         return fault
     if judgement.held_out is None or judgement.held_out_rmse is None or learned.predictor is None:
         return ""
@@ -133,6 +133,8 @@ def _judge_lists(
     excluded = learned.excluded.select("user", "product")
     relevant = evaluation.relevant(before, held_out, shop.occurring(settings.weights), excluded)
     relevant = near_.kept(relevant, near=ids.small)
+    if not ids.small:
+        relevant = evaluation.sampled(relevant, settings.seed)
     users = relevant.select("user").distinct().join(ids.users, "user")
     made = {
         OURS: training.lists(learned, users, ids, n=JUDGED_AT, explain=False),
@@ -220,13 +222,31 @@ def _compared(published: Metrics | None, verdict: Verdict) -> dict[str, Any]:
     return {"ndcg_at_10": published.ndcg, "difference_ci": list(verdict.difference) if verdict.difference else None}
 
 
-def _unfit_or_lacking(model: Model) -> str:
-    """What is wrong with the vectors: not finite, or not there for all of the training rows. Ids are few to collect."""
-    sides = {"userId": model.users.toArrow(), "productId": model.products.toArrow()}
-    if not all(np.isfinite(vectors.matrix(side["vector"])).all() for side in sides.values()):
+def _unfit_or_lacking(model: Model, *, near: bool) -> str:
+    """What is wrong with the vectors: not finite, or not there for all of the training rows."""
+    sides = {"userId": model.users, "productId": model.products}
+    if not all((_are_finite_here if near else _are_finite)(side) for side in sides.values()):
         return "the refit holds numbers that are not finite"
     if model.strengths is None:
         return ""
-    trained = model.strengths.agg(*[F.collect_set(key).alias(key) for key in sides]).toArrow()
-    complete = [pc.all(pc.is_in(trained[key].combine_chunks().flatten(), side[key])) for key, side in sides.items()]
-    return "" if all(one.as_py() for one in complete) else "the refit lacks users or products that it was trained on"
+    complete = (_has_all_here if near else _has_all)(model.strengths, sides)
+    return "" if complete else "the refit lacks users or products that it was trained on"
+
+
+def _are_finite_here(side: DataFrame) -> bool:
+    return bool(np.isfinite(vectors.matrix(side.select("vector").toArrow()["vector"])).all())
+
+
+def _are_finite(side: DataFrame) -> bool:
+    return side.filter(F.exists("vector", lambda number: F.isnan(number) | (F.abs(number) == float("inf")))).isEmpty()
+
+
+def _has_all_here(rows: DataFrame, sides: Mapping[str, DataFrame]) -> bool:
+    """Ids are few to collect."""
+    trained = rows.agg(*[F.collect_set(key).alias(key) for key in sides]).toArrow()
+    found = {key: side.select(key).toArrow()[key] for key, side in sides.items()}
+    return all(pc.all(pc.is_in(trained[key].combine_chunks().flatten(), found[key])).as_py() for key in sides)
+
+
+def _has_all(rows: DataFrame, sides: Mapping[str, DataFrame]) -> bool:
+    return all(rows.select(key).distinct().join(side, key, "left_anti").isEmpty() for key, side in sides.items())

@@ -204,22 +204,33 @@ def _make_searched(users: pa.Table, products: pa.Table, home: Path) -> None:
 
 
 def _make_met(generation: Generation, home: Path) -> None:
-    """Pairs by user, from a table that is written in the order of users and products."""
+    """Pairs by user, from a table that is written in the order of users and products: a number a user is held, no row.
+
+    Few are not in order, and are sorted here.
+    """
     source = generations.opened(generation, generations.INTERACTIONS)
-    kind = _record(source.schema)
+    kind, counts = _record(source.schema), np.zeros(_ids(generation), np.int64)
     table = np.lib.format.open_memmap(home / "met.npy", "w+", kind, (source.count_rows(),))
-    users, at = np.empty(len(table), np.int32), 0
+    at, last, in_order = 0, -1, True
     for batch in source.to_batches():
-        some = slice(at, at + len(batch))
-        users[some] = batch.column("userId").to_numpy()
+        users, some = batch.column("userId").to_numpy(), slice(at, at + len(batch))
         for name in kind.names or ():
             table[name][some] = _plain(batch.column(name))
-        at += len(batch)
-    if (np.diff(users) < 0).any():
-        order = np.lexsort((table["productId"], users))
-        users, table[:] = users[order], table[order]
+        there, times = np.unique(users, return_counts=True)
+        counts[there] += times
+        in_order = in_order and bool((np.diff(users, prepend=last) >= 0).all())
+        at, last = at + len(batch), users[-1] if len(users) else last
+    if not in_order:
+        users = source.to_table(columns=["userId"])["userId"].to_numpy()
+        table[:] = table[np.lexsort((table["productId"], users))]
     table.flush()
-    np.save(home / "met_starts.npy", np.concatenate([[0], np.cumsum(np.bincount(users))]).astype(np.int64))
+    np.save(home / "met_starts.npy", np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
+
+
+def _ids(generation: Generation) -> int:
+    """How many engine ids of users were given."""
+    highest = pc.max(generations.scan(generation, generations.USERS, columns=["userId"])["userId"]).as_py()
+    return 0 if highest is None else int(highest) + 1
 
 
 def _record(schema: pa.Schema) -> np.dtype:
@@ -242,13 +253,11 @@ def _plain(column: pa.Array) -> np.ndarray:
 def _make_lists(generation: Generation, products: pa.Table, home: Path) -> None:
     """A row for each userId: rows of `products`, -1 behind the end, with scores and reasons."""
     source = generations.opened(generation, generations.RECOMMENDATIONS)
-    ids = pc.max(generations.scan(generation, generations.USERS, columns=["userId"])["userId"]).as_py()
     length = _length(source)
     kind = np.dtype(
         [("rows", "i4", (length,)), ("scores", "f4", (length,)), ("because", "i4", (length, 3)), ("source", "S16")]
     )
-    count = 1 if ids is None else ids + 1
-    lists = np.lib.format.open_memmap(home / "lists.npy", "w+", kind, (count,))
+    lists = np.lib.format.open_memmap(home / "lists.npy", "w+", kind, (max(_ids(generation), 1),))
     lists["rows"], lists["because"] = -1, -1
     names, row_of = products["product"].combine_chunks(), _row_of(products)
     for batch in _batches(source):

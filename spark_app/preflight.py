@@ -18,6 +18,9 @@ GIGABYTE = 1 << 30
 SHARE = 0.5
 # Seconds of a little arithmetic where the rates were seen.
 _THERE = 2.5e-4
+# Bytes that this program holds of each user and product while a generation is kept, wherever it was fitted; of each of
+# their factors; and of each interaction where products are likened by who met them.
+_KEPT, _KEPT_FACTOR, _LIKENED = 1_500.0, 8.0, 80.0
 
 
 class Size(NamedTuple):
@@ -105,23 +108,27 @@ def slowness() -> float:
 
 
 class Room(NamedTuple):
-    """Bytes: free on this machine, all of this machine's, and Java's heap wherever the tasks run."""
+    """Bytes: free on this machine, all of this machine's, and Java's heap wherever the tasks run.
+
+    `elsewhere` says that the heap is that of executors.
+    """
 
     free: float
     whole: float
     heap: float
+    elsewhere: bool = False
 
 
-def room(heap: float) -> Room:
+def room(heap: float, *, elsewhere: bool = False) -> Room:
     """What is there now, within the limits of a container."""
     whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     free = _number(_MEMINFO, "MemAvailable:") * 1024 or whole
     limit = _number(_LIMIT)
     if not limit:
-        return Room(free, whole, heap)
+        return Room(free, whole, heap, elsewhere)
     # What was read from files is given back when it is needed.
     used = _number(_USED) - _number(_STAT, "inactive_file")
-    return Room(min(free, limit - used), min(whole, limit), heap)
+    return Room(min(free, limit - used), min(whole, limit), heap, elsewhere)
 
 
 def engine(size: Size, factors: int, now: Room) -> str:
@@ -145,9 +152,31 @@ def ensure_fits(size: Size, engine: str, factors: int, now: Room, variable: str 
     )
 
 
+def here(size: Size, factors: int, *, likened: bool) -> float:
+    """Bytes that the driver needs at once beside Java: ids, lists and vectors to serve from, and what is likened."""
+    kept = (size.users + size.products) * (_KEPT + _KEPT_FACTOR * factors)
+    return max(kept, _LIKENED * size.interactions if likened else 0.0)
+
+
+def ensure_room_here(size: Size, factors: int, now: Room, *, likened: bool) -> None:
+    """Raise TooLargeError where the driver would need more than its machine has free, before anything is fitted."""
+    needed = here(size, factors, likened=likened)
+    if needed <= now.free:
+        return
+    ways = "a machine with more memory for the driver, or MILLSTREAM_ALS__FACTORS to fewer"
+    if likened and here(size, factors, likened=False) <= now.free:
+        ways = "MILLSTREAM_ALGORITHM=als, which likens no products"
+    raise TooLargeError(
+        f"{size} with {factors} factors need about {needed / GIGABYTE:.1f} GB where this program runs, beside Java, "
+        f"and this machine has {now.free / GIGABYTE:.1f} GB free; it takes {ways}"
+    )
+
+
 def _more_room(needed: float, engine: str, now: Room) -> str:
     if engine == "implicit":
         return "MILLSTREAM_ENGINE=mllib"
+    if now.elsewhere:
+        return "MILLSTREAM_SPARK__EXECUTOR_MEMORY to more, or add executors"
     if 1.5 * needed <= 0.8 * now.whole:
         return f"MILLSTREAM_SPARK__DRIVER_MEMORY={math.ceil(1.5 * needed / GIGABYTE)}g"
     return "MILLSTREAM_SPARK__MASTER to a cluster with more memory"

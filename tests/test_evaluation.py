@@ -12,6 +12,7 @@ from chispa import assert_df_equality
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from spark_app import evaluation
 from spark_app.evaluation import (
     ALL_COLD,
     NO_PAIRS,
@@ -270,6 +271,13 @@ def test_the_metrics_agree_with_plain_python(spark):
     assert found.coverage == len(set(shown)) / 25
     assert found.novelty == pytest.approx(sum(-math.log2(had[product] / 8) for product in shown) / len(shown))
     assert found.ndcg_ci[0] < found.ndcg < found.ndcg_ci[1]
+
+
+def test_of_too_many_users_whole_ones_are_drawn(spark):
+    pairs = spark.range(400).selectExpr("cast(id % 200 AS STRING) AS user", "cast(id AS STRING) AS product")
+    drawn = evaluation.sampled(pairs, seed=7, most=50).groupBy("user").count().collect()
+    assert 25 <= len(drawn) <= 75 and {row["count"] for row in drawn} == {2}
+    assert evaluation.sampled(pairs, seed=7, most=300) is pairs
 
 
 def test_several_sets_of_lists_are_judged_on_the_same_users(spark):

@@ -51,6 +51,15 @@ def test_an_event_id_counts_once_over_all_files_and_the_first_wins(spark, settin
     assert store.read(spark, settings, tables.EVENTS).filter("event_id = '1'").first().product == "first"
 
 
+def test_event_ids_that_are_too_many_to_remember_are_asked_for(spark, settings, monkeypatch):
+    monkeypatch.setattr(store, "_REMEMBERED", 1)
+    (inbox(settings) / "a.jsonl").write_text(lines({"event_id": "1"}, {"event_id": "2"}, {}))
+    ingestion.take_files(spark, settings, inbox(settings))
+    (inbox(settings) / "b.jsonl").write_text(lines({"event_id": "1"}, {"event_id": "3"}, {"event_id": "3"}, {}))
+    taken = ingestion.take_files(spark, settings, inbox(settings))
+    assert (taken.accepted, taken.duplicates) == (2, 2)
+
+
 def test_two_equal_lines_without_an_id_are_two_events(spark, settings):
     (inbox(settings) / "a.jsonl").write_text(lines({}, {}))
     assert ingestion.take_files(spark, settings, inbox(settings)).accepted == 2

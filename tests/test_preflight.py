@@ -52,6 +52,23 @@ def test_the_library_without_memory_names_the_other_engine():
         preflight.ensure_fits(SHOP, "implicit", 64, WIDE._replace(free=GIGABYTE // 4))
 
 
+def test_a_driver_without_room_for_what_it_keeps_is_told_so_before_anything_is_fitted():
+    preflight.ensure_room_here(SHOP, 64, WIDE, likened=True)
+    huge = Size(100_000_000, 10_000_000, 5_000_000_000)
+    with pytest.raises(TooLargeError, match=r"about 206\.1 GB where this program runs.*more memory for the driver"):
+        preflight.ensure_room_here(huge, 64, WIDE, likened=False)
+
+
+def test_a_cluster_without_room_for_a_fit_is_told_to_have_more_executors():
+    with pytest.raises(TooLargeError, match="set MILLSTREAM_SPARK__EXECUTOR_MEMORY to more, or add executors"):
+        preflight.ensure_fits(SHOP, "mllib", 64, WIDE._replace(heap=GIGABYTE // 4, elsewhere=True))
+
+
+def test_likening_that_has_no_room_is_told_what_has():
+    with pytest.raises(TooLargeError, match="MILLSTREAM_ALGORITHM=als"):
+        preflight.ensure_room_here(SHOP._replace(interactions=2_000_000_000), 64, WIDE, likened=True)
+
+
 def test_the_room_is_within_the_limits_of_a_container(monkeypatch, tmp_path):
     files = {"_LIMIT": "4000000\n", "_USED": "1500000\n", "_STAT": "file 1\ninactive_file 500000\n"}
     for name, text in (files | {"_MEMINFO": "MemFree: 5 kB\nMemAvailable:  9000 kB\n"}).items():
