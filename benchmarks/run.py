@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -99,14 +99,14 @@ def plainly(source: Path) -> Run:
         return watched(["benchmarks.plain", str(source), f"{home}/lists"], {})
 
 
-def watched(command: list[str], environment: Mapping[str, str]) -> Run:
-    """Run a module, and look at its memory four times a second."""
+def watched(command: list[str], environment: Mapping[str, str], used: Callable[[int], int] | None = None) -> Run:
+    """Run a module, and look at its memory four times a second: `used` by its process id, or all below it."""
     begun = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", *command], env=os.environ | environment, stdout=subprocess.PIPE, text=True,
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    most, (said, _) = beside.watched(process.communicate, partial(resident, process.pid), 0.25)
+    most, (said, _) = beside.watched(process.communicate, partial(used or resident, process.pid), 0.25)
     seconds = time.perf_counter() - begun
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{said[-2000:]}")
