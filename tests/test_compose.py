@@ -1,6 +1,7 @@
 """Dockerfile and docker-compose.yml, held against the specification and against the code; no engine is needed."""
 
 import ast
+import importlib
 import re
 import shlex
 import shutil
@@ -27,7 +28,10 @@ PROGRAMS = {
     ("python", "-m", "spark_app"): get_command(spark_app.cli.app),
     ("python", "-m", "kafka_producer"): get_command(kafka_producer.app),
 }
-INSTRUCTIONS = {"FROM", "RUN", "WORKDIR", "COPY", "ENV", "USER", "CMD"}
+INSTRUCTIONS = {"FROM", "ARG", "RUN", "WORKDIR", "COPY", "ENV", "USER", "CMD"}
+# Programs of images that are not ours, by which a service tells that it is well.
+_TOPICS = ("/opt/kafka/bin/kafka-topics.sh",)
+OF_THE_IMAGE = {"kafka": _TOPICS, "kafka-zookeeper": _TOPICS, "zookeeper": ("zkServer.sh",), "kafka-ui": ("wget",)}
 PAGES = [ROOT / "README.md", ROOT / "docs" / "docker.md"]
 
 
@@ -63,6 +67,25 @@ def option(service: str, name: str) -> str:
     """What the service's command says after an option."""
     command = SERVICES[service]["command"]
     return interpolated(command[command.index(name) + 1])
+
+
+def listens(service: str) -> str:
+    """The port of the page that its health is asked of."""
+    if service == "airflow":
+        return SERVICES[service]["ports"][0].split(":")[-1]
+    return option(service, "--webui-port" if service.startswith("spark") else "--port")
+
+
+def profiles(service: str) -> set[str]:
+    """Without one of these it is not started, unless there are none."""
+    return set(SERVICES[service].get("profiles", []))
+
+
+def overridden(service: str) -> dict[str, str]:
+    """What its command says with --override name=value."""
+    flags, pairs = SERVICES[service]["command"][::2], SERVICES[service]["command"][1::2]
+    assert set(flags) == {"--override"}
+    return dict(pair.split("=", 1) for pair in pairs)
 
 
 def parse(entrypoint: list[str], arguments: list[str]) -> None:
@@ -172,7 +195,8 @@ def test_every_image_has_a_version():
 
 
 def test_what_we_build_is_one_image():
-    assert {(service["build"], service["image"]) for service in OURS.values()} == {(".", "millstream:0.1.0")}
+    assert {service["image"] for service in OURS.values()} == {"millstream:0.1.0"}
+    assert all(service["build"] == {"context": ".", "args": {"EXTRAS": "${EXTRAS:-}"}} for service in OURS.values())
 
 
 def test_every_volume_is_declared_and_used():
@@ -195,7 +219,9 @@ def test_whoever_stays_has_a_health_check_and_whoever_is_waited_for_can_be():
     for name, service in SERVICES.items():
         for other, wait in service.get("depends_on", {}).items():
             condition = "service_healthy" if "healthcheck" in SERVICES[other] else "service_completed_successfully"
-            assert wait == {"condition": condition}, f"{name} waits for {other}"
+            # Who may not be there is waited for where it is.
+            optional = {} if profiles(other) <= profiles(name) else {"required": False}
+            assert wait == {"condition": condition} | optional, f"{name} waits for {other}"
     assert {name for name, service in SERVICES.items() if "healthcheck" not in service} == {"producer"}
 
 
@@ -203,10 +229,10 @@ def test_health_checks_use_programs_of_the_image_and_ports_of_the_service():
     for name, service in SERVICES.items():
         mode, program, *arguments = service.get("healthcheck", {}).get("test", ["CMD", "test"])
         assert mode == "CMD"
-        assert program in (("python", "test") if name in OURS else ("/opt/kafka/bin/kafka-topics.sh",))
+        assert program in (("python", "test") if name in OURS else OF_THE_IMAGE[name])
         if program == "python":
             compile(arguments[1], name, "exec")
-            assert f"localhost:{option(name, '--port' if name in ('api', 'web') else '--webui-port')}/" in arguments[1]
+            assert f"localhost:{listens(name)}/" in arguments[1]
 
 
 def test_the_api_is_asked_for_its_health_at_a_route_that_needs_no_key():
@@ -246,9 +272,10 @@ def test_addresses_name_a_service_and_a_port_that_it_listens_on():
     assert (master.hostname, str(master.port)) == (option("spark-master", "--host"), option("spark-master", "--port"))
     assert master.hostname in SERVICES and master.geturl() == SERVICES["spark-worker"]["command"][-1]
     kafka = SERVICES["kafka"]["environment"]
-    for service in ("app", "api", "producer"):
+    for service in ("app", "api", "producer", "airflow"):
         address = given(service)["MILLSTREAM_KAFKA__BOOTSTRAP_SERVERS"]
         assert address.split(":")[0] in SERVICES and f"://{address}," in kafka["KAFKA_ADVERTISED_LISTENERS"]
+        assert SERVICES[service]["environment"]["MILLSTREAM_KAFKA__BOOTSTRAP_SERVERS"] == "${BROKER:-kafka}:19092"
 
 
 def test_every_listener_of_kafka_is_announced_or_the_controllers():
@@ -263,6 +290,70 @@ def test_every_listener_of_kafka_is_announced_or_the_controllers():
 
 def test_an_executor_fits_into_a_worker():
     assert option("spark-worker", "--memory") == given("app")["MILLSTREAM_SPARK__EXECUTOR_MEMORY"]
+
+
+# The profiles.
+
+
+def test_without_a_profile_there_is_what_a_first_look_needs_and_each_profile_adds_its_own():
+    names = set().union(*map(profiles, SERVICES))
+    assert {name: {one for one in SERVICES if name in profiles(one)} for name in names} == {
+        "mlflow": {"mlflow"}, "airflow": {"airflow"}, "kafka-ui": {"kafka-ui"},
+        "zookeeper": {"zookeeper", "kafka-zookeeper"},
+    }  # fmt: skip
+    assert {name for name in SERVICES if not profiles(name)} == {
+        "kafka", "producer", "spark-master", "spark-worker", "app", "api", "web",
+    }  # fmt: skip
+
+
+def test_ports_are_open_on_this_machine_alone_and_no_two_are_the_same():
+    ports = [port.rpartition(":")[0] for service in SERVICES.values() for port in service.get("ports", [])]
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+    assert len(ports) == len(set(ports)) == 8
+
+
+def test_mlflow_knows_its_command_and_answers_by_the_name_of_its_service():
+    server = importlib.import_module("mlflow.cli").cli.commands["server"]
+    assert SERVICES["mlflow"]["command"][0] == "server"
+    asked = server.make_context("server", list(SERVICES["mlflow"]["command"][1:])).params
+    assert "mlflow:5000" in asked["allowed_hosts"].split(",") and str(asked["port"]) == "5000"
+    (volume,) = SERVICES["mlflow"]["volumes"]
+    assert volume == "mlflow:/mlflow" and "/mlflow" in next(rest for rest in of("RUN") if rest.startswith("install"))
+    assert asked["backend_store_uri"] == "sqlite:////mlflow/mlflow.db"
+
+
+def test_airflow_stands_in_for_the_app_with_dags_and_a_python_of_the_image():
+    airflow, app = given("airflow"), given("app")
+    assert SERVICES["airflow"]["volumes"] == SERVICES["app"]["volumes"]
+    assert {name: airflow[name] for name in app if name.startswith("MILLSTREAM_")} == {
+        name: value for name, value in app.items() if name.startswith("MILLSTREAM_")
+    }
+    assert airflow["MILLSTREAM_SOURCE"] == option("app", "--source")
+    assert f'PATH="{airflow["AIRFLOW_VAR_MILLSTREAM_PYTHON"].rpartition("/")[0]}:' in " ".join(of("ENV"))
+    assert airflow["AIRFLOW__CORE__DAGS_FOLDER"] == f"{of('WORKDIR')[0]}/dags" and "dags" in copied()
+    assert "/opt/airflow/bin" in SERVICES["airflow"]["command"][0] and "venv /opt/airflow" in " ".join(of("RUN"))
+
+
+def test_what_a_profile_needs_beside_is_in_the_image_when_it_is_asked_for():
+    (step,) = [rest for rest in of("RUN") if "EXTRAS" in rest]
+    assert of("ARG") == ["EXTRAS="]
+    for extras, installed in (("", []), ("mlflow", ["extras"]), ("mlflow,airflow", ["extras", "airflow"])):
+        said = re.sub(r"\S*/?\bpip install", "echo pip install", step).replace("python -m venv", "echo venv")
+        done = subprocess.run(["sh", "-c", said], env={"EXTRAS": extras}, capture_output=True, text=True, check=True)
+        assert re.findall(r"requirements-(\w+)", done.stdout) == installed
+
+
+def test_the_older_broker_is_the_last_that_knows_zookeeper_and_announces_what_it_listens_on():
+    assert SERVICES["kafka-zookeeper"]["image"].startswith("apache/kafka:3.9.")
+    told = overridden("kafka-zookeeper")
+    assert told["zookeeper.connect"].split(":")[0] in SERVICES["kafka-zookeeper"]["depends_on"]
+    names = {key: set(re.findall(r"([A-Z]+):", told[key])) for key in ("listeners", "advertised.listeners")}
+    assert names["listeners"] == names["advertised.listeners"] == {"NETWORK", "HOST"}
+    assert told["inter.broker.listener.name"] in names["listeners"]
+    assert "://kafka-zookeeper:19092," in told["advertised.listeners"]
+    assert SERVICES["kafka-zookeeper"]["ports"] == ["127.0.0.1:9094:9094"]
+    assert told["advertised.listeners"].endswith("HOST://localhost:9094")
+    assert told["log.dirs"] in [mount.split(":")[1] for mount in SERVICES["kafka-zookeeper"]["volumes"]]
 
 
 # The Dockerfile.

@@ -1,4 +1,5 @@
-// Loads a compose file as `docker compose` does: schema, interpolation, references. Says what is wrong with it.
+// Loads a compose file as `docker compose` does: schema, interpolation, references, without profiles and with all of them.
+// Says what is wrong with it.
 package main
 
 import (
@@ -10,14 +11,17 @@ import (
 )
 
 func main() {
-	if err := load(os.Args[1]); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	for _, profiles := range [][]string{{}, {"*"}} {
+		if err := load(os.Args[1], profiles); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 	}
 }
 
-func load(path string) error {
-	options, err := cli.NewProjectOptions([]string{path}, cli.WithInterpolation(true), cli.WithConsistency(true))
+func load(path string, profiles []string) error {
+	options, err := cli.NewProjectOptions(
+		[]string{path}, cli.WithInterpolation(true), cli.WithConsistency(true), cli.WithProfiles(profiles))
 	if err != nil {
 		return err
 	}
