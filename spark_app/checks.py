@@ -71,6 +71,17 @@ def judge_value(
     return Rejected(reason) if reason else Accepted(event)
 
 
+def user_of(value: object) -> str | None:
+    """The user of a value that variants.parsed gave, whatever else is wrong with it; None where it names none."""
+    found = _text("user", value.get("user")) if isinstance(value, dict) else None
+    return found if found and _is_id(found) else None
+
+
+def is_id(text: str) -> bool:
+    """Whether a user or a product may be called so."""
+    return _is_id(text)
+
+
 def line(event: Mapping[str, Any]) -> bytes:
     """One line of JSON, without its end, that is judged to be the same event, whoever reads it and whenever."""
     said = {name: value for name, value in event.items() if name not in _NOT_SAID}

@@ -17,11 +17,19 @@ NAMES = (
     "after_ledger_before_checkpoint",
     "mid_training",
     "mid_segments",
+    "mid_interests",
     "between_files_and_pointer",
     "mid_csv",
     "replay_before_ledger",
     "replay_before_removal",
     "after_removal_before_ledger",
+    "forget_before_ledger",
+    "forget_before_log",
+    "forget_before_manifest",
+    "forget_between_generations",
+    "forget_before_old_goes",
+    "forget_between_shelves",
+    "forget_mid_results",
 )
 
 _armed: dict[str, int] = {}

@@ -34,6 +34,8 @@ FACTOR_KEYS = {USER_FACTORS: "userId", PRODUCT_FACTORS: "productId"}
 INTERACTIONS, SIMILAR, CATALOGUE = "interactions", "similar", "catalogue"
 # Only where segments were kept when it was made.
 SEGMENT_MEMBERS, SEGMENT_POPULAR = "segment_members", "segment_popular"
+# In the manifest: whose place one took, without a user who was forgotten; and why one can never be made again.
+INSTEAD_OF, NOT_REBUILDABLE = "instead_of", "not_rebuildable"
 _FACTORS_AT_ONCE = 100_000
 
 
@@ -43,6 +45,10 @@ class NoGenerationError(LookupError):
 
 class UnsoundError(RuntimeError):
     """A generation that failed its checks, or was damaged since, must not be published; the message says why."""
+
+
+class NotRebuildableError(RuntimeError):
+    """What a generation was made from is gone for good; the message says why."""
 
 
 class Generation(NamedTuple):
@@ -275,6 +281,12 @@ def fault_on_disk(generation: Generation) -> str:
         if found != rows:
             return f"{name} has {found:,} rows, and {rows:,} were written"
     return ""
+
+
+def ensure_rebuildable(generation: Generation) -> None:
+    """NotRebuildableError where what it was made from was removed on purpose."""
+    if reason := generation.manifest.get(NOT_REBUILDABLE):
+        raise NotRebuildableError(f"generation {generation.id} cannot be made again: {reason}, events included")
 
 
 def _only_part(generation: Generation, name: str) -> Path:

@@ -112,9 +112,12 @@ def ratings(events: DataFrame) -> DataFrame:
     return rated.groupBy("user", "product").agg(F.max_by("rating", _order()).alias("rating"))
 
 
-def user_index(events: DataFrame, known: DataFrame | None = None) -> DataFrame:
-    """Every user of the events with its engine id, as schemas.USER_INDEX; whoever is `known` keeps the id."""
-    return _index(events, known, "user", "userId")
+def user_index(events: DataFrame, known: DataFrame | None = None, least: int = 0) -> DataFrame:
+    """Every user of the events with its engine id, as schemas.USER_INDEX; whoever is `known` keeps the id.
+
+    Others get ids from `least` on, or from behind the known ones.
+    """
+    return _index(events, known, "user", "userId", least)
 
 
 def product_index(events: DataFrame, known: DataFrame | None = None) -> DataFrame:
@@ -197,13 +200,13 @@ def _order() -> Column:
     return F.struct("occurred_at", "event_id")
 
 
-def _index(events: DataFrame, known: DataFrame | None, name: str, number: str) -> DataFrame:
+def _index(events: DataFrame, known: DataFrame | None, name: str, number: str, least: int = 0) -> DataFrame:
     """The known names with their numbers, and the new ones with the numbers that follow, in order of the name."""
     names = events.select(name).filter(F.col(name).isNotNull()).distinct()
     following = F.row_number().over(Window.orderBy(name)) - 1
     if known is None:
-        return names.select(name, following.alias(number))
+        return names.select(name, (following + least).alias(number))
     known = known.select(name, number)
-    first = known.agg(F.coalesce(F.max(number) + 1, F.lit(0)).alias("first"))
+    first = known.agg(F.greatest(F.max(number) + 1, F.lit(least)).alias("first"))
     new = names.join(known, name, "left_anti").crossJoin(F.broadcast(first))
     return known.unionByName(new.select(name, (following + F.col("first")).alias(number)))

@@ -1,7 +1,7 @@
 """The ledger of batches, written last: what was taken from each partition, and what became of it. No Spark.
 
 A row says that its records are taken; with it, a checkpoint may be lost. read = accepted + duplicates + rejected.
-These stay when old events are removed: the event table holds accepted - removed.
+These stay when rows are removed: the event table holds accepted - removed, and quarantine rejected - removed.
 """
 
 from collections import Counter
@@ -19,7 +19,7 @@ from spark_app.settings import Settings
 from spark_app.tables import BATCHES, EVENTS, QUARANTINE, BatchId
 
 NEW, KEPT, DUPLICATE = "new", "kept", "duplicate"
-# Who removes events, in the place of a source.
+# Who removes rows, in the place of a source; the partition is the table that they were in.
 RETENTION = "retention"
 _TEXT, _NUMBER, _TIME = pa.string(), pa.int64(), pa.timestamp("us", "UTC")
 _KINDS = {"source": _TEXT, "partition": _TEXT, "sha256": _TEXT, "modified_at": _TIME, "taken_at": _TIME}
@@ -58,9 +58,11 @@ def counts(settings: Settings, up_to: int | None = None) -> Counts:
     return Counts(**total, rejected={reason: number for reason, number in found.items() if number})
 
 
-def removed(settings: Settings) -> int:
-    """Events that were taken out of the event table again."""
-    return pc.sum(_read(settings, ["removed"])["removed"]).as_py() or 0
+def removed(settings: Settings, table: str = EVENTS) -> int:
+    """Events that were taken out of the event table again, or records out of quarantine that nobody judges any more."""
+    rows = _read(settings, ["source", "partition", "removed"])
+    mine = rows.filter((pc.field("source") == RETENTION) & (pc.field("partition") == table))
+    return pc.sum(mine["removed"]).as_py() or 0
 
 
 def is_cut_short(settings: Settings, known: Counts | None = None) -> bool:
@@ -69,7 +71,8 @@ def is_cut_short(settings: Settings, known: Counts | None = None) -> bool:
     `known` are the counts, where they are at hand.
     """
     known = known or counts(settings)
-    held, rejected = known.accepted - removed(settings), sum(known.rejected.values())
+    held = known.accepted - removed(settings)
+    rejected = sum(known.rejected.values()) - removed(settings, QUARANTINE)
     return tables.rows(settings, EVENTS) != held or tables.rows(settings, QUARANTINE) != rejected
 
 
@@ -140,10 +143,10 @@ def correct(settings: Settings, released: Iterable[Mapping[str, Any]], batch: Ba
         tables.append(settings, BATCHES, pa.Table.from_pylist([row | same for row in rows.values()], _SCHEMA), batch)
 
 
-def write_off(settings: Settings, removed: int) -> None:
-    """Count events that were taken out of the event table; what was read and accepted stays as it was."""
+def write_off(settings: Settings, removed: int, table: str = EVENTS) -> None:
+    """Count rows that were taken out of the event table, or of quarantine; what was read stays as it was."""
     same = {"events_version": tables.version(settings), "taken_at": datetime.now(UTC)}
-    row = _row(RETENTION, tables.EVENTS) | {"removed": removed} | same
+    row = _row(RETENTION, table) | {"removed": removed} | same
     tables.append(settings, BATCHES, pa.Table.from_pylist([row], _SCHEMA), None)
 
 

@@ -12,8 +12,11 @@ import structlog
 from spark_app.settings import Settings
 
 
-def start(settings: Settings, verb: str, *, verbose: bool = False) -> Path:
-    """Log from here on into a file of this run; gives the file. With `verbose` also to stderr."""
+def start(settings: Settings, verb: str, *, verbose: bool = False, hidden: str | None = None) -> Path:
+    """Log from here on into a file of this run; gives the file. With `verbose` also to stderr.
+
+    `hidden` is an argument that the log does not say.
+    """
     folder = settings.data_dir / "logs"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{verb}.jsonl"
@@ -29,7 +32,8 @@ def start(settings: Settings, verb: str, *, verbose: bool = False) -> Path:
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(settings.log_level)),
         logger_factory=structlog.WriteLoggerFactory(path.open("a", buffering=1)),
     )
-    structlog.get_logger().info("started", verb=verb, arguments=sys.argv[1:])
+    arguments = ["..." if one == hidden else one for one in sys.argv[1:]]
+    structlog.get_logger().info("started", verb=verb, arguments=arguments)
     return path
 
 

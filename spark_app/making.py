@@ -17,8 +17,10 @@ from spark_app import (
     agreement,
     belonging,
     choice,
+    cluster,
     evaluation,
     failpoints,
+    forgotten,
     generations,
     inner,
     interactions,
@@ -172,7 +174,7 @@ def _stocked(
         generations.read(spark, parent, generations.USERS),
         generations.read(spark, parent, generations.PRODUCTS).select("product", "productId"),
     )
-    ids = training.index(events, known)
+    ids = training.index(events, known, forgotten.read(settings).least_user_id)
     details = interactions.product_details(events).transform(hold)
     ids = Index(ids.users.transform(hold), ids.products.transform(hold))
     counted = (
@@ -199,7 +201,8 @@ def _settled(stock: _Stock, settings: Settings, before: Generation | None, secon
 def _checked(stock: _Stock, chosen: Choice) -> Choice:
     """The choice with its engine, and what a fit takes said; raises TooLargeError where there is no room for it."""
     settings, spark, size = chosen.settings, stock.events.sparkSession, stock.size
-    now = preflight.room(session.heap(spark, settings))
+    elsewhere = cluster.is_elsewhere(settings.spark.master)
+    now = preflight.room(session.heap(spark, settings), elsewhere=elsewhere)
     if settings.engine == "auto":
         engine = preflight.engine(size, settings.als.factors, now) if implicit.is_there() else "mllib"
         chosen = choice.by_engine(chosen, engine)
@@ -207,6 +210,8 @@ def _checked(stock: _Stock, chosen: Choice) -> Choice:
         preflight.ensure_fits(size, fit.engine, fit.factors, now, variable(fit.setting))
         cost = preflight.cost(size, fit.engine, fit.factors, fit.iterations, session.cores(spark))
         progress.note(f"a fit of {size}, {fit.factors} factors: {cost}, by the engine {fit.engine}")
+    factors = max((fit.factors for fit in choice.fits(chosen.settings)), default=0)
+    preflight.ensure_room_here(size, factors, now, likened=choice.likens(chosen.settings))
     return chosen
 
 

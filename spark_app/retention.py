@@ -2,12 +2,10 @@
 
 Old events are deleted, tables compacted, their unneeded files and log entries removed, and files of the inbox that
 were taken are moved aside. A kept generation can be rebuilt, so the version of the event table that it was made from
-stays, data and log, unless it is forced. Whoever calls this holds the locks of ingestion, of training and of segments:
-all three read the event table, or write to it, at a version of their own.
+stays, data and log, unless it is forced. Whoever calls this holds the locks of ingestion, of training and of what is
+found of users: all of them read the event table, or write to it, at a version of their own.
 """
 
-import os
-import re
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -20,14 +18,13 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from deltalake import DeltaTable
 
-from spark_app import failpoints, generations, ledger, records, tables
+from spark_app import failpoints, generations, history, ledger, records, tables
 from spark_app.settings import Settings
 from spark_app.tables import BATCHES, EVENTS, QUARANTINE, DamagedError
 
 INBOX, TAKEN = "inbox", "taken"
 _DAY = 86_400
 _WHOLE_FILE = 32_000_000
-_LOG_ENTRY = re.compile(r"\.?(\d{20})\.")
 
 Told = Callable[[str], None]
 
@@ -70,27 +67,32 @@ def run(settings: Settings, told: Told, *, dry_run: bool = False, force: bool = 
 
 
 def settle(settings: Settings) -> int:
-    """Write into the ledger what a removal that was killed left out; gives how many events.
+    """Write into the ledger what a removal that was killed left out; gives how many events and rejected records.
 
-    Only such a removal leaves fewer events in the table than the ledger has accepted and not removed.
+    Only such a removal leaves fewer of them in a table than the ledger has counted and not removed.
     """
     missing = _unsettled(settings)
-    if missing:
-        ledger.write_off(settings, missing)
-    return missing
+    for name, number in missing.items():
+        ledger.write_off(settings, number, name)
+    return sum(missing.values())
 
 
-def _unsettled(settings: Settings) -> int:
-    held = ledger.counts(settings).accepted - ledger.removed(settings)
-    return max(held - tables.rows(settings, EVENTS), 0)
+def _unsettled(settings: Settings) -> dict[str, int]:
+    """Table -> how many of its rows are gone and not accounted for."""
+    counted = ledger.counts(settings)
+    held = {EVENTS: counted.accepted, QUARANTINE: sum(counted.rejected.values())}
+    missing = {
+        name: number - ledger.removed(settings, name) - tables.rows(settings, name) for name, number in held.items()
+    }
+    return {name: number for name, number in missing.items() if number > 0}
 
 
 def _begin(this: _Run) -> None:
     """Set the books right and look whether anything stands against it."""
     settings = this.settings
-    if missing := _unsettled(settings) if this.dry else settle(settings):
+    if missing := sum(_unsettled(settings).values()) if this.dry else settle(settings):
         yet = "not yet" if this.dry else "now"
-        this.told(f"ledger: {_count(missing, 'event')} that a killed run removed, {yet} accounted for")
+        this.told(f"ledger: {_count(missing, 'row')} that a killed run removed, {yet} accounted for")
     if not this.dry and ledger.is_cut_short(settings):
         raise RetentionError("a batch was cut short before: run ingest first, which finds its records again")
     for name in (EVENTS, QUARANTINE, BATCHES):
@@ -127,12 +129,13 @@ def _events(settings: Settings) -> ds.Dataset:
 def _rebuildable(settings: Settings) -> dict[str, int]:
     """Kept generation -> its version of the event table, where that is still there, log and all files."""
     versions = {one.id: one.manifest["events_version"] for one in generations.listed(settings)}
-    return {name: version for name, version in versions.items() if _is_whole(settings, version)}
+    return {name: version for name, version in versions.items() if is_whole(settings, EVENTS, version)}
 
 
-def _is_whole(settings: Settings, version: int) -> bool:
+def is_whole(settings: Settings, name: str, version: int) -> bool:
+    """Whether a version of a table can still be read, log and all files."""
     try:
-        tables.ensure_whole(settings, EVENTS, version)
+        tables.ensure_whole(settings, name, version)
     except DamagedError:
         return False
     return version >= 0
@@ -143,10 +146,10 @@ def _tidy(this: _Run, name: str, held: Mapping[str, int], before: datetime | Non
     if not tables.exists(this.settings, name):
         return []
     folder = tables.path(this.settings, name)
-    needed = {one: _parts(folder, version) for one, version in held.items()} if name == EVENTS else {}
+    needed = {one: history.parts(folder, version) for one, version in held.items()} if name == EVENTS else {}
     replaced = _compact(this, name) | (_with_old_events(this, before) if name == EVENTS else set())
-    there = {file.name for file in folder.glob("[!._]*.parquet")}
-    idle = there - (_parts(folder) - replaced)
+    there = history.files(folder)
+    idle = there - (history.parts(folder) - replaced)
     gone = idle.difference(*needed.values())
     if kept := idle - gone:
         holders = _count(sum(not parts.isdisjoint(kept) for parts in needed.values()), "generation")
@@ -154,8 +157,8 @@ def _tidy(this: _Run, name: str, held: Mapping[str, int], before: datetime | Non
     if gone:
         amount = _amount(folder, gone)
         if not this.dry:
-            _vacuum(folder, {held[one] for one in needed})
-            _remove_checksums(folder, gone)
+            history.vacuum(folder, {held[one] for one in needed})
+            history.remove_checksums(folder, gone)
         this.told(f"{name}: {this.did('remove')} {amount} that no kept version needs")
     return sorted(gone)
 
@@ -185,29 +188,10 @@ def _with_old_events(this: _Run, before: datetime | None) -> set[str]:
     return {part["path"] for part in parts if part["min.occurred_at"] < before}
 
 
-def _parts(folder: Path, version: int | None = None) -> set[str]:
-    return set(pa.table(DeltaTable(folder, version=version).get_add_actions())["path"].to_pylist())
-
-
-def _vacuum(folder: Path, versions: Collection[int]) -> None:
-    """Delete all files but those of the newest version and of these; with the locks held nobody writes any."""
-    # After a power cut too, what takes their place has to be there.
-    os.sync()
-    table = DeltaTable(folder)
-    kept = sorted({*versions, table.version()})
-    table.vacuum(0, dry_run=False, enforce_retention_duration=False, full=True, keep_versions=kept)
-
-
-def _remove_checksums(folder: Path, gone: Iterable[str]) -> None:
-    """Spark writes one beside each file, hidden, and the vacuum passes it over."""
-    for file in gone:
-        (folder / f".{file}.crc").unlink(missing_ok=True)
-
-
 def _name_the_lost(this: _Run, rebuildable: Mapping[str, int], gone: Collection[str]) -> None:
     """Say which generations could be rebuilt until now."""
     folder = tables.path(this.settings, EVENTS)
-    lost = [name for name, version in rebuildable.items() if not _parts(folder, version).isdisjoint(gone)]
+    lost = [name for name, version in rebuildable.items() if not history.parts(folder, version).isdisjoint(gone)]
     if lost:
         could = "could not be" if this.dry else "cannot be"
         this.told(f"generations that {could} rebuilt any more: {', '.join(lost)}")
@@ -222,32 +206,20 @@ def _shorten_log(this: _Run, name: str) -> None:
         return
     held = _rebuildable(this.settings).values() if name == EVENTS else ()
     folder = tables.path(this.settings, name)
-    newest = DeltaTable(folder).version()
-    oldest = min([newest, *held])
-    log = folder / "_delta_log"
-    entries = [path for path in log.iterdir() if (found := _LOG_ENTRY.match(path.name)) and int(found[1]) < oldest]
+    oldest = min([DeltaTable(folder).version(), *held])
+    entries = history.entries_before(folder, oldest)
     if not entries:
         return
     if not this.dry:
-        _ensure_checkpoints(folder, oldest, newest)
-        os.sync()
-        for path in entries:
-            path.unlink()
+        history.shorten_log(folder, entries, oldest)
     this.told(f"{name}: {this.did('remove')} {_count(len(entries), 'file')} of its log")
-
-
-def _ensure_checkpoints(folder: Path, *versions: int) -> None:
-    """The newest is the one that `_last_checkpoint` names, so that it never names one that is removed."""
-    for version in versions:
-        if not (folder / "_delta_log" / f"{version:020}.checkpoint.parquet").exists():
-            DeltaTable(folder, version=version).create_checkpoint()
 
 
 def _move_taken(this: _Run) -> None:
     """Move files of the inbox that were taken, and have not changed since, to where they wait for their end."""
     inbox = this.settings.data_dir / INBOX
     taken = ledger.taken_files(this.settings)
-    files = [path for path in records.listed(inbox) if _is_taken(path, this.settings, taken)]
+    files = [path for path in records.listed(inbox) if is_taken(path, this.settings, taken)]
     for path in files if not this.dry else ():
         aside = this.settings.data_dir / TAKEN / path.relative_to(inbox)
         aside.parent.mkdir(parents=True, exist_ok=True)
@@ -256,7 +228,8 @@ def _move_taken(this: _Run) -> None:
         this.told(f"inbox: {this.did('move')} {_count(len(files), 'taken file')} to {TAKEN}/")
 
 
-def _is_taken(path: Path, settings: Settings, taken: Mapping[str, tuple[int, datetime, str]]) -> bool:
+def is_taken(path: Path, settings: Settings, taken: Mapping[str, tuple[int, datetime, str]]) -> bool:
+    """Whether a file of the inbox is among those that the ledger has `taken`, and has not changed since."""
     name = records.partition_of(path, settings.data_dir)
     if name not in taken or name != str(path.relative_to(settings.data_dir)):
         return False

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from deltalake import DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from spark_app import failpoints, ledger, schemas, tables
+from spark_app import failpoints, forgotten, ledger, schemas, tables
 from spark_app.event_ids import EventIds, Hashes
 from spark_app.ledger import Counts, Tally
 from spark_app.records import FILES
@@ -32,6 +32,8 @@ _SCHEMAS = {EVENTS: schemas.EVENT, QUARANTINE: schemas.QUARANTINE, BATCHES: sche
 _PLACE = ["source", "partition", "position"]
 # So many rows are brought here and added by this process: a write by Spark costs half a second however few they are.
 _FEW = 20_000
+# So many event ids are remembered here, 8 bytes each; of more the table is asked, once a batch.
+_REMEMBERED = 200_000_000
 # A batch of fewer records is not stopped, however bad they are.
 _ENOUGH_TO_TELL = 100
 
@@ -56,7 +58,7 @@ class Memory:
     several streams that share a memory, one has its turn at a time.
     """
 
-    ids: EventIds = field(default_factory=EventIds)
+    ids: "EventIds | _Asked" = field(default_factory=EventIds)
     version: int | None = None
     turn: Lock = field(default_factory=Lock)
 
@@ -91,7 +93,7 @@ def _add(
     cut_short = not fresh and ledger.is_cut_short(settings)
     if not fresh:
         tables.ensure_whole(settings, EVENTS, tables.version(settings))
-        memory.ids = EventIds(_hashes(judged.sparkSession, settings))
+        memory.ids = _known(judged.sparkSession, settings)
     # Until the batch is whole nothing is certain.
     memory.version = None
     marked = _marked(judged, settings, cut_short=cut_short).persist()
@@ -102,13 +104,15 @@ def _add(
     finally:
         marked.unpersist()
     memory.ids.add(hashes)
+    if isinstance(memory.ids, EventIds) and len(memory.ids) > _REMEMBERED:
+        memory.ids = _Asked(judged.sparkSession, settings)
     memory.version = tables.version(settings)
     return counts
 
 
 def told_apart(accepted: DataFrame, settings: Settings) -> DataFrame:
     """Accepted records that are persisted, with `state`: new, or a duplicate of what the event table holds."""
-    known = EventIds(_hashes(accepted.sparkSession, settings))
+    known = _known(accepted.sparkSession, settings)
     return _told_apart(_marked(accepted, settings, cut_short=False), settings, known)[0].drop("hash")
 
 
@@ -123,7 +127,7 @@ def append(rows: DataFrame, count: int, settings: Settings, table: str, batch: B
     writer.save(str(tables.path(settings, table)))
 
 
-def _told_apart(marked: DataFrame, settings: Settings, known: EventIds) -> tuple[DataFrame, Tally, Hashes]:
+def _told_apart(marked: DataFrame, settings: Settings, known: "EventIds | _Asked") -> tuple[DataFrame, Tally, Hashes]:
     """The records with doubles among the `state`s, their tally, and the hashes of all their event ids."""
     tally = _tally(marked)
     hashes = np.array([number for part in tally for number in part.pop("hashes")], np.int64)
@@ -178,12 +182,29 @@ def _marked(judged: DataFrame, settings: Settings, *, cut_short: bool) -> DataFr
     """Add `hash` (of an event_id that the producer gave) and `state`: new, or kept by a batch that was cut short."""
     marked = judged.withColumn("hash", F.when(F.col("reason").isNull(), _hash()))
     if not cut_short:
-        return marked.withColumn("state", F.lit(ledger.NEW))
+        return _without_forgotten(marked.withColumn("state", F.lit(ledger.NEW)), settings)
     spark = judged.sparkSession
     events, quarantine = (read(spark, settings, name).select(*_PLACE) for name in (EVENTS, QUARANTINE))
     held = events.unionByName(quarantine).join(judged.select("partition").distinct(), "partition", "left_semi")
     joined = marked.join(held.distinct().withColumn("held", F.lit(True)), _PLACE, "left")
-    return joined.withColumn("state", F.when(F.col("held"), ledger.KEPT).otherwise(ledger.NEW)).drop("held")
+    found = joined.withColumn("state", F.when(F.col("held"), ledger.KEPT).otherwise(ledger.NEW)).drop("held")
+    return _without_forgotten(found, settings)
+
+
+def _without_forgotten(marked: DataFrame, settings: Settings) -> DataFrame:
+    """What a user who was forgotten did before that is counted as a duplicate, and kept nowhere, whatever is wrong."""
+    known = forgotten.read(settings)
+    if not known.users:
+        return marked
+    rows = [(name, at) for name, at in known.users.items()]
+    listed = marked.sparkSession.createDataFrame(rows, "_user STRING, _until TIMESTAMP")
+    hashed = F.sha2(F.concat(F.lit(known.salt), F.col("user")), 256)
+    joined = marked.join(F.broadcast(listed), hashed == F.col("_user"), "left")
+    gone = (F.coalesce("occurred_at", "received_at") <= F.col("_until")) & (F.col("state") == ledger.NEW)
+    joined = joined.withColumn("_gone", F.coalesce(gone, F.lit(False)))
+    for name, value in (("reason", None), ("hash", None), ("state", ledger.DUPLICATE)):
+        joined = joined.withColumn(name, F.when(F.col("_gone"), F.lit(value)).otherwise(F.col(name)))
+    return joined.drop("_user", "_until", "_gone")
 
 
 def _hash() -> Column:
@@ -191,12 +212,35 @@ def _hash() -> Column:
     return F.when(F.col("event_id") != F.concat_ws(":", *_PLACE), F.xxhash64("event_id"))
 
 
-def _hashes(spark: SparkSession, settings: Settings) -> Hashes:
-    """Those of the event table."""
-    if not tables.exists(settings, EVENTS):
-        return np.empty(0, np.int64)
-    known = read(spark, settings, EVENTS).select(_hash().alias("hash")).filter("hash IS NOT NULL")
-    return known.toArrow()["hash"].to_numpy()
+def _known(spark: SparkSession, settings: Settings) -> "EventIds | _Asked":
+    """The event ids of the table, remembered, or to be asked for."""
+    if tables.rows(settings, EVENTS) > _REMEMBERED:
+        return _Asked(spark, settings)
+    return EventIds(_hashes(spark, settings).toArrow()["hash"].to_numpy())
+
+
+def _hashes(spark: SparkSession, settings: Settings) -> DataFrame:
+    """(hash) of each event of the table whose producer gave an id."""
+    return read(spark, settings, EVENTS).select(_hash().alias("hash")).filter("hash IS NOT NULL")
+
+
+class _Asked(NamedTuple):
+    """Stands for EventIds where they are too many to remember: executors read the column at each batch."""
+
+    spark: SparkSession
+    settings: Settings
+
+    def suspects(self, hashes: Hashes) -> Hashes:
+        """Those of a batch's hashes that the table has, or that the batch has more than once; each once."""
+        found, times = np.unique(hashes, return_counts=True)
+        if not len(found):
+            return found
+        own = F.broadcast(self.spark.createDataFrame(pd.DataFrame({"hash": found}), "hash BIGINT"))
+        known = _hashes(self.spark, self.settings).join(own, "hash", "left_semi").distinct().toArrow()["hash"]
+        return np.union1d(found[times > 1], known.to_numpy())
+
+    def add(self, hashes: Hashes) -> None:
+        """Nothing: what was written is in the table."""
 
 
 def _tally(marked: DataFrame) -> Tally:
@@ -231,9 +275,9 @@ def _known_places(settings: Settings, event_ids: pa.ChunkedArray) -> dict[str, P
     """event_id -> where it came from, for those that the event table has."""
     if not tables.exists(settings, EVENTS):
         return {}
-    table = DeltaTable(tables.path(settings, EVENTS)).to_pyarrow_dataset()
-    found = table.to_table(columns=["event_id", *_PLACE], filter=pc.field("event_id").isin(event_ids.combine_chunks()))
-    return {row["event_id"]: tuple(row[name] for name in _PLACE) for row in found.to_pylist()}
+    table, wanted = DeltaTable(tables.path(settings, EVENTS)), pc.field("event_id").isin(event_ids.combine_chunks())
+    found = (row for some in tables.where(table, ["event_id", *_PLACE], wanted) for row in some.to_pylist())
+    return {row["event_id"]: tuple(row[name] for name in _PLACE) for row in found}
 
 
 def _placed(marked: DataFrame, doubles: Sequence[Place]) -> DataFrame:

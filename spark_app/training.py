@@ -61,10 +61,10 @@ class Learned(NamedTuple):
     members: DataFrame | None = None
 
 
-def index(events: DataFrame, known: Index | None) -> Index:
-    """Engine ids for all of the events; what is known keeps its own."""
+def index(events: DataFrame, known: Index | None, least_user_id: int = 0) -> Index:
+    """Engine ids for all of the events; what is known keeps its own, and no new user gets one below the least."""
     return Index(
-        interactions.user_index(events, known and known.users),
+        interactions.user_index(events, known and known.users, least_user_id),
         interactions.product_index(events, known and known.products),
     )
 

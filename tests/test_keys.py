@@ -34,7 +34,8 @@ def test_without_a_key_in_the_settings_nobody_is_asked_for_one(app_with, method,
     [
         ("GET", "/users/ann", READ), ("GET", "/metrics", READ), ("GET", "/docs", READ), ("GET", "/openapi.json", READ),
         ("POST", "/recommendations", READ), ("POST", "/recommendations/session", READ),
-        ("POST", "/events", WRITE), ("DELETE", "/users/ann", WRITE), ("POST", "/reload", ADMIN),
+        ("POST", "/interests/assign", READ),
+        ("POST", "/events", WRITE), ("DELETE", "/users/ann", ADMIN), ("POST", "/reload", ADMIN),
     ],
 )  # fmt: skip
 def test_a_key_opens_its_own_scope_and_those_below(app_with, method, path, least):

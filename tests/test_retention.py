@@ -179,7 +179,7 @@ def test_a_run_that_is_killed_there_leaves_books_that_the_next_one_sets_right(mo
 
 def test_a_dry_run_leaves_what_a_killed_one_left(month, monkeypatch):
     killed(month, monkeypatch)
-    assert "ledger: 19 events that a killed run removed, not yet accounted for" in done(month, dry_run=True)
+    assert "ledger: 19 rows that a killed run removed, not yet accounted for" in done(month, dry_run=True)
     assert ledger.removed(month) == 0
 
 

@@ -96,6 +96,7 @@ def rebuild(name: Annotated[str, typer.Argument(help="Its id, as `generations li
     """
     settings = load()
     original = generations.find(settings, name)
+    generations.ensure_rebuildable(original)
     with working(settings, "generations rebuild", holding=(locks.TRAIN,)) as spark:
         made, differences = pipeline.rebuild(spark(), settings, original)
     for difference in differences:

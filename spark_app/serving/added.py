@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
-from spark_app import ledger
+from spark_app import ledger, tables
 from spark_app.serving.fresh import Event
 from spark_app.settings import Settings
 from spark_app.tables import DamagedError
@@ -50,8 +50,8 @@ def by_ledger(settings: Settings, table: DeltaTable, since: int) -> Iterator[tup
     """(version, events) of what the ledger took after a version of the event table, as far as the table has it."""
     taken = ledger.taken_since(settings, since).sort_by("from")
     there = pc.field("partition").isin(taken["partition"].combine_chunks().unique())
-    rows = table.to_pyarrow_dataset().to_batches(columns=[*_FLAT, "product_data", *_PLACE], filter=there)
-    for batch in rows:
+    rows = tables.where(table, [*_FLAT, "product_data", *_PLACE], there)
+    for batch in (batch for some in rows for batch in some.to_batches()):
         for version, some in _by_version(batch, taken):
             yield version, _portion(some)
 

@@ -4,7 +4,7 @@ Both come in, each event is held once, and a new generation takes away what it w
 readers take no lock, what they are given is never changed.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import islice
 from operator import attrgetter
 from threading import Lock
@@ -104,15 +104,20 @@ class Fresh:
         with self._turn:
             self._base = version
             if self._take([name for name, seen in self._versions.items() if seen <= version]):
-                # Made anew, so that details said by none of the rest go as well.
-                views = _Views()
-                views.change((), self._held.values())
-                self._views = views
+                self._look_anew()
 
     def withdraw(self, event_ids: Iterable[str]) -> None:
         """Let go of posted events that will not come to the table, as doubles of older ones; their ids stay known."""
         with self._turn:
             self._views.change(self._take(name for name in event_ids if name not in self._versions), ())
+
+    def forget(self, is_gone: Callable[[Event], bool]) -> int:
+        """Let go of the events of users who were forgotten, and of what those said of products; gives how many."""
+        with self._turn:
+            gone = self._take([name for name, event in self._held.items() if is_gone(event)])
+            if gone:
+                self._look_anew()
+            return len(gone)
 
     def waiting(self) -> set[str]:
         """Ids of events that were posted and that the event table does not have."""
@@ -167,6 +172,12 @@ class Fresh:
         """How much is held; while one writes, give or take what it is at."""
         held, in_table = len(self._held), len(self._versions)
         return Counts(held, len(self._views.by_user), max(held - in_table, 0), self._dropped)
+
+    def _look_anew(self) -> None:
+        """The views of what is held now, so that details said by none of it go as well."""
+        views = _Views()
+        views.change((), self._held.values())
+        self._views = views
 
     def _noted(self, version: int, events: Iterable[Event]) -> dict[str, Event]:
         """Remember at which version they came; gives those that were not in the table before."""

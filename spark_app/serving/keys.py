@@ -14,14 +14,14 @@ NONE, READ, WRITE, ADMIN = range(4)
 NAMES = ("nothing", "read", "write", "admin")
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 # A POST to these asks, and changes nothing.
-_ASKING = ("/recommendations", "/estimate")
+_ASKING = ("/recommendations", "/estimate", "/interests")
 
 
 def needed(method: str, path: str) -> int:
     """The scope that a request takes; what nobody thought of takes the widest."""
     if method in _SAFE or (method == "POST" and any(_is_below(path, root) for root in _ASKING)):
         return READ
-    if method == "DELETE" or (method == "POST" and _is_below(path, "/events")):
+    if method == "POST" and _is_below(path, "/events"):
         return WRITE
     return ADMIN
 

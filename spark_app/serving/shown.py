@@ -80,6 +80,7 @@ class Shelf:
         """Serve what is published now; whether that is another one. What cannot be served leaves the old one shown."""
         with self._turn:
             shown = self.current.served.id if self.current else ""
+            self._drop_replaced(shown)
             try:
                 name = self._pointer.other_than(shown)
                 if not name:
@@ -89,6 +90,7 @@ class Shelf:
                 self._tell(f"{type(error).__name__}: {error}")
                 self._rests_until = time.monotonic() + PATIENCE
                 return False
+            self._drop_replaced(name)
             self._tell("")
             return True
 
@@ -116,6 +118,14 @@ class Shelf:
         self._swapped(min(one.served.version for one in self._held.values()))
         self.current = shown
         structlog.get_logger().info("generation", generation=served.id, users=len(served.users))
+
+    def _drop_replaced(self, shown: str) -> None:
+        """Those from which a user was forgotten since are not paged in any more."""
+        replaced = {one.served.manifest.get(generations.INSTEAD_OF) for one in self._held.values()}
+        for name in [name for name in self._held if name in replaced and name != shown]:
+            old = self._held.pop(name)
+            if old.batcher is not None:
+                old.batcher.close()
 
     def _tell(self, fault: str) -> None:
         """Once for each change of state."""

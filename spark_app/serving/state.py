@@ -11,7 +11,9 @@ from anyio import CapacityLimiter
 from starlette.requests import Request
 
 from spark_app.serving import inbox
+from spark_app.serving.forgetting import Follower
 from spark_app.serving.fresh import Event, Fresh
+from spark_app.serving.interested import Interested
 from spark_app.serving.measures import Measures
 from spark_app.serving.problems import Problem
 from spark_app.serving.receiving import Receiver, RecentIds
@@ -47,13 +49,19 @@ class State:
     posts: Receiver | None = None
     risers: Risers = field(init=False)
     segments: Segmented = field(init=False)
+    interests: Interested = field(init=False)
+    forgetting: Follower = field(init=False)
     lost: set[str] = field(default_factory=set)
     posted_by: dict[str, tuple[float, int]] = field(default_factory=dict)
     posting: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_POSTING))
+    # To read a picture takes all that a core has: one at a time.
+    reading: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
 
     def __post_init__(self) -> None:
         self.risers = Risers(self.settings)
         self.segments = Segmented(self.settings)
+        self.interests = Interested(self.settings)
+        self.forgetting = Follower(self.settings, self.fresh)
 
     def shown(self) -> Shown:
         """The published generation; Problem 503 before the first."""
@@ -75,8 +83,10 @@ class State:
         return self.shelf.held(generation)
 
     def look(self) -> bool:
-        """Serve what is published now; whether that is another one."""
-        return self.shelf.look()
+        """Serve what is published now, without who was forgotten; whether that is another one."""
+        changed = self.shelf.look()
+        self.forgetting.look()
+        return changed
 
     def start(self) -> None:
         """Show what is published, and follow it and the event table."""
@@ -102,6 +112,7 @@ class State:
         looked_at = time.monotonic()
         while not self.stopping.wait(self.settings.serve.poll_interval):
             self.shelf.follow()
+            self.forgetting.look()
             if time.monotonic() - looked_at > _PATIENCE:
                 looked_at = time.monotonic()
                 self._settle()

@@ -120,3 +120,16 @@ class Reloaded(Answer):
     """What is served after it was looked again."""
 
     changed: bool
+
+
+class Receipt(BaseModel):
+    """What was removed of a user who is forgotten; no field names the user."""
+
+    user: str = Field(description="a salted hash of the id")
+    begun_at: datetime
+    finished_at: datetime | None
+    held: bool = Field(description="whether anything was held of the user")
+    removed: dict[str, int] = Field(description="place -> rows that went")
+    rewritten: list[str] = Field(description="what was written anew, and is called now")
+    deleted: list[str] = Field(description="files that are gone")
+    left: list[str] = Field(description="what was not touched, and why")

@@ -5,14 +5,31 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request, Response
 
 from spark_app import matches, spans, tables
+from spark_app.forgetting.run import ForgetError
+from spark_app.locks import LockedError
 from spark_app.recency import LAST, Kind
-from spark_app.serving import alike, asking, describing, fitting, histories, people, problems, recents, search
+from spark_app.serving import (
+    alike,
+    asking,
+    describing,
+    fitting,
+    forgetting,
+    histories,
+    people,
+    problems,
+    recents,
+    search,
+)
 from spark_app.serving import state as state_
 from spark_app.serving.answers import History, SimilarUsers, Users
+from spark_app.serving.interest_answers import UserInterests
 from spark_app.serving.looks import Matches, Recents
+from spark_app.serving.problems import Problem
 from spark_app.serving.queries import Cursor, Limit, Search
 from spark_app.serving.risers import Question
 from spark_app.serving.segment_answers import UserSegments
+from spark_app.serving.state_answers import Receipt
+from spark_app.tables import DamagedError
 
 router = APIRouter(tags=["users"])
 # Of the same days as what listeners are told, so that they are read once for both.
@@ -45,6 +62,18 @@ def segment(request: Request, user: str) -> Response:
         asking.met(state, state.shown().served, user)
     generation = state.shelf.current and state.shelf.current.served.id
     return asking.answer({"generation": generation, "user": user, "segments": found})
+
+
+@router.get("/users/{user:path}/interests", response_model=UserInterests, responses=problems.documented(404, 503))
+def interests(request: Request, user: str) -> Response:
+    """Which group of interest a user's posts are in."""
+    state = state_.of(request)
+    kept = state.interests.now()
+    found = kept and kept.of(user)
+    if not found:
+        asking.met(state, state.shown().served, user)
+    generation = state.shelf.current and state.shelf.current.served.id
+    return asking.answer({"generation": generation, "user": user, "interests": found})
 
 
 @router.get("/users/{user:path}/similar", response_model=SimilarUsers, responses=problems.documented(404, 503))
@@ -93,6 +122,20 @@ def history(
         "generation": served.id, "user": user, "folded_in": len(people.happened(served, later)), "products": products,
         "next_cursor": following,
     })  # fmt: skip
+
+
+@router.delete("/users/{user:path}", response_model=Receipt, tags=["admin"], responses=problems.documented(409, 422))
+def forget(request: Request, user: str) -> Response:
+    """Remove all that is held of a user, which may take minutes, and answer with the receipt."""
+    state = state_.of(request)
+    try:
+        receipt = forgetting.forget(state.settings, user)
+    except ValueError as error:
+        raise Problem(422, "Not valid", str(error)) from None
+    except (LockedError, ForgetError, DamagedError) as error:
+        raise Problem(409, "Not now", str(error), headers={"Retry-After": "60"}) from None
+    state.look()
+    return asking.answer(receipt.as_dict())
 
 
 @router.get("/users/{user:path}/trending", response_model=Matches, responses=problems.documented(404, 503))

@@ -1,0 +1,80 @@
+"""The order in which a user is forgotten, from the locks to the receipt; no Spark, so that the API can do it, too.
+
+First the user is put on the list of those who were forgotten, by a hash: from then on nothing of before is taken in,
+and servers let go of what they hold. Each step finds what is still there: a run that was killed is carried to its end
+by the same command.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from spark_app import checks, forgotten, generations, ledger, locks, retention, tables
+from spark_app.forgetting import inputs, logged, receipts, shelved, shown, stored, trained
+from spark_app.forgetting.receipts import Receipt
+from spark_app.forgetting.whom import Whom
+from spark_app.settings import Settings
+from spark_app.tables import BATCHES, EVENTS, QUARANTINE
+
+VERB = "forget"
+# Seconds that a publication, or one who writes results, is waited for.
+PATIENCE = 300.0
+# What whoever forgets holds from beginning to end.
+HOLDING = (locks.INGEST, locks.TRAIN, *locks.OF_USERS)
+
+
+class ForgetError(RuntimeError):
+    """Nobody can be forgotten yet; the message says what comes first."""
+
+
+def ensure_id(user: str) -> str:
+    """The same id; ValueError, in words, where no user can be called so."""
+    if not checks.is_id(user):
+        raise ValueError(f"{user[:40]!r} is no user: expected 1 to 256 characters, none of them NUL")
+    return user
+
+
+def forget(settings: Settings, user: str) -> Receipt:
+    """Remove all that is held of a user, and give the receipt; whoever calls has the locks of HOLDING.
+
+    ForgetError while a batch or a replay of quarantine that was cut short waits for its end; DamagedError where a file
+    of a table is gone; LockedError where another publishes or writes results for too long. ValueError of ensure_id.
+    """
+    whom = Whom(ensure_id(user), settings.columns)
+    retention.settle(settings)
+    _ensure_whole(settings)
+    begun_at = datetime.now(UTC)
+    receipt = receipts.begun(settings, user)
+    forgotten.add(settings, user, begun_at)
+    inputs.remove(settings, whom, receipt)
+    lost = stored.remove(settings, whom, receipt)
+    with locks.held(settings, locks.PUBLISH, VERB, wait=PATIENCE):
+        generations.resume(settings)
+        trained.remove(settings, whom, receipt, lost=lost)
+    shelved.remove(settings, whom, receipt)
+    with locks.held(settings, locks.RESULTS, VERB, wait=PATIENCE):
+        shown.remove(settings, whom, receipt, trained.renamed(settings) | shelved.renamed(settings))
+    logged.remove(settings, whom, receipt)
+    # Told once more: a server may have read the table just before its rows went.
+    forgotten.add(settings, user, begun_at)
+    receipt.finish()
+    return receipt
+
+
+@contextlib.contextmanager
+def holding(settings: Settings) -> Iterator[None]:
+    """The locks of HOLDING; LockedError when another has one."""
+    with contextlib.ExitStack() as held:
+        for name in HOLDING:
+            held.enter_context(locks.held(settings, name, VERB))
+        yield
+
+
+def _ensure_whole(settings: Settings) -> None:
+    replays = settings.data_dir / "replays"
+    if replays.exists() and any(path.is_dir() for path in replays.iterdir()):
+        raise ForgetError("a replay of quarantine was cut short before: run `quarantine replay` first")
+    if ledger.is_cut_short(settings):
+        raise ForgetError("a batch was cut short before: run ingest first, which finds its records again")
+    for name in (EVENTS, QUARANTINE, BATCHES):
+        tables.ensure_whole(settings, name, tables.version(settings, name))
