@@ -2,10 +2,11 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run serve web kafka mlflow test test-long test-browser chaos lint bench samples reset java
+.PHONY: help run serve web kafka mlflow airflow test test-long test-browser test-all chaos lint bench samples reset java
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
+AIRFLOW := .venv-airflow
 # Seconds of a step, as the program itself shows them.
 DONE = awk -v name="$(1)" -v from="$$begun" -v to="$$(date +%s.%N)" 'BEGIN { printf "%-12s %7.1f s  %s\n", name, to - from, "$(2)" }'
 
@@ -47,6 +48,21 @@ mlflow: $(VENV)/.extras ## Open MLflow's page of the runs logged with MILLSTREAM
 		--backend-store-uri "sqlite:///$$store/mlflow.db" --artifacts-destination "$$store/artifacts" & \
 	trap : INT; trap 'kill $$!' TERM; wait $$! || wait $$!
 
+airflow: $(AIRFLOW)/.airflow $(VENV)/.pipeline java ## Run Airflow with dags/ on this machine, until Ctrl-C; PORT=8080
+	@data="$$($(PYTHON) -m spark_app settings data_dir)" || exit $$?; \
+	[ -e "$$data/generations/LATEST" ] || [ ! -e "$$data/demo/generations/LATEST" ] || data="$$data/demo"; \
+	mkdir -p "$$data" && data="$$(cd "$$data" && pwd -P)" && home="$$data/airflow" port="$${PORT:-8080}" && mkdir -p -m 700 "$$home"; \
+	export PATH="$$PWD/$(AIRFLOW)/bin:$$PATH" MILLSTREAM_DATA_DIR="$$data" AIRFLOW_HOME="$$home" \
+		AIRFLOW__CORE__DAGS_FOLDER="$$PWD/dags" AIRFLOW__CORE__LOAD_EXAMPLES=false AIRFLOW__CORE__PARALLELISM=2 \
+		AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE="$$home/passwords.json" \
+		AIRFLOW__API__HOST=127.0.0.1 AIRFLOW__API__PORT="$$port" AIRFLOW__API__BASE_URL="http://127.0.0.1:$$port" \
+		AIRFLOW__API__WORKERS=1 AIRFLOW__LOGGING__LOGGING_LEVEL=WARNING AIRFLOW__USAGE_DATA_COLLECTION__ENABLED=false; \
+	airflow db migrate >/dev/null || exit $$?; \
+	echo "Airflow works in $$data, and shows it at http://127.0.0.1:$$port; $$home/passwords.json has the password of admin"; \
+	trap 'kill $$(jobs -p) 2>/dev/null' INT TERM; \
+	for part in api-server dag-processor "scheduler --skip-serve-logs"; do airflow $$part & done; \
+	wait -n; code=$$?; kill $$(jobs -p) 2>/dev/null; wait; exit $$code
+
 test: $(VENV)/.dev java ## Run the tests
 	@$(PYTHON) -m pytest -q -m "not slow and not chaos and not browser"
 
@@ -55,6 +71,8 @@ test-long: $(VENV)/.dev java ## Run the tests that take longer: a cluster, a str
 
 test-browser: $(VENV)/.dev java ## Run the tests of the page in Chromium; without one they are skipped
 	@$(PYTHON) -m pytest -q -m browser
+
+test-all: lint test test-long test-browser chaos ## Run all that a change has to pass, one after the other
 
 chaos: $(VENV)/.dev java ## Kill, damage and refill it; ends with a table of what that cost
 	@$(PYTHON) -m pytest -q -m chaos
@@ -71,7 +89,10 @@ samples: $(VENV)/.pipeline java ## Redraw docs/images from the seeded simulation
 	$(PYTHON) -m kafka_producer simulate --groups 5 --users 400 --inbox "$$home/groups/inbox" && \
 	export MILLSTREAM_DATA_DIR="$$home/groups" MILLSTREAM_RESULTS_DIR="$$home/segments" && \
 	$(PYTHON) -m spark_app ingest && $(PYTHON) -m spark_app segments && \
-	mkdir -p docs/images && cp "$$home"/results/*.png "$$home"/segments/*.png docs/images/
+	$(PYTHON) -m kafka_producer simulate --groups 8 --users 400 --posts 4000 --inbox "$$home/posts/inbox" && \
+	export MILLSTREAM_DATA_DIR="$$home/posts" MILLSTREAM_RESULTS_DIR="$$home/interests" && \
+	$(PYTHON) -m spark_app ingest && $(PYTHON) -m spark_app interests && \
+	mkdir -p docs/images && cp "$$home"/results/*.png "$$home"/segments/*.png "$$home"/interests/*.png docs/images/
 
 reset: $(VENV)/.pipeline ## Ask, then empty the data folder; YES=1 does not ask
 	@data="$$($(PYTHON) -m spark_app settings data_dir)"; \
@@ -102,6 +123,12 @@ $(VENV)/.extras: requirements-extras.txt requirements.txt | $(PYTHON)
 $(VENV)/.dev: requirements-dev.txt requirements-extras.txt requirements-serve.txt requirements.txt | $(PYTHON)
 	@$(call INSTALL,requirements-dev.txt)
 	@touch $@ $(VENV)/.extras $(VENV)/.serve $(VENV)/.pipeline
+
+$(AIRFLOW)/.airflow: PYTHON := $(AIRFLOW)/bin/python
+$(AIRFLOW)/.airflow: requirements-airflow.txt
+	@$(MAKE) --no-print-directory VENV=$(AIRFLOW) $(AIRFLOW)/bin/python
+	@$(call INSTALL,requirements-airflow.txt)
+	@touch $@
 
 INSTALL = begun=$$(date +%s.%N); \
 	if command -v uv >/dev/null; then uv pip install -q --python $(PYTHON) -r $(1); \
