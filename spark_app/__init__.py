@@ -14,19 +14,23 @@ The flow, a line a module, in order:
     grouping                            points -> groups, how many, and whether there are any
     interests                           texts and pictures -> groups with an interest in common; a text -> its group
     by_user  shelves                    rows found by their user; where what was found of users is kept, published whole
-    segmentation  segment_files         the words of segments; where they are kept
+    segmentation  segment_files  interest_files   the words of segments; where they and interests are kept
     layouts  records                    known CSV layouts by their header; files cut into records
     variants  checks                    a JSON record -> an event or a reason, by the same rules and without Spark
     event_ids  tables  ledger  locks  checkpoints   ids that were met; the Delta tables, the ledger, who works on them
+    history  forgotten                  what tables keep for older versions; who was forgotten, by hashes
     spans  rising  turnout              stretches of time; what is rising, the one definition; events and users counted
     event_files  said                   the files of the event table by Arrow, without Spark; what they say of products
     activity  trends  looked            of that the events of a range, and what is rising in it; what all turned to last
     shop_rules                          the shop's own file of what to hide, boost or bury, read and checked
     connection  topic                   how a broker is connected to; what it says of a topic, without Spark
-    java  class_archive                 a Java that serves; its classes, kept from one start to the next
+    java  class_archive  cluster        a Java that serves; its classes, kept from one start to the next; what other
+                                        machines need to do Spark's work
     failpoints  progress                places to die in tests; what the user sees
-    logs  endings  disk                 the log of a run; how a verb ends that cannot go on; what outlives a power cut
+    logs  endings  disk  archive        the log of a run; how a verb ends that cannot go on; what outlives a power cut;
+                                        many files as one that is checked
     session  held  near  ages   the one place where Spark is configured; what a training holds; work in batches; ages
+    samples          some users by the hash of their ids, on the driver
     offered          files that wait, looked at before a record of them is read
     sources          a topic or a folder -> raw records
     events           raw records -> events, each accepted or rejected with a reason
@@ -41,6 +45,7 @@ The flow, a line a module, in order:
     trending         events -> what is rising in a range of time, and its buckets
     recent           events -> the last brands or products of each user
     matching         the last brands of all users + what rises -> trending for you
+    posts  interest_placing   what each user has posted; who is in which interest group, and what these say
     segments         what users did, browsed, or their factors -> groups of users who are alike
     generations      a trained model with all that was made from it, published whole
     exports          any table -> one CSV in results/
@@ -56,9 +61,12 @@ The flow, a line a module, in order:
     pipeline         calls them in this order
     following        wiring of what never ends: micro-batches, and training beside them
     lately                              what is asked of a stretch of time, and its files in results/
-    segment_exports  segment_tables     the kept segments, as files in results/ and as DataFrames
+    segment_exports  interest_exports   the kept segments and interests, as files in results/
+    shelf_tables     what is on a shelf, as DataFrames
+    seen_pictures  interest_making   what is written in posted pictures, each read once; wiring of interests
     personal                            the last brands of a generation's users, and what rises of them, in results/
-    quarantine  retention               what was rejected, judged again; what is too old, removed
+    quarantine  retention  dumps        what was rejected, judged again; what is too old, removed; a copy of the rest
+    forgetting                          all that is held of a user, removed
     listening        where a server listens, and how it ends
     serving          a published generation and the newest events, answered over HTTP, without Spark
     web              the page: what serving says, to be looked at and tried

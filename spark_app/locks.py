@@ -20,7 +20,9 @@ import structlog
 from spark_app.settings import Settings
 
 # The two long ones, the short one around what makes a generation the published one, and that of the results folder.
-INGEST, TRAIN, PUBLISH, RESULTS, SEGMENTS = "ingest", "train", "publish", "results", "segments"
+INGEST, TRAIN, PUBLISH, RESULTS = "ingest", "train", "publish", "results"
+# Those of what is found of users: who has one reads a version of the event table all the while.
+SEGMENTS, INTERESTS = OF_USERS = ("segments", "interests")
 _LOOKS_EVERY = 0.05
 # One who only asks has the lock for a moment; one who just got it has not written its name yet.
 _A_MOMENT = 0.2

@@ -10,9 +10,11 @@ from pyspark.sql import DataFrame, SparkSession
 
 from spark_app import (
     choice,
+    dumps,
     exports,
     generations,
     held,
+    interest_exports,
     judging,
     lately,
     locks,
@@ -33,16 +35,19 @@ PICTURES = Path(__file__).parent.parent / "visualize_graph.py"
 # Seconds that a publication or a rollback waits for another.
 PATIENCE = 30.0
 TRENDING_PICTURE = "trending.png"
-# Those that are drawn of any segments.
-SEGMENT_PICTURES = ("clusters.png", "elbow.png", "dendrogram.png")
+# What can be drawn alone -> its pictures, those that are drawn of any; and the file that they must not be older than.
+ALONE: dict[str, tuple[str, ...]] = {
+    "trending": (TRENDING_PICTURE,), "segments": ("clusters.png", "elbow.png", "dendrogram.png"),
+    "interests": ("interests.png",),
+}  # fmt: skip
+_SHOWS = {"trending": lately.TRENDING, "segments": segment_exports.SEAL, "interests": interest_exports.SEAL}
 # Picture -> the file of the results that it must not be older than.
 _PICTURES = {
     **dict.fromkeys(
         ("recommendation_graph.png", "recommendation_graph.html", "degree_distribution.png", "top_products.png"),
         exports.METRICS,
     ),
-    TRENDING_PICTURE: lately.TRENDING,
-    **dict.fromkeys(SEGMENT_PICTURES, segment_exports.SEAL),
+    **{name: _SHOWS[kind] for kind, names in ALONE.items() for name in names},
 }
 
 
@@ -51,7 +56,8 @@ class DrawError(RuntimeError):
 
 
 def recover(spark: Callable[[], SparkSession], settings: Settings) -> None:
-    """Carry to its end what was cut short before: a replay of quarantine, a removal by retention, a publication."""
+    """Carry to its end what was cut short before: a restore, a replay of quarantine, a removal, a publication."""
+    dumps.finish(settings)
     if quarantine.is_open(settings):
         quarantine.finish(spark(), settings)
     retention.settle(settings)
@@ -88,8 +94,9 @@ def refresh(
 def rebuild(spark: SparkSession, settings: Settings, original: Generation) -> tuple[Generation, list[str]]:
     """Make a generation again from its manifest, not published; gives it, and how it differs from the first.
 
-    DamagedError when its version of the event table is not kept any more.
+    DamagedError when its version of the event table is not kept any more, NotRebuildableError after `forget`.
     """
+    generations.ensure_rebuildable(original)
     with held.released():
         made = making.make_again(spark, settings, original)
     said = {"published": False, "reason": made.fault or f"rebuilt from {original.id}"}
@@ -168,7 +175,7 @@ def is_exported(settings: Settings, generation: Generation) -> bool:
 def outdated(settings: Settings) -> list[str]:
     """The pictures that are missing, or older than what they show.
 
-    Those of what rises and of segments only where there is something to show.
+    Those of what rises, of segments and of interests only where there is something to show.
     """
     return [name for name, of in _PICTURES.items() if _is_older(settings.results_dir / name, settings.results_dir / of)]
 
@@ -179,9 +186,12 @@ def _is_older(picture: Path, shown: Path) -> bool:
     return not picture.exists() or picture.stat().st_mtime < shown.stat().st_mtime
 
 
-def draw(settings: Settings, *, trending_alone: bool = False, segments_alone: bool = False) -> list[str]:
-    """The pictures, by the script that anyone can run; gives its lines, and warns as it does. Raises DrawError."""
-    asked = "--trending" if trending_alone else "--segments" if segments_alone else "--html"
+def draw(settings: Settings, alone: str | None = None) -> list[str]:
+    """The pictures, or those of one kind of ALONE, by the script that anyone can run.
+
+    Gives its lines, and warns as it does. Raises DrawError.
+    """
+    asked = f"--{alone}" if alone else "--html"
     command = [sys.executable, str(PICTURES), "--results", str(settings.results_dir), asked]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode != 0:

@@ -149,7 +149,8 @@ def requests(log):
     [
         ("/users/ann/wishes?brand=hidden", "/users/{user}/wishes", 200, "debug"),
         ("/users/ann/wishes?limit=0", "/users/{user}/wishes", 422, "info"),
-        ("/users/ann/nothing", "none", 404, "info"),
+        ("/products-of/ann", "none", 404, "info"),
+            ("/users/ann/nothing", "/users/{user}", 405, "info"),
         ("/users/..", "none", 400, "info"),
         ("/health/ready", "/health/ready", 503, "warning"),
         ("/broken", "/broken", 500, "error"),

@@ -15,7 +15,8 @@ from spark_app.cli import app
 ROOT = Path(__file__).parent.parent
 VERBS = (
     "run", "ingest", "train", "evaluate", "recommend", "export", "draw", "graph", "generations", "quarantine",
-    "status", "settings", "doctor", "retention", "tune", "explain", "serve", "web", "segments",
+    "status", "settings", "doctor", "retention", "tune", "explain", "serve", "web", "segments", "interests",
+    "dump", "restore", "forget",
 )  # fmt: skip
 
 

@@ -12,17 +12,17 @@ APP = ROOT / "spark_app"
 # Free of Spark, read by all.
 GROUND_FLOOR = {
     "blocks", "settings", "decisive", "schemas", "rules", "arrays", "vectors", "scoring", "equations", "likeness",
-    "adjacency", "prepared", "candidates", "disk",
+    "adjacency", "prepared", "candidates", "disk", "archive",
     "terms", "trials", "rating_trials", "choice", "explanation", "shop_rules", "layouts", "records", "java",
     "failpoints", "progress", "connection", "topic", "event_ids", "tables", "ledger", "locks", "checkpoints",
     "logged_model", "preflight", "variants", "checks", "endings", "logs", "strengths", "folding", "spreads",
-    "offered", "folded", "listening", "class_archive",
+    "offered", "folded", "listening", "class_archive", "cluster",
     "coded", "cells", "spans", "event_files", "said", "rising", "turnout", "activity", "trends",
     "recency", "looked", "matches", "segmentation", "by_user", "shelves", "segment_files",
-    "grouping", "interests", "configuration",
+    "grouping", "interests", "interest_files", "configuration", "forgotten", "history",
 }  # fmt: skip
 # What a model is, for those that use one; `models/__init__.py` holds nothing else.
-INTERFACES = {"models", "held", "near", "ages", "turns", "communities"}
+INTERFACES = {"models", "held", "near", "ages", "turns", "communities", "samples"}
 STAGES = {
     "session",
     "sources",
@@ -38,10 +38,12 @@ STAGES = {
     "matching",
     "generations",
     "exports",
+    "posts",
+    "interest_placing",
 }
 # The API answers from what stages have written, without Spark.
 SERVING = sorted((APP / "serving").rglob("*.py"))
-SERVING_MAY_READ = {"generations", "maps", "graph_maps", "segment_maps", "status"}
+SERVING_MAY_READ = {"generations", "maps", "graph_maps", "segment_maps", "status", "forgetting"}
 # The page asks the API alone.
 WEB = sorted((APP / "web").rglob("*.py"))
 # A session needs a Java; all that speaks to the user is wiring.
@@ -49,7 +51,7 @@ PICTURES = [ROOT / "visualize_graph.py", *sorted((ROOT / "pictures").glob("*.py"
 # A stage of several rooms: they know one another.
 SEGMENTS = sorted((APP / "segments").glob("*.py"))
 # Rooms of the ground floor that have rooms of their own.
-OF_ROOMS = [*sorted((APP / "grouping").glob("*.py")), *sorted((APP / "interests").glob("*.py"))]
+OF_ROOMS = [*sorted((APP / "grouping").glob("*.py")), *sorted((APP / "interests").rglob("*.py"))]
 MODELS = {path.stem for path in (APP / "models").glob("*.py")} - {"__init__"}
 
 
@@ -116,7 +118,8 @@ def test_every_module_is_a_stage_the_ground_floor_or_wiring():
         "__init__", "__main__", "ingestion", "following", "status", "inner", "training", "judging", "gate", "making",
         "saving", "explaining", "tune", "soundness", "pipeline", "quarantine", "retention", "doctor",
         "tracking", "maps", "graph_maps", "segment_maps", "agreement", "belonging", "lately", "personal", "layers",
-        "segmenting", "segment_exports", "segment_tables",
+        "segmenting", "segment_exports", "shelf_tables", "seen_pictures", "interest_making", "interest_exports",
+        "dumps",
     }  # fmt: skip
     assert {path.stem for path in APP.glob("*.py")} <= GROUND_FLOOR | INTERFACES | STAGES | wiring
 

@@ -9,10 +9,13 @@ from typing import NoReturn
 import typer
 
 from spark_app import endings, logs, progress
+from spark_app.archive import WrongDumpError
 from spark_app.checkpoints import CheckpointError
 from spark_app.cli import (
     check,
+    forgetting,
     generation,
+    interested,
     interrupt,
     keep,
     layered,
@@ -28,7 +31,8 @@ from spark_app.cli import (
 )
 from spark_app.endings import NotInstalledError
 from spark_app.explaining import UnknownIdError
-from spark_app.generations import NoGenerationError, UnsoundError
+from spark_app.forgetting.run import ForgetError
+from spark_app.generations import NoGenerationError, NotRebuildableError, UnsoundError
 from spark_app.graph import GraphError
 from spark_app.ingestion import IntakeError
 from spark_app.java import NoJavaError
@@ -50,7 +54,7 @@ from spark_app.topic import TopicError
 _IN_WORDS = (
     NoJavaError, NoSparkError, IntakeError, MostlyRejectedError, CheckpointError, UnknownHeaderError, TopicError,
     DamagedError, LockedError, NoGenerationError, UnsoundError, QuarantineError, RetentionError, GraphError, DrawError,
-    UnknownIdError, NoLibraryError, TooLargeError, NotInstalledError, OSError,
+    UnknownIdError, ForgetError, NotRebuildableError, NoLibraryError, TooLargeError, NotInstalledError, OSError,
 )  # fmt: skip
 
 app = typer.Typer(
@@ -65,8 +69,10 @@ show.add_to(app)
 state.add_to(app)
 check.add_to(app)
 keep.add_to(app)
+forgetting.add_to(app)
 trending.add_to(app)
 segmented.add_to(app)
+interested.add_to(app)
 tuning.add_to(app)
 recents.add_to(app)
 layered.add_to(app)
@@ -94,7 +100,7 @@ def main() -> NoReturn:
 def _explain(error: Exception) -> NoReturn:
     if interrupt.came():
         _stopped()
-    if isinstance(error, (WrongSettingError, WrongRulesError, WrongRangeError)):
+    if isinstance(error, (WrongSettingError, WrongRulesError, WrongRangeError, WrongDumpError)):
         endings.fail(error, endings.WRONG_USAGE)
     if isinstance(error, _IN_WORDS):
         endings.fail(error, endings.FAILED)

@@ -4,7 +4,7 @@ import functools
 import signal
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Event
 from types import FrameType
@@ -58,10 +58,13 @@ def train(spark: SparkSession, settings: Settings) -> None:
 
 
 def _tidy(settings: Settings, memory: store.Memory) -> None:
-    """Retention between two batches, unless segments are being made all the while: they read the table as it was."""
+    """Retention between two batches, unless something is made of users all the while: it reads the table as it was."""
     try:
-        with locks.held(settings, locks.SEGMENTS, "run", wait=outcome.PATIENCE), memory.turn:
-            retention.run(settings, progress.note)
+        with ExitStack() as held:
+            for name in locks.OF_USERS:
+                held.enter_context(locks.held(settings, name, "run", wait=outcome.PATIENCE))
+            with memory.turn:
+                retention.run(settings, progress.note)
     except locks.LockedError as error:
         progress.note(f"retention waits for its next turn, a day from now: {error}")
 
@@ -107,7 +110,7 @@ def _renew(spark: SparkSession, settings: Settings) -> None:
     with suppress(NoEventsError):
         outcome.trending(lambda: spark, settings)
     if pipeline.TRENDING_PICTURE in pipeline.outdated(settings):
-        outcome.draw(settings, trending_alone=True)
+        outcome.draw(settings, "trending")
 
 
 class _Report:

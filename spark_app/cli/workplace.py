@@ -17,13 +17,19 @@ TOO_LITTLE = 3
 
 @contextmanager
 def working(
-    settings: Settings, verb: str, *, verbose: bool = False, holding: tuple[str, ...] = ()
+    settings: Settings,
+    verb: str,
+    *,
+    verbose: bool = False,
+    holding: tuple[str, ...] = (),
+    hidden: str | None = None,
 ) -> Iterator[Callable[[], SparkSession]]:
     """A log, locks, fail points, and a function that starts Spark at its first call; Spark is stopped at the end.
 
-    Who holds the lock of ingestion first carries to its end what was cut short before. LockedError in words.
+    The log does not say the argument `hidden`. Who holds the lock of ingestion first carries to its end what was cut
+    short before. LockedError in words.
     """
-    logs.start(settings, verb, verbose=verbose)
+    logs.start(settings, verb, verbose=verbose, hidden=hidden)
     failpoints.arm(settings)
     started: list[SparkSession] = []
 
