@@ -182,7 +182,7 @@ def test_the_engine_that_auto_took_is_recorded_as_learnt(simulated):
 def test_what_has_no_room_is_refused_before_anything_is_fitted(spark, simulated, monkeypatch):
     settings, _ = simulated
     before = generations.listed(settings)
-    monkeypatch.setattr(preflight, "room", lambda _: preflight.Room(free=1.0, whole=2.0, heap=1.0))
+    monkeypatch.setattr(preflight, "room", lambda *_, **__: preflight.Room(free=1.0, whole=2.0, heap=1.0))
     with pytest.raises(preflight.TooLargeError, match=r"8 factors need about .* by the engine mllib"):
         pipeline.refresh(spark, settings)
     assert generations.listed(settings) == before
