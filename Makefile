@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run serve web kafka mlflow airflow test test-long test-browser test-all chaos lint bench samples reset java
+.PHONY: help run serve web kafka mlflow airflow test test-long test-browser test-whole test-all chaos lint bench samples reset java
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -64,15 +64,18 @@ airflow: $(AIRFLOW)/.airflow $(VENV)/.pipeline java ## Run Airflow with dags/ on
 	wait -n; code=$$?; kill $$(jobs -p) 2>/dev/null; wait; exit $$code
 
 test: $(VENV)/.dev java ## Run the tests
-	@$(PYTHON) -m pytest -q -m "not slow and not chaos and not browser"
+	@$(PYTHON) -m pytest -q -m "not slow and not whole and not chaos and not browser"
 
-test-long: $(VENV)/.dev java ## Run the tests that take longer: a cluster, a stream that trains
+test-long: $(VENV)/.dev java ## Run the tests that take longer: a stream that trains, lists that win
 	@$(PYTHON) -m pytest -q -m "slow and not chaos and not browser"
+
+test-whole: $(VENV)/.dev $(AIRFLOW)/.airflow java ## Run what goes from end to end: a cluster that loses a worker, Airflow, a copy and back
+	@$(PYTHON) -m pytest -q -m whole
 
 test-browser: $(VENV)/.dev java ## Run the tests of the page in Chromium; without one they are skipped
 	@$(PYTHON) -m pytest -q -m browser
 
-test-all: lint test test-long test-browser chaos ## Run all that a change has to pass, one after the other
+test-all: lint test test-long test-browser test-whole chaos ## Run all there is, one after the other
 
 chaos: $(VENV)/.dev java ## Kill, damage and refill it; ends with a table of what that cost
 	@$(PYTHON) -m pytest -q -m chaos

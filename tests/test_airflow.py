@@ -126,7 +126,7 @@ def test_a_shop_without_sales_is_skipped_and_nothing_fails(airflow, tmp_path):
     assert "0 of 1,000 new events" in said and "nothing is published yet" in said
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 def test_a_simulated_shop_goes_through_from_end_to_end(airflow, tmp_path):
     sizes = ["--events", "2000", "--users", "80", "--products", "60", "--inbox", tmp_path / "data" / "inbox"]
     simulate = [sys.executable, "-m", "kafka_producer", "simulate", "--to", "files", *sizes]

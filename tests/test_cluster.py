@@ -155,28 +155,28 @@ def packed_python(home: Path) -> Path:
     return home / "pythons.tar.gz"
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 def test_the_job_ends_well_though_a_worker_dies(job):
     assert job.code == 0, job.said
     assert "Lost executor" in (job.settings.data_dir / "logs" / session.SPARK_LOG).read_text()
     assert job.generation.metrics["published"]
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 def test_its_metrics_and_scores_are_those_of_one_machine(job):
     again = next(one for one in generations.listed(job.settings) if one.id != job.generation.id)
     assert numbers(again.metrics["metrics"]) == pytest.approx(numbers(job.generation.metrics["metrics"]), abs=1e-4)
     assert scores(again) == pytest.approx(scores(job.generation), abs=1e-4)
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 def test_executors_run_the_packed_python_on_the_code_that_was_sent(job):
     started = {tuple(line.split()) for line in (job.home / "pythons.log").read_text().splitlines()}
     assert {Path(folder).relative_to(job.home).parts[0] for folder, _ in started} == {"work0", "work1"}
     assert not any(str(ROOT) in paths.split(":") or told.CODE not in paths.split(":") for _, paths in started)
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 def test_results_are_folders_of_parts_each_with_the_header(job):
     lists, segments = (rows_of(job.settings.results_dir / name) for name in ("recommendations.csv", "segments.csv"))
     assert len(lists) == job.generation.manifest["rows"]["recommendations"]
@@ -184,7 +184,7 @@ def test_results_are_folders_of_parts_each_with_the_header(job):
     assert rows_of(job.settings.results_dir / "trending.csv")
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 def test_nothing_of_it_is_left_behind(job):
     assert list((job.settings.data_dir / "scratch").iterdir()) == []
 

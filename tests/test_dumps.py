@@ -212,7 +212,7 @@ def test_a_verb_is_refused_while_another_works_and_before_it_touches_anything(sa
     assert not Path("nowhere").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 def test_what_is_trained_from_a_restored_folder_is_the_same_byte_for_byte(spark, tmp_path):
     settings, other = (settings_for(tmp_path / name, als={"factors": 8, "iterations": 3}) for name in ("one", "two"))
     inbox, copied = (one.data_dir / "inbox" for one in (settings, other))

@@ -28,8 +28,8 @@ def test_every_make_target_it_names_is_there(page):
 
 
 TARGETS = [
-    "run", "serve", "web", "kafka", "mlflow", "airflow", "test", "test-long", "test-browser", "test-all", "lint",
-    "bench", "reset", "help",
+    "run", "serve", "web", "kafka", "mlflow", "airflow", "test", "test-long", "test-browser", "test-whole", "lint",
+    "test-all", "bench", "reset", "help",
 ]  # fmt: skip
 
 
