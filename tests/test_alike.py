@@ -35,12 +35,14 @@ def groups(count: int, size: int, *, seed: int = 7) -> dict[str, tuple[float, ..
     }
 
 
+@pytest.mark.slow
 def test_the_score_is_one_by_one_and_the_distance(spark):
     similar = alike.users(points(spark, {"ann": (0, 0), "bob": (3, 4), "cem": (0, 1)}), 1, 7)
     assert rows(similar) == [("ann", "cem", 0.5), ("bob", "cem", pytest.approx(1 / (1 + 18**0.5))), ("cem", "ann", 0.5)]
     assert similar.columns == schemas.names(schemas.USER_SIMILARITY)
 
 
+@pytest.mark.slow
 def test_all_alike_are_listed_in_the_order_of_their_ids_by_executors_too(spark, monkeypatch):
     monkeypatch.setattr(near, "SMALL", 0)
     similar = alike.users(points(spark, dict.fromkeys("dbca", (1, 1))), 2, 7)
@@ -67,6 +69,7 @@ def test_near_ones_are_told_apart_though_both_are_far_from_the_middle():
     assert distances[0].tolist() == pytest.approx([0.001, 0.002, 10_000, np.inf])
 
 
+@pytest.mark.slow
 def test_planted_groups_are_communities_numbered_from_the_largest(spark):
     """The first of three groups has some users more."""
     at = groups(3, 30) | {f"0-{number}": at for number, at in enumerate(groups(1, 10, seed=8).values(), start=100)}

@@ -135,6 +135,7 @@ def users(settings, name=tables.EVENTS):
     return sorted(tables.scan(settings, name, ["user"])["user"].to_pylist())
 
 
+@pytest.mark.slow
 def test_no_byte_of_the_user_is_left(settings):
     assert len(everywhere(settings)) > 25
     receipt = run.forget(settings, ANN)
@@ -145,6 +146,7 @@ def test_no_byte_of_the_user_is_left(settings):
     assert found(settings.data_dir, forgotten.read(settings).hash(ANN))
 
 
+@pytest.mark.slow
 def test_the_books_are_right_and_others_stay(settings):
     before = ledger.counts(settings)
     run.forget(settings, ANN)
@@ -155,6 +157,7 @@ def test_the_books_are_right_and_others_stay(settings):
     assert (ledger.removed(settings), ledger.removed(settings, tables.QUARANTINE)) == (4, 3)
 
 
+@pytest.mark.slow
 def test_what_was_taken_is_not_taken_again_nor_what_is_replayed_under_another_name(spark, kept, settings):
     run.forget(settings, ANN)
     for name in ("a.jsonl", "c.jsonl"):
@@ -169,6 +172,7 @@ def test_what_was_taken_is_not_taken_again_nor_what_is_replayed_under_another_na
     assert ingestion.take_files(spark, settings, inbox(settings)).accepted == 1
 
 
+@pytest.mark.slow
 def test_generations_take_the_place_of_those_that_knew_the_user(spark, settings):
     before = {one.id for one in generations.listed(settings)}
     newest = generations.published(settings)
@@ -187,6 +191,7 @@ def test_generations_take_the_place_of_those_that_knew_the_user(spark, settings)
         pipeline.rebuild(spark, settings, shown)
 
 
+@pytest.mark.slow
 def test_an_engine_id_is_never_given_to_another(spark, settings):
     highest = max(generations.scan(generations.published(settings), generations.USERS)["userId"].to_pylist())
     run.forget(settings, ANN)
@@ -197,6 +202,7 @@ def test_an_engine_id_is_never_given_to_another(spark, settings):
     assert ids["zoe"] == highest + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", [
     "forget_before_ledger", "forget_before_log", "forget_before_manifest", "forget_between_generations",
     "forget_before_old_goes", "forget_between_shelves", "forget_mid_results",
@@ -211,6 +217,7 @@ def test_killed_anywhere_the_same_command_carries_it_to_its_end(settings, monkey
     assert [segment_files.latest(settings, "behaviour")] == segment_files.listed(settings, "behaviour")
 
 
+@pytest.mark.slow
 def test_of_an_unknown_user_nothing_is_held_and_nothing_changes(settings):
     before = tables.version(settings), {one.id for one in generations.listed(settings)}
     receipt = run.forget(settings, "nobody")
@@ -218,6 +225,7 @@ def test_of_an_unknown_user_nothing_is_held_and_nothing_changes(settings):
     assert before == (tables.version(settings), {one.id for one in generations.listed(settings)})
 
 
+@pytest.mark.slow
 def test_the_api_answers_as_of_an_unknown_user_at_once(settings):
     with TestClient(create(settings), base_url="http://127.0.0.1") as client:
         client.post("/events", json={"user": ANN, "product": "sofa", "event_id": "posted"})

@@ -57,6 +57,7 @@ def agreement(found, truth):
     return comparing.adjusted_rand(comparing.contingency(*(np.unique(one, return_inverse=True)[1] for one in pairs)))
 
 
+@pytest.mark.slow
 def test_groups_are_found_described_and_kept_with_the_numbers_they_had(spark, settings):
     """The numbers before are such as no sizes would give; a group that is new gets one that was never given."""
     topics = posted(spark, settings)

@@ -36,6 +36,7 @@ def event_ids(settings):
     return sorted(tables.scan(settings, tables.EVENTS, ["event_id"])["event_id"].to_pylist())
 
 
+@pytest.mark.slow
 def test_what_passes_now_is_moved_once_and_counted_once(spark, rejected):
     assert books(rejected) == (7, 1, 0, {"not_json": 2, "bad_event_type": 4})
     assert quarantine.replay(spark, rejected) == Replayed(3, 1, 2)

@@ -57,6 +57,7 @@ def test_the_event_type_is_told_by_the_column():
     assert strengths.kind_of(name) == "add to cart"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half_life", [None, 6.0])
 @pytest.mark.parametrize("way", ["binary", "log"])
 def test_later_events_make_the_strength_that_spark_makes_of_all(spark, way, half_life):

@@ -44,6 +44,7 @@ def test_a_product_that_was_only_announced_gets_in_by_its_category(spark, settin
     assert without.model.newcomers is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("small", [True, False])
 def test_who_showed_no_interest_gets_the_fallback(spark, settings, small):
     ids, learned = learnt(events(spark, *SOLD, ("eve", "p0", "purchase", -1)), settings, small=small)

@@ -56,6 +56,7 @@ def test_the_stage_finds_what_is_found_without_spark(spark, shop, begin, end):
     assert {one.kind for one in alone} >= {"product", "category"}
 
 
+@pytest.mark.slow
 def test_the_verb_writes_both_files_and_a_wrong_range_is_one_line(shop, tmp_path):
     home = {"MILLSTREAM_DATA_DIR": str(shop.data_dir), "MILLSTREAM_RESULTS_DIR": str(shop.results_dir)}
     done = call(tmp_path, "trending", "--last", "7d", "--top", "3", "--json", **home)
@@ -239,6 +240,7 @@ def test_of_a_segment_alone_its_own_events_count_in_each_way(spark, two_segments
     assert [one["key"] for one in answer["trending"]] == [product] and answer["segment"] == segment
 
 
+@pytest.mark.slow
 def test_the_verb_tells_of_a_segment_and_leaves_the_files_of_the_shop(two_segments, tmp_path):
     home = {"MILLSTREAM_DATA_DIR": str(two_segments.data_dir), "MILLSTREAM_RESULTS_DIR": str(tmp_path / "results")}
     done = call(tmp_path, "trending", "--last", "7d", "--segment", "2", **home)
