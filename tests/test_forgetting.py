@@ -32,7 +32,7 @@ from spark_app import (
     store,
     tables,
 )
-from spark_app.forgetting import run
+from spark_app.forgetting import receipts, run, shown
 from spark_app.forgetting.whom import Raw, Whom, Words
 from spark_app.generations import Generation, NotRebuildableError
 from spark_app.serving.app import create
@@ -288,3 +288,15 @@ def test_a_log_keeps_its_length_and_says_the_id_as_a_word_nowhere():
     line_ = b'{"event": "ann, anna and /users/ann", "ann": 1}'
     assert [line_[start:end] for start, end in words.places(line_)] == [b"ann"] * 3
     assert words.redacted("ann.jsonl of anna") == "[forgotten].jsonl of anna"
+
+
+def test_interests_lose_the_row_and_the_picture_and_name_the_folder_that_took_the_place(tmp_path):
+    settings, results = settings_for(tmp_path), tmp_path / "results"
+    results.mkdir()
+    (results / "interests.csv").write_bytes(f"user,group\r\n{ANN},1\r\nbob,2\r\n".encode())
+    (results / "interests.json").write_text(json.dumps({"id": "old", "users": 2}))
+    (results / "interests.png").write_bytes(b"png")
+    shown.remove(settings, Whom(ANN, {}), receipts.begun(settings, ANN), {"old": "new"})
+    assert (results / "interests.csv").read_bytes() == b"user,group\r\nbob,2\r\n"
+    assert json.loads((results / "interests.json").read_text()) == {"id": "new", "users": 2}
+    assert not (results / "interests.png").exists()

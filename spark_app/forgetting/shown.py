@@ -17,9 +17,11 @@ from spark_app.forgetting.receipts import Receipt
 from spark_app.forgetting.whom import Renamed, Whom
 from spark_app.settings import Settings
 
-SEALS = ("metrics.json", "segments.json")
+SEALS = ("metrics.json", "segments.json", "interests.json")
 # What they draw are users, by their ids or as points.
-PICTURES = ("recommendation_graph.png", "recommendation_graph.html", "clusters.png", "dendrogram.png")
+PICTURES = (
+    "recommendation_graph.png", "recommendation_graph.html", "clusters.png", "dendrogram.png", "interests.png",
+)  # fmt: skip
 _LOGGED, _EMBEDDED = "mlflow", "sqlite"
 _KINDS = (".csv", ".parquet", ".arrow", ".json")
 
