@@ -9,8 +9,8 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -63,6 +63,15 @@ def held(settings: Settings, name: str, verb: str, wait: float = 0.0) -> Iterato
         finally:
             # Never unlinked: another may have it open already, and would lock a file that no one else finds.
             _write(file, "")
+
+
+@contextmanager
+def all_held(settings: Settings, names: Iterable[str], verb: str, wait: float = 0.0) -> Iterator[None]:
+    """Have several, one after the other as they are named. LockedError as of the first that another has."""
+    with ExitStack() as those:
+        for name in names:
+            those.enter_context(held(settings, name, verb, wait))
+        yield
 
 
 def holder(settings: Settings, name: str) -> Holder | None:

@@ -4,7 +4,7 @@ import functools
 import signal
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event
 from types import FrameType
@@ -60,11 +60,8 @@ def train(spark: SparkSession, settings: Settings) -> None:
 def _tidy(settings: Settings, memory: store.Memory) -> None:
     """Retention between two batches, unless something is made of users all the while: it reads the table as it was."""
     try:
-        with ExitStack() as held:
-            for name in locks.OF_USERS:
-                held.enter_context(locks.held(settings, name, "run", wait=outcome.PATIENCE))
-            with memory.turn:
-                retention.run(settings, progress.note)
+        with locks.all_held(settings, locks.OF_USERS, "run", wait=outcome.PATIENCE), memory.turn:
+            retention.run(settings, progress.note)
     except locks.LockedError as error:
         progress.note(f"retention waits for its next turn, a day from now: {error}")
 

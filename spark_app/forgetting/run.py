@@ -64,9 +64,7 @@ def forget(settings: Settings, user: str) -> Receipt:
 @contextlib.contextmanager
 def holding(settings: Settings) -> Iterator[None]:
     """The locks of HOLDING; LockedError when another has one."""
-    with contextlib.ExitStack() as held:
-        for name in HOLDING:
-            held.enter_context(locks.held(settings, name, VERB))
+    with locks.all_held(settings, HOLDING, VERB):
         yield
 
 
