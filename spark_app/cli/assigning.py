@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from spark_app import endings, interest_files, logs, progress
-from spark_app.cli.workplace import TOO_LITTLE
+from spark_app.cli.workplace import or_too_little
 from spark_app.endings import FAILED, WRONG_USAGE
 from spark_app.interest_files import NoInterestsError
 from spark_app.interests import assigning
@@ -52,7 +52,8 @@ def assign(
         endings.fail(ValueError(f"--chart {chart}: expected a file that ends with {' or '.join(_KINDS)}"), WRONG_USAGE)
     # Wrong inputs first: what is asked for has to be right whether there is an answer or not.
     asked = _asked(settings, text, image)
-    folder = _kept(settings)
+    with or_too_little(NoInterestsError):
+        folder = interest_files.needed(settings)
     found = assigning.assigned(settings, folder.summary, interest_files.loaded(folder), asked)
     with progress.aside(as_json):
         drawn = _draw(folder, found, chart)
@@ -86,14 +87,6 @@ def _read(settings: Settings, image: Path) -> str:
         return reading.text_of(settings, image.read_bytes())
     except Unreadable as error:
         raise Unreadable(str(error).replace("the picture", str(image), 1)) from None
-
-
-def _kept(settings: Settings) -> Folder:
-    try:
-        return interest_files.needed(settings)
-    except NoInterestsError as error:
-        progress.console.print(str(error), markup=False)
-        raise typer.Exit(TOO_LITTLE) from None
 
 
 def _draw(folder: Folder, found: dict[str, Any], chart: Path) -> bool:

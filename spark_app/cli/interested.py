@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.table import Table
 
-from spark_app import interest_making, locks, progress, tables
+from spark_app import interest_making, locks, progress
 from spark_app.cli import assigning, outcome
-from spark_app.cli.workplace import TOO_LITTLE, working
+from spark_app.cli.workplace import ensure_events, or_too_little, working
 from spark_app.interest_making import MOST, Asked, NothingPostedError
 from spark_app.settings import Settings, load
 
@@ -45,15 +45,10 @@ def interests(
     if context.invoked_subcommand is not None:
         return
     settings = _with(load(results_dir=results), encoder)
-    if not tables.rows(settings, tables.EVENTS):
-        progress.console.print(_NOTHING, markup=False)
-        raise typer.Exit(TOO_LITTLE)
+    ensure_events(settings, _NOTHING)
     with progress.aside(as_json), working(settings, "interests", holding=(locks.INTERESTS,)) as spark:
-        try:
+        with or_too_little(NothingPostedError):
             folder = interest_making.make(spark(), settings, Asked(k, most))
-        except NothingPostedError as error:
-            progress.console.print(str(error), markup=False)
-            raise typer.Exit(TOO_LITTLE) from None
         outcome.show(spark, settings, "interests", lambda: interest_making.log(settings, folder))
     summary = folder.summary
     if as_json:

@@ -7,9 +7,9 @@ import orjson
 import typer
 from rich.table import Table
 
-from spark_app import locks, personal, progress, recency, tables
+from spark_app import locks, personal, progress, recency
 from spark_app.cli import outcome
-from spark_app.cli.workplace import TOO_LITTLE, published, working
+from spark_app.cli.workplace import ensure_events, published, working
 from spark_app.recency import Kind
 from spark_app.serving import recents
 from spark_app.settings import Settings, load
@@ -54,9 +54,7 @@ def recent(
 
 
 def _write(settings: Settings, kind: Kind, limit: int) -> None:
-    if not tables.rows(settings, tables.EVENTS):
-        progress.console.print("there are no events yet; ingest some first", markup=False)
-        raise typer.Exit(TOO_LITTLE)
+    ensure_events(settings)
     with (
         working(settings, "recent") as spark,
         locks.held(settings, locks.RESULTS, "recent", wait=outcome.PATIENCE),

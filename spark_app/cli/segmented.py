@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from spark_app import locks, progress, segmenting, tables
+from spark_app import locks, progress, segmenting
 from spark_app.cli import outcome
-from spark_app.cli.workplace import TOO_LITTLE, published, working
+from spark_app.cli.workplace import ensure_events, or_too_little, published, working
 from spark_app.segmentation import Features, Method
 from spark_app.segmenting import Asked, Linkage, NothingToGroupError
 from spark_app.settings import load
@@ -39,17 +39,12 @@ def segments(
     Example: python -m spark_app segments --features behaviour --k 5
     """
     settings = load(results_dir=results)
-    if not tables.rows(settings, tables.EVENTS):
-        progress.console.print("there are no events yet; ingest some first", markup=False)
-        raise typer.Exit(TOO_LITTLE)
+    ensure_events(settings)
     if features == "factors":
         published(settings)
     with progress.aside(as_json), working(settings, "segments", holding=(locks.SEGMENTS,)) as spark:
-        try:
+        with or_too_little(NothingToGroupError):
             folder = segmenting.make(spark(), settings, Asked(features, k, most, linkage, similar))
-        except NothingToGroupError as error:
-            progress.console.print(str(error), markup=False)
-            raise typer.Exit(TOO_LITTLE) from None
         outcome.show(spark, settings, "segments", lambda: segmenting.log(settings, folder))
     summary = folder.summary
     if as_json:

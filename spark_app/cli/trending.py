@@ -11,7 +11,7 @@ from rich.table import Table
 
 from spark_app import lately, locks, pipeline, progress, segment_files, spans
 from spark_app.cli import outcome
-from spark_app.cli.workplace import TOO_LITTLE, working
+from spark_app.cli.workplace import or_too_little, working
 from spark_app.lately import Asked
 from spark_app.rising import KINDS, PRODUCT
 from spark_app.segmentation import Features
@@ -52,11 +52,8 @@ def trending(
     if segment is not None and results is not None:
         raise typer.BadParameter(f"--results {results} does not go with --segment {segment}: no files are written")
     settings = load(results_dir=results)
-    try:
+    with or_too_little(lately.NoEventsError):
         lately.asked(settings, begin, end, last)
-    except lately.NoEventsError as error:
-        progress.console.print(str(error), markup=False)
-        raise typer.Exit(TOO_LITTLE) from None
     among = _among(settings, segment, features)
     with progress.aside(as_json), working(settings, "trending") as spark:
         asked, found = lately.answered(spark, settings, [by], top, begin, end, last, among)

@@ -2,12 +2,12 @@
 
 import functools
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 import typer
 from pyspark.sql import SparkSession
 
-from spark_app import failpoints, generations, locks, logs, pipeline, progress, session, status
+from spark_app import failpoints, generations, locks, logs, pipeline, progress, session, status, tables
 from spark_app.cli import summary
 from spark_app.generations import Generation
 from spark_app.settings import Settings
@@ -40,9 +40,7 @@ def working(
             step.say(f"Spark {started[0].version} on {settings.spark.master}")
         return started[0]
 
-    with ExitStack() as held:
-        for name in holding:
-            held.enter_context(locks.held(settings, name, verb))
+    with locks.all_held(settings, holding, verb):
         try:
             if locks.INGEST in holding:
                 pipeline.recover(spark, settings)
@@ -50,6 +48,23 @@ def working(
         finally:
             for one in started:
                 session.stop(one)
+
+
+@contextmanager
+def or_too_little(*errors: type[Exception]) -> Iterator[None]:
+    """Leave with code 3, and what these errors say, where there is too little to work on."""
+    try:
+        yield
+    except errors as error:
+        progress.console.print(str(error), markup=False)
+        raise typer.Exit(TOO_LITTLE) from None
+
+
+def ensure_events(settings: Settings, words: str = "there are no events yet; ingest some first") -> None:
+    """Leave with code 3 and these words while the event table is empty."""
+    if not tables.rows(settings, tables.EVENTS):
+        progress.console.print(words, markup=False)
+        raise typer.Exit(TOO_LITTLE)
 
 
 def published(settings: Settings) -> Generation:
