@@ -13,9 +13,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-import pyarrow as pa
-from deltalake import DeltaTable
-
 from spark_app import (
     archive,
     decisive,
@@ -23,6 +20,7 @@ from spark_app import (
     failpoints,
     forgotten,
     generations,
+    history,
     interest_files,
     ledger,
     records,
@@ -166,11 +164,10 @@ def _of_table(settings: Settings, name: str, versions: Iterable[int]) -> Iterato
     if not tables.exists(settings, name):
         return
     folder = tables.path(settings, name)
-    yield from _visible(folder / "_delta_log")
+    yield from _visible(folder / history.LOG)
     for version in {tables.version(settings, name), *versions}:
         if retention.is_whole(settings, name, version):
-            parts = pa.table(DeltaTable(folder, version=version).get_add_actions())["path"].to_pylist()
-            yield from (folder / unquote(part) for part in parts)
+            yield from (folder / unquote(part) for part in history.parts(folder, version))
 
 
 def _waiting(settings: Settings) -> list[Path]:

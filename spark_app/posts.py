@@ -6,6 +6,8 @@ A picture that was read stands as text where its post does, so that all that fol
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from spark_app import rules
+
 # Characters of a user that are looked at, the newest, and what stands between two posts.
 MOST = 20_000
 BETWEEN = "\n\n"
@@ -13,7 +15,7 @@ BETWEEN = "\n\n"
 
 def posted(events: DataFrame) -> DataFrame:
     """The posts among the events."""
-    return events.filter(F.col("event_type") == "post")
+    return events.filter(F.col("event_type") == rules.POST)
 
 
 def pictures(events: DataFrame) -> DataFrame:

@@ -12,7 +12,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,6 +22,7 @@ from spark_app import cells, disk, records
 from spark_app.forgetting.whom import Renamed, Whom
 
 _AT_ONCE = 1 << 16
+Rows = TypeVar("Rows", pa.RecordBatch, pa.Table)
 
 
 class Who(NamedTuple):
@@ -141,6 +142,12 @@ def _batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
             yield from file.iter_batches(_AT_ONCE, columns=there)
 
 
+def _others(rows: Rows, who: Who) -> Rows:
+    """Without those of the user."""
+    mask = rows_of(rows, who)
+    return rows if mask is None else rows.filter(pc.invert(mask))
+
+
 def _parquet(path: Path, target: Path, who: Who) -> int:
     """Row group by row group; times as INT96 stay microseconds, which is what Spark reads."""
     number = number_in(path, who)
@@ -151,9 +158,7 @@ def _parquet(path: Path, target: Path, who: Who) -> int:
         pq.ParquetWriter(target, file.schema_arrow, compression="snappy") as writer,
     ):
         for group in range(file.num_row_groups):
-            rows = file.read_row_group(group)
-            mask = rows_of(rows, who)
-            writer.write_table(rows if mask is None else rows.filter(pc.invert(mask)))
+            writer.write_table(_others(file.read_row_group(group), who))
     return number
 
 
@@ -165,9 +170,7 @@ def _arrow(path: Path, target: Path, who: Who) -> int:
         file = pa.ipc.open_file(mapped)
         with pa.ipc.new_file(target, file.schema) as writer:
             for place in range(file.num_record_batches):
-                batch = file.get_batch(place)
-                mask = rows_of(batch, who)
-                writer.write_batch(batch if mask is None else batch.filter(pc.invert(mask)))
+                writer.write_batch(_others(file.get_batch(place), who))
     return number
 
 

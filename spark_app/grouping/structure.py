@@ -56,9 +56,13 @@ def for_each_k(users: int) -> int:
 
 def reference(tables: Iterable[Doubles], k: int, seed: int) -> Reference:
     """Of the points of some tables without groups."""
-    found = [_silhouette(points, distances(points), k, seed) for points in tables]
-    mean = float(np.mean(found))
-    return Reference(mean, mean + max(min(ABOVE, HALF * mean), DEVIATIONS * float(np.std(found, ddof=1))))
+    return passed([_silhouette(points, distances(points), k, seed) for points in tables])
+
+
+def passed(silhouettes: Sequence[float]) -> Reference:
+    """What must be passed, from the silhouettes of some tables without groups."""
+    mean, spread = float(np.mean(silhouettes)), float(np.std(silhouettes, ddof=1))
+    return Reference(mean, mean + max(min(ABOVE, HALF * mean), DEVIATIONS * spread))
 
 
 def means(tables: Iterable[Doubles], ks: Sequence[int], seed: int) -> dict[int, float]:

@@ -136,17 +136,15 @@ def said(
     looked_at = slice(0, spotting.LOOKED_AT)
     silhouette = comparing.silhouette(comparing.distances(points[looked_at]), labels[looked_at]) or 0.0
     stability = choice.taken.stability or 0.0
-    reference = structure.Reference(*_reference(encoder, texts, choice.k, seed))
-    judged = structure.said(silhouette, stability, reference, choice.k)
+    judged = structure.said(silhouette, stability, _reference(encoder, texts, choice.k, seed), choice.k)
     return told | {"silhouette": silhouette, "stability": stability, "structure": judged}
 
 
-def _reference(encoder: Encoder, texts: Words, k: int, seed: int) -> tuple[float, float]:
-    """Mean silhouette of the shuffled texts, and what must be passed."""
+def _reference(encoder: Encoder, texts: Words, k: int, seed: int) -> structure.Reference:
+    """Of the shuffled texts."""
     many = structure.SMALL_REFERENCES if len(texts) < structure.SMALL else REFERENCES
-    values = [_of_shuffled(points, k, seed) for points in encoder.shuffled(texts[:SHUFFLED], range(seed, seed + many))]
-    mean, spread = float(np.mean(values)), float(np.std(values, ddof=1))
-    return mean, mean + max(min(structure.ABOVE, structure.HALF * mean), structure.DEVIATIONS * spread)
+    shuffled = encoder.shuffled(texts[:SHUFFLED], range(seed, seed + many))
+    return structure.passed([_of_shuffled(points, k, seed) for points in shuffled])
 
 
 def _of_shuffled(points: Doubles, k: int, seed: int) -> float:
