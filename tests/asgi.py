@@ -93,3 +93,10 @@ def problem(answer: Answer) -> int:
     told = answer.json()
     assert told["status"] == answer.status and told["title"] and told["type"].startswith("urn:millstream:")
     return answer.status
+
+
+def told(client: Any, path: str, **asked: Any) -> dict[str, Any]:
+    """What a client of the API is told under a path."""
+    answer = client.get(path, params=asked)
+    assert answer.status_code == 200, answer.text
+    return answer.json()

@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -42,6 +43,17 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return settings_for(tmp_path)
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[Any]:
+    """The API of a data folder without a generation; where there is one, a module has a client of its own."""
+    from fastapi.testclient import TestClient
+
+    from spark_app.serving import app
+
+    with TestClient(app.create(settings), base_url="http://127.0.0.1") as client:
+        yield client
 
 
 def settings_for(home: Path, **changes: object) -> Settings:

@@ -4,6 +4,7 @@ import io
 
 import planted
 import pytest
+from asgi import told
 from conftest import settings_for
 from fastapi.testclient import TestClient
 from PIL import Image
@@ -18,19 +19,6 @@ FORM = "/interests/assign"
 @pytest.fixture
 def settings(tmp_path):
     return settings_for(tmp_path, interests={"products": tmp_path / "products"}, serve={"max_picture_bytes": 100_000})
-
-
-@pytest.fixture
-def client(settings):
-    """Of a data folder without a generation."""
-    with TestClient(app.create(settings), base_url="http://127.0.0.1") as client:
-        yield client
-
-
-def told(client, path: str, **asked) -> dict:
-    answer = client.get(path, params=asked)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
 
 
 def refused(answer, status: int) -> str:

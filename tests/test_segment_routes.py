@@ -5,6 +5,7 @@ import json
 import orjson
 import pytest
 import segmented
+from asgi import told
 from builders import events, generation
 from conftest import settings_for
 from fastapi.testclient import TestClient
@@ -14,19 +15,6 @@ from spark_app.serving import app
 from spark_app.serving.segment_answers import SegmentPoints, SegmentProfiles, SegmentsFound, UserSegments
 
 PLANTED = {"ann": 1, "bob": 1, "cid": 2}
-
-
-@pytest.fixture
-def client(settings):
-    """Of a data folder without a generation."""
-    with TestClient(app.create(settings), base_url="http://127.0.0.1") as client:
-        yield client
-
-
-def told(client, path: str, **asked) -> dict:
-    answer = client.get(path, params=asked)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
 
 
 def test_without_segments_the_command_that_makes_them_is_told(client):
