@@ -36,10 +36,11 @@ from kafka_producer.delivery import simulated, to_topic
 from kafka_producer.dirt import summary, with_dirt
 from kafka_producer.files import deliver, part_names
 from kafka_producer.simulate import Simulation, good_events
-from spark_app import following, ingestion, ledger, schemas, session, store, tables
+from spark_app import following, ingestion, schemas, session, store
 from spark_app.blocks import Kafka
 from spark_app.ingestion import Intake
 from spark_app.settings import Settings
+from spark_app.storage import ledger, tables
 
 FILES = 10
 

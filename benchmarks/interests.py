@@ -25,7 +25,7 @@ from kafka_producer.groups import COMMON, SHOPPERS
 from spark_app.blocks import Interests
 from spark_app.grouping import comparing
 from spark_app.interests import making
-from spark_app.preflight import GIGABYTE
+from spark_app.running.preflight import GIGABYTE
 
 SEED = 7
 KINDS: dict[str, dict[str, Any]] = {

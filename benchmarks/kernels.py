@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_info
 
-from spark_app import equations as als
 from spark_app import scoring
-from spark_app.arrays import Floats, SeenCSR
-from spark_app.equations import Equations
+from spark_app.numbers import equations as als
+from spark_app.numbers.arrays import Floats, SeenCSR
+from spark_app.numbers.equations import Equations
 from spark_app.scoring import TopN
 
 HEIGHT, WIDTH = 256, 8192

@@ -21,7 +21,7 @@ from benchmarks import beside, served
 from benchmarks.serving import held, serving
 from spark_app import generations
 from spark_app.generations import Generation
-from spark_app.preflight import GIGABYTE
+from spark_app.running.preflight import GIGABYTE
 
 ROUNDS = range(5)
 ASKED = {

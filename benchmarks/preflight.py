@@ -18,10 +18,12 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from benchmarks import beside, long_tail
-from spark_app import held, preflight, session
+from spark_app import session
 from spark_app.blocks import Als
+from spark_app.frames import held
 from spark_app.models import als
-from spark_app.preflight import GIGABYTE, Cost, Size
+from spark_app.running import preflight
+from spark_app.running.preflight import GIGABYTE, Cost, Size
 
 # interactions -> (users, products); the pre-flight was fitted to the first four.
 SHAPES = {

@@ -22,12 +22,17 @@ import pyspark
 from pyspark.sql import SparkSession
 
 from benchmarks import beside
-from spark_app import choice, held, ingestion, making, progress, tables
+from spark_app import ingestion
 from spark_app.decisive import changed
-from spark_app.judging import Judgement
-from spark_app.making import Parents
+from spark_app.fitting import making
+from spark_app.fitting.judging import Judgement
+from spark_app.fitting.making import Parents
+from spark_app.frames import held
+from spark_app.running import progress
 from spark_app.schemas import EVENT_WEIGHTS
 from spark_app.settings import Settings
+from spark_app.storage import tables
+from spark_app.tuning import choice
 
 NOBODY = Parents(None, None)
 # name -> files below the data folder.

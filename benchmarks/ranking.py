@@ -22,10 +22,11 @@ import scipy.sparse as sp
 from implicit.cpu.topk import topk
 
 from benchmarks import beside, long_tail
-from spark_app import equations, scoring
-from spark_app.arrays import Floats, Indices
-from spark_app.equations import Equations
+from spark_app import scoring
 from spark_app.models import implicit
+from spark_app.numbers import equations
+from spark_app.numbers.arrays import Floats, Indices
+from spark_app.numbers.equations import Equations
 from spark_app.serving.batching import Ask, Batcher, Chooser
 from spark_app.serving.exact import NONE, Exact
 from spark_app.serving.index import Index

@@ -27,9 +27,11 @@ from deltalake import DeltaTable, convert_to_deltalake
 
 from benchmarks import beside
 from benchmarks.run import resident
-from spark_app import event_files, exports, looked, personal, recency, session, tables
-from spark_app.preflight import GIGABYTE
+from spark_app import exports, personal, session
+from spark_app.running.preflight import GIGABYTE
 from spark_app.settings import Settings, load
+from spark_app.storage import tables
+from spark_app.timeline import event_files, looked, recency
 
 WAYS = ("alone", "spark", "duckdb")
 PRODUCTS, BRANDS, SEED = 20_000, 800, 7

@@ -15,30 +15,20 @@ from pyspark.sql import functions as F
 
 from benchmarks import beside
 from benchmarks.quality import NOBODY, shops
-from spark_app import (
-    choice,
-    evaluation,
-    held,
-    ingestion,
-    interactions,
-    lately,
-    making,
-    matches,
-    matching,
-    rising,
-    spans,
-    store,
-    tables,
-    training,
-)
+from spark_app import evaluation, ingestion, interactions, lately, matching, store
 from spark_app import recent as recent_
 from spark_app.decisive import changed
-from spark_app.matches import Riser
+from spark_app.fitting import making, training
+from spark_app.fitting.training import Shop
+from spark_app.frames import held
 from spark_app.models import popular
 from spark_app.settings import Settings
 from spark_app.shop_rules import Rules
-from spark_app.training import Shop
-from spark_app.trends import Trend
+from spark_app.storage import tables
+from spark_app.timeline import matches, rising, spans
+from spark_app.timeline.matches import Riser
+from spark_app.timeline.trends import Trend
+from spark_app.tuning import choice
 
 EVERYONE = "everyone"
 N = 10

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import beside
-from spark_app.preflight import GIGABYTE
+from spark_app.running.preflight import GIGABYTE
 
 PLAIN = "plain"
 PHASE = re.compile(r"^(\w[\w ]*?) +(\d+\.\d) s\b")

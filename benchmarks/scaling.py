@@ -28,10 +28,11 @@ from benchmarks import beside, long_tail, standalone
 from benchmarks.run import Run, resident, watched
 from kafka_producer.files import deliver, part_names
 from kafka_producer.simulate import Simulation, encode, good_events
-from spark_app import held, ingestion, recommendations, session
+from spark_app import ingestion, recommendations, session
 from spark_app.blocks import Als, Spark
+from spark_app.frames import held
 from spark_app.models import Model, als
-from spark_app.preflight import GIGABYTE
+from spark_app.running.preflight import GIGABYTE
 from spark_app.settings import Settings
 
 WHAT = ("cores", "workers", "events", "users")

@@ -29,7 +29,7 @@ from sklearn.preprocessing import StandardScaler
 from benchmarks import beside
 from benchmarks.run import watched
 from spark_app.grouping import choosing, comparing, trying
-from spark_app.preflight import GIGABYTE
+from spark_app.running.preflight import GIGABYTE
 from spark_app.segmentation import Column
 from spark_app.segments import clusters, kmeans, scaling
 from spark_app.segments import sample as sampling

@@ -10,9 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_app import choice, decisive, generations, maps
+from spark_app import decisive, generations
 from spark_app.generations import Generation
+from spark_app.mapped import maps
 from spark_app.settings import Given, Settings
+from spark_app.tuning import choice
 
 MET, LISTED = 20, 10
 

@@ -36,7 +36,7 @@ from deltalake import DeltaTable
 
 from benchmarks import beside, ranking, served
 from spark_app import generations
-from spark_app.preflight import GIGABYTE
+from spark_app.running.preflight import GIGABYTE
 from spark_app.settings import Settings
 
 ASKED = """

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pyspark
 
-from spark_app import java
+from spark_app.running import java
 
 
 class Cluster(NamedTuple):

@@ -22,10 +22,12 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks import beside, long_tail
 from benchmarks.long_tail import Interactions
-from spark_app import held, scoring, vectors
-from spark_app.arrays import Floats, rows_of
+from spark_app import scoring
 from spark_app.blocks import Als
+from spark_app.frames import held
 from spark_app.models import als
+from spark_app.numbers import vectors
+from spark_app.numbers.arrays import Floats, rows_of
 from spark_app.settings import Settings
 
 PLAIN, PLAIN_WITH_BLAS = "MLlib, its defaults", "MLlib, its defaults, and OpenBLAS"

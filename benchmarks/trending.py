@@ -27,9 +27,11 @@ from deltalake import DeltaTable, write_deltalake
 
 from benchmarks import beside
 from benchmarks.run import resident
-from spark_app import activity, lately, recency, rising, session, spans, store, tables
-from spark_app.preflight import GIGABYTE
+from spark_app import lately, session, store
+from spark_app.running.preflight import GIGABYTE
 from spark_app.settings import Settings, load
+from spark_app.storage import tables
+from spark_app.timeline import activity, recency, rising, spans
 
 BEGIN = spans.micros(datetime(2026, 1, 1, tzinfo=UTC))
 DAYS, RANGE, SLICE = 180, "30d", 1_000_000

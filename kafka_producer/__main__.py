@@ -16,10 +16,10 @@ from kafka_producer.broker import BrokerError
 from kafka_producer.progress import say
 from kafka_producer.replay import ReplayError
 from kafka_producer.send import DeliveryError
-from spark_app.java import NoJavaError
+from spark_app.intake.topic import TopicError
 from spark_app.layouts import UnknownHeaderError
+from spark_app.running.java import NoJavaError
 from spark_app.settings import WrongSettingError
-from spark_app.topic import TopicError
 
 FAILED, WRONG_USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 

@@ -20,8 +20,9 @@ from pathlib import Path
 
 import pyspark
 
-from spark_app import java, topic
 from spark_app.blocks import Kafka
+from spark_app.intake import topic
+from spark_app.running import java
 from spark_app.settings import PREFIX
 
 VERSION = "4.1.0"

@@ -15,7 +15,7 @@ from kafka_producer.broker import Broker
 from kafka_producer.delivery import simulated, to_topic
 from kafka_producer.progress import say
 from kafka_producer.simulate import Simulation
-from spark_app import topic
+from spark_app.intake import topic
 from spark_app.settings import PREFIX, Settings
 
 

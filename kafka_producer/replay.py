@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from spark_app import layouts, records, rules
+from spark_app import layouts, rules
+from spark_app.intake import records
 
 NUMBERS = ("quantity", "rating", "price", "total_price")
 _NUMBER = re.compile(rules.NUMBER)

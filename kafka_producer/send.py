@@ -20,8 +20,8 @@ from kafka.producer.future import FutureProduceResult
 from kafka.producer.producer_batch import ProducerBatch
 from kafka.record.memory_records import MemoryRecordsBuilder
 
-from spark_app import connection, topic
 from spark_app.blocks import Kafka
+from spark_app.intake import connection, topic
 
 CONNECTS_WITHIN = 5.0  # seconds
 QUIET_FOR = 5.0

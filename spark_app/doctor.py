@@ -13,10 +13,12 @@ from typing import NamedTuple
 
 from deltalake.exceptions import DeltaError
 
-from spark_app import checkpoints, java, locks, session
+from spark_app import locks, session
 from spark_app.interests.seeing import reading
-from spark_app.preflight import GIGABYTE
+from spark_app.running import java
+from spark_app.running.preflight import GIGABYTE
 from spark_app.settings import Settings, size_in_bytes
+from spark_app.storage import checkpoints
 
 LEAST_FREE = 2 * GIGABYTE
 

@@ -13,25 +13,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from spark_app import (
-    archive,
-    decisive,
-    disk,
-    failpoints,
-    forgotten,
-    generations,
-    history,
-    interest_files,
-    ledger,
-    records,
-    retention,
-    segment_files,
-    tables,
-)
-from spark_app.archive import WrongDumpError
+from spark_app import decisive, generations, retention
 from spark_app.generations import Generation
+from spark_app.intake import records
+from spark_app.running import failpoints
 from spark_app.settings import Settings, tuned_file
-from spark_app.tables import BATCHES, EVENTS, QUARANTINE
+from spark_app.storage import archive, disk, forgotten, history, interest_files, ledger, segment_files, tables
+from spark_app.storage.archive import WrongDumpError
+from spark_app.storage.tables import BATCHES, EVENTS, QUARANTINE
 
 TABLES = (EVENTS, QUARANTINE, BATCHES)
 RULES = "rules"

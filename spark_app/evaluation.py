@@ -17,8 +17,10 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_app import near as near_
-from spark_app import recency, rules, scoring, turns
+from spark_app import rules, scoring
+from spark_app.frames import near as near_
+from spark_app.frames import turns
+from spark_app.timeline import recency
 
 RATE = "rate"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -21,8 +21,10 @@ from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from spark_app import cells, disk, failpoints, rules
-from spark_app.cells import LINE_END, QUOTED
+from spark_app import rules
+from spark_app.running import failpoints
+from spark_app.storage import cells, disk
+from spark_app.storage.cells import LINE_END, QUOTED
 
 METRICS = "metrics.json"
 # Bytes of a table that one task sorts.

@@ -16,10 +16,13 @@ from pyspark.errors import StreamingQueryException
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
-from spark_app import generations, ingestion, pipeline, progress, status, store, tables, topic
+from spark_app import generations, ingestion, pipeline, status, store
 from spark_app.generations import Generation
 from spark_app.ingestion import Inlet, Intake, IntakeError
+from spark_app.intake import topic
+from spark_app.running import progress
 from spark_app.settings import Settings
+from spark_app.storage import tables
 
 INGEST, TRAIN, RENEW = "ingest", "train", "renew"
 LOOKS_EVERY = 0.5

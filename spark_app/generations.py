@@ -19,9 +19,10 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from spark_app import disk, failpoints
+from spark_app.numbers.vectors import lists
+from spark_app.running import failpoints
 from spark_app.settings import Settings
-from spark_app.vectors import lists
+from spark_app.storage import disk
 
 if TYPE_CHECKING:  # serving reads generations too, and has no Spark
     from pyspark.sql import DataFrame, SparkSession

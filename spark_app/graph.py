@@ -21,7 +21,9 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from spark_app import adjacency, communities, schemas
+from spark_app import schemas
+from spark_app.frames import communities
+from spark_app.numbers import adjacency
 
 RESET = 0.15
 PAIRED = 20  # products of a list that are paired with each other, best first: pairs grow with the square of it

@@ -12,11 +12,13 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming import StreamingQuery
 
-from spark_app import checkpoints, events, layouts, ledger, offered, records, session, sources, store
-from spark_app import topic as topic_
-from spark_app.offered import File, Refusal
+from spark_app import events, layouts, session, sources, store
+from spark_app.intake import offered, records
+from spark_app.intake import topic as topic_
+from spark_app.intake.offered import File, Refusal
 from spark_app.settings import Settings, size_in_bytes
-from spark_app.tables import BatchId
+from spark_app.storage import checkpoints, ledger
+from spark_app.storage.tables import BatchId
 
 
 class IntakeError(RuntimeError):

@@ -11,10 +11,10 @@ from typing import Literal
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from spark_app import rules, turns
-from spark_app.ages import decay
-from spark_app.recency import TURNED
-from spark_app.strengths import (
+from spark_app import rules
+from spark_app.frames import turns
+from spark_app.frames.ages import decay
+from spark_app.numbers.strengths import (
     LAST_RATING,
     NET,
     NET_DIGITS,
@@ -29,6 +29,7 @@ from spark_app.strengths import (
     counting,
     scaled,
 )
+from spark_app.timeline.recency import TURNED
 
 _DETAILS = ("name", "category", "brand", "price", "in_stock")
 

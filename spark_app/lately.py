@@ -15,27 +15,14 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_app import (
-    activity,
-    event_files,
-    exports,
-    interactions,
-    matches,
-    recency,
-    rising,
-    said,
-    schemas,
-    spans,
-    store,
-    tables,
-    trending,
-    trends,
-)
-from spark_app.activity import Activity
-from spark_app.held import hold, released
+from spark_app import exports, interactions, schemas, store, trending
+from spark_app.frames.held import hold, released
 from spark_app.settings import Settings
-from spark_app.spans import Range
-from spark_app.trends import Trend
+from spark_app.storage import tables
+from spark_app.timeline import activity, event_files, matches, recency, rising, said, spans, trends
+from spark_app.timeline.activity import Activity
+from spark_app.timeline.spans import Range
+from spark_app.timeline.trends import Trend
 
 TRENDING, TRENDING_BUCKETS = "trending.csv", "trending_buckets.csv"
 TOP = 20

@@ -12,12 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 
-from spark_app import generations, ledger, spans, tables
-from spark_app.ledger import Counts
+from spark_app import generations
 from spark_app.serving.fresh import Fresh
 from spark_app.serving.tail import Tail
 from spark_app.settings import Settings
-from spark_app.tables import EVENTS
+from spark_app.storage import ledger, tables
+from spark_app.storage.ledger import Counts
+from spark_app.storage.tables import EVENTS
+from spark_app.timeline import spans
 
 
 class Day(NamedTuple):

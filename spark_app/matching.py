@@ -6,9 +6,11 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from spark_app import matches, near, schemas
-from spark_app.matches import Riser
-from spark_app.strengths import NET
+from spark_app import schemas
+from spark_app.frames import near
+from spark_app.numbers.strengths import NET
+from spark_app.timeline import matches
+from spark_app.timeline.matches import Riser
 
 
 def barred(pairs: DataFrame) -> DataFrame:

@@ -12,30 +12,18 @@ from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from spark_app import (
-    event_files,
-    exports,
-    generations,
-    interactions,
-    looked,
-    matches,
-    matching,
-    near,
-    progress,
-    recency,
-    recent,
-    rising,
-    schemas,
-    store,
-    tables,
-)
+from spark_app import exports, generations, interactions, matching, recent, schemas, store
 from spark_app.exports import Csv
+from spark_app.frames import near
 from spark_app.generations import Generation
 from spark_app.lately import Late, NoEventsError
-from spark_app.matches import Riser
-from spark_app.recency import TURNED, Kind
+from spark_app.running import progress
 from spark_app.settings import Settings
-from spark_app.tables import DamagedError
+from spark_app.storage import tables
+from spark_app.storage.tables import DamagedError
+from spark_app.timeline import event_files, looked, matches, recency, rising
+from spark_app.timeline.matches import Riser
+from spark_app.timeline.recency import TURNED, Kind
 
 MATCHES = "trending_recommendations.csv"
 RECENT: dict[Kind, str] = {"brand": "recent_brands.csv", "product": "recent_products.csv"}

@@ -8,28 +8,17 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_app import (
-    choice,
-    dumps,
-    exports,
-    generations,
-    held,
-    interest_exports,
-    judging,
-    lately,
-    locks,
-    making,
-    personal,
-    progress,
-    quarantine,
-    retention,
-    segment_exports,
-    tables,
-)
+from spark_app import dumps, exports, generations, lately, locks, personal, quarantine, retention
 from spark_app import tune as tune_
+from spark_app.cohorts import interest_exports, segment_exports
+from spark_app.fitting import judging, making
+from spark_app.frames import held
 from spark_app.generations import Generation
 from spark_app.lately import Late
+from spark_app.running import progress
 from spark_app.settings import Settings, untuned
+from spark_app.storage import tables
+from spark_app.tuning import choice
 
 PICTURES = Path(__file__).parent.parent / "visualize_graph.py"
 # Seconds that a publication or a rollback waits for another.

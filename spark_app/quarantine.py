@@ -14,9 +14,11 @@ from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from spark_app import events, failpoints, layouts, ledger, schemas, store, tables
+from spark_app import events, layouts, schemas, store
+from spark_app.running import failpoints
 from spark_app.settings import Settings
-from spark_app.tables import EVENTS, QUARANTINE, BatchId
+from spark_app.storage import ledger, tables
+from spark_app.storage.tables import EVENTS, QUARANTINE, BatchId
 
 _PLACE = ["source", "partition", "position"]
 

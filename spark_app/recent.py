@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from spark_app import schemas, turns
-from spark_app.recency import LAST, TURNED, Kind
+from spark_app import schemas
+from spark_app.frames import turns
+from spark_app.timeline.recency import LAST, TURNED, Kind
 
 
 def turned(events: DataFrame, weights: Mapping[str, float]) -> DataFrame:

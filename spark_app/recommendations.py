@@ -15,11 +15,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import DoubleType, StructField, StructType
 
-from spark_app import equations, schemas, scoring, vectors
-from spark_app import near as near_
-from spark_app.arrays import Floats, Habits, SeenCSR, Similar, rows_of
-from spark_app.held import hold
+from spark_app import schemas, scoring
+from spark_app.frames import near as near_
+from spark_app.frames.held import hold
 from spark_app.models import Model
+from spark_app.numbers import equations, vectors
+from spark_app.numbers.arrays import Floats, Habits, SeenCSR, Similar, rows_of
 
 REASONS = 3
 _SCORE = "predicted"

@@ -18,9 +18,12 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from deltalake import DeltaTable
 
-from spark_app import failpoints, generations, history, ledger, records, tables
+from spark_app import generations
+from spark_app.intake import records
+from spark_app.running import failpoints
 from spark_app.settings import Settings
-from spark_app.tables import BATCHES, EVENTS, QUARANTINE, DamagedError
+from spark_app.storage import history, ledger, tables
+from spark_app.storage.tables import BATCHES, EVENTS, QUARANTINE, DamagedError
 
 INBOX, TAKEN = "inbox", "taken"
 _DAY = 86_400

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from spark_app.arrays import (
+from spark_app.numbers.arrays import (
     Doubles,
     Floats,
     Habits,

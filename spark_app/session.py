@@ -22,7 +22,7 @@ from uuid import uuid4
 import pyspark
 from pyspark.sql import SparkSession
 
-from spark_app import class_archive, cluster, java
+from spark_app.running import class_archive, cluster, java
 from spark_app.settings import Settings, size_in_bytes
 
 SPARK_LOG = "spark.log"

@@ -11,8 +11,9 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from spark_app import connection, records, schemas
-from spark_app.offered import File
+from spark_app import schemas
+from spark_app.intake import connection, records
+from spark_app.intake.offered import File
 from spark_app.settings import Settings
 
 # Below this a file is read by one task: starting another takes longer.

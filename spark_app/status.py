@@ -4,10 +4,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from spark_app import generations, ledger, locks, offered, topic
+from spark_app import generations, locks
 from spark_app.generations import Generation
-from spark_app.ledger import Batch, Counts
+from spark_app.intake import offered, topic
 from spark_app.settings import Settings
+from spark_app.storage import ledger
+from spark_app.storage.ledger import Batch, Counts
 
 # The rate is that of the last minutes in which it was taken in.
 RATE_OVER = timedelta(minutes=10)

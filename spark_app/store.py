@@ -19,12 +19,14 @@ from deltalake import DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from spark_app import failpoints, forgotten, ledger, schemas, tables
-from spark_app.event_ids import EventIds, Hashes
-from spark_app.ledger import Counts, Tally
-from spark_app.records import FILES
+from spark_app import schemas
+from spark_app.intake.records import FILES
+from spark_app.running import failpoints
 from spark_app.settings import PREFIX, Settings
-from spark_app.tables import BATCHES, EVENTS, QUARANTINE, BatchId
+from spark_app.storage import forgotten, ledger, tables
+from spark_app.storage.event_ids import EventIds, Hashes
+from spark_app.storage.ledger import Counts, Tally
+from spark_app.storage.tables import BATCHES, EVENTS, QUARANTINE, BatchId
 
 Place = tuple[str, str, int]
 

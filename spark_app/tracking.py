@@ -14,9 +14,10 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from spark_app import exports, generations, logged_model, progress
+from spark_app import exports, generations, logged_model
 from spark_app.decisive import decisive
 from spark_app.generations import Generation
+from spark_app.running import progress
 from spark_app.settings import MASK, Settings
 
 EXPERIMENT = MODEL = "millstream"

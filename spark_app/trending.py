@@ -11,10 +11,12 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from spark_app import near, rising, schemas, spans, turnout, turns
-from spark_app.rising import BRAND, CATEGORY, PRODUCT
-from spark_app.spans import Range
-from spark_app.turnout import Rows
+from spark_app import schemas
+from spark_app.frames import near, turns
+from spark_app.timeline import rising, spans, turnout
+from spark_app.timeline.rising import BRAND, CATEGORY, PRODUCT
+from spark_app.timeline.spans import Range
+from spark_app.timeline.turnout import Rows
 
 # Of a key in all of the range (no bucket), or in one bucket.
 _COUNTED = "kind STRING, id BIGINT, bucket INT, total BIGINT, users BIGINT, earlier BIGINT, later BIGINT"

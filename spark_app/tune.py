@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spark_app import choice, decisive, generations
+from spark_app import decisive, generations
 from spark_app.decisive import changed, reached
 from spark_app.settings import Settings, listed, tuned_file
-from spark_app.trials import Trials
+from spark_app.tuning import choice
+from spark_app.tuning.trials import Trials
 
 # (generator, days that the history spans, a value to stay near or None) -> value.
 Draw = Callable[[np.random.Generator, float, Any], Any]

@@ -6,9 +6,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from spark_app import decisive, generations, interactions, maps, saving, schemas, training
-from spark_app.belonging import Belonging
+from spark_app import decisive, generations, interactions, schemas
+from spark_app.cohorts.belonging import Belonging
+from spark_app.fitting import saving, training
 from spark_app.generations import Generation
+from spark_app.mapped import maps
 from spark_app.settings import Settings
 from spark_app.shop_rules import Rules
 

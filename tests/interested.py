@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from spark_app import interest_files, shelves
 from spark_app.settings import Settings
-from spark_app.shelves import Folder
+from spark_app.storage import interest_files, shelves
+from spark_app.storage.shelves import Folder
 
 SECONDS = itertools.count()
 WORDS = ["puppy kitten walk collar", "seeds rose compost bloom", "recipe oven baking spices", "vinyl bass concert live"]

@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image, ImageDraw, ImageFont
 
-from spark_app import interest_files, shelves
 from spark_app.blocks import Interests
 from spark_app.interests import making, strategies
 from spark_app.interests.model import Model
 from spark_app.settings import Settings
-from spark_app.shelves import Folder
+from spark_app.storage import interest_files, shelves
+from spark_app.storage.shelves import Folder
 
 TOPICS = {
     "coffee": "espresso roast grinder crema latte beans barista brew filter portafilter arabica mug",

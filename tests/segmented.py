@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 from scipy.cluster import hierarchy
 
-from spark_app import segment_files, shelves
-from spark_app.segment_files import Folder
 from spark_app.segmentation import METHODS, Features
 from spark_app.settings import Settings
+from spark_app.storage import segment_files, shelves
+from spark_app.storage.segment_files import Folder
 
 SECONDS = itertools.count()
 LABELS = ["Buys often", "Comes for Christmas", "Wholesale", "Came once", "Looks around", "On weekends"]

@@ -13,7 +13,8 @@ import pytest
 from kafka_producer.activity import EDITION, PICTURED, Activity, events, members, posts
 from kafka_producer.groups import SHOPPERS
 from kafka_producer.simulate import encode
-from spark_app import checks, schemas
+from spark_app import schemas
+from spark_app.intake import checks
 
 SMALL = Activity(posts=100)
 PICTURES = Activity(posts=100, pictured=True)

@@ -4,7 +4,7 @@ import networkx
 import numpy as np
 import pytest
 
-from spark_app import adjacency
+from spark_app.numbers import adjacency
 
 # Every vertex has an edge; 3 and 6 hang together alone.
 SRC, DST, VERTICES = np.int32([0, 0, 1, 2, 2, 3]), np.int32([4, 5, 5, 4, 5, 6]), 7

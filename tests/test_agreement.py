@@ -4,7 +4,9 @@ import pytest
 from builders import events, generation
 from conftest import settings_for
 
-from spark_app import agreement, choice, tables
+from spark_app.fitting import agreement
+from spark_app.storage import tables
+from spark_app.tuning import choice
 
 pytestmark = pytest.mark.slow
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_app import communities as communities_
-from spark_app import near, schemas
+from spark_app import schemas
+from spark_app.frames import communities as communities_
+from spark_app.frames import near
 from spark_app.segments import alike
 
 

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from builders import checkerboard, index
 
-from spark_app import equations, recommendations
+from spark_app import recommendations
 from spark_app.blocks import Als, Explicit
 from spark_app.models import NothingToFitError, als
 from spark_app.models.implicit import NoLibraryError
+from spark_app.numbers import equations
 
 SMALL = Als(factors=6, regularization=0.05, alpha=10.0, iterations=12)
 

@@ -8,8 +8,10 @@ from conftest import settings_for
 from fastapi.testclient import TestClient
 from pyspark.sql import functions as F
 
-from spark_app import choice, generations, tables
+from spark_app import generations
 from spark_app.serving import app
+from spark_app.storage import tables
+from spark_app.tuning import choice
 
 pytestmark = pytest.mark.slow
 USERS, PRODUCTS = 50, 24

@@ -14,7 +14,7 @@ from fastapi.responses import StreamingResponse
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import BaseModel, Field
 
-from spark_app import logs
+from spark_app.running import logs
 from spark_app.serving import state
 from spark_app.serving.app import create
 from spark_app.serving.problems import Problem

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from spark_app import archive
-from spark_app.archive import WrongDumpError
+from spark_app.storage import archive
+from spark_app.storage.archive import WrongDumpError
 
 
 @pytest.fixture

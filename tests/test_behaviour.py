@@ -8,7 +8,8 @@ from builders import events
 
 from kafka_producer import activity, simulate
 from kafka_producer.activity import Activity
-from spark_app import checks, interactions, schemas
+from spark_app import interactions, schemas
+from spark_app.intake import checks
 from spark_app.segments import behaviour
 
 LAMP = {"name": "Lamp", "category": "Light", "brand": "Umbra"}

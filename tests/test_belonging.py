@@ -8,18 +8,21 @@ from builders import START, events, generation
 from conftest import settings_for
 from pyspark.sql import functions as F
 
-from spark_app import belonging, choice, decisive, evaluation, generations, interactions, judging, making, training
-from spark_app.belonging import Belonging
+from spark_app import decisive, evaluation, generations, interactions
+from spark_app.cohorts import belonging
+from spark_app.cohorts.belonging import Belonging
 from spark_app.evaluation import Metrics, Rmse
-from spark_app.judging import Judgement
+from spark_app.fitting import judging, making, training
+from spark_app.fitting.judging import Judgement
+from spark_app.fitting.training import Index, Learned
+from spark_app.mapped.segment_maps import NOWHERE
 from spark_app.models import popular, segmental
-from spark_app.segment_maps import NOWHERE
 from spark_app.serving import lists, people, reasons
 from spark_app.serving.lists import Filters
 from spark_app.serving.model import Served
 from spark_app.serving.segmented import Segmented
 from spark_app.shop_rules import Rules
-from spark_app.training import Index, Learned
+from spark_app.tuning import choice
 
 # Lamps are of the first segment, chairs of the second; most have a rug, and the mirror is hidden.
 SOLD = (

@@ -15,9 +15,9 @@ from kafka_producer.broker import Broker, BrokerError
 from kafka_producer.dirt import summary
 from kafka_producer.send import Message
 from kafka_producer.simulate import Simulation
-from spark_app import topic
 from spark_app.blocks import Kafka
-from spark_app.java import NoJavaError
+from spark_app.intake import topic
+from spark_app.running.java import NoJavaError
 
 on_a_broker = pytest.mark.kafka
 

@@ -20,7 +20,8 @@ from test_cli import environment
 from test_fitting import rows
 from test_tail import SCHEMA
 
-from spark_app import choice, tables
+from spark_app.storage import tables
+from spark_app.tuning import choice
 
 pytestmark = pytest.mark.browser
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

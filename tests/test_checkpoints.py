@@ -12,10 +12,11 @@ from test_cli import call
 
 from kafka_producer import send
 from kafka_producer.send import Message
-from spark_app import checkpoints, doctor, following, ingestion, locks, sources, tables
-from spark_app.checkpoints import CheckpointError, look
-from spark_app.records import FILES
+from spark_app import doctor, following, ingestion, locks, sources
+from spark_app.intake.records import FILES
 from spark_app.settings import Settings
+from spark_app.storage import checkpoints, tables
+from spark_app.storage.checkpoints import CheckpointError, look
 
 # With one file a batch, the names of the first three are summed up in 2.compact.
 BATCHES = 5

@@ -10,8 +10,9 @@ import pytest
 import test_events
 from cases import AGES, CASES, IN_STOCK, MOMENTS, NO_MOMENTS, NOW, PROPERTIES
 
-from spark_app import checks, schemas, variants
-from spark_app.checks import Accepted, Rejected
+from spark_app import schemas
+from spark_app.intake import checks, variants
+from spark_app.intake.checks import Accepted, Rejected
 from spark_app.schemas import EVENT_WEIGHTS
 
 PRESENT = datetime.fromisoformat(NOW)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from spark_app import choice
 from spark_app.decisive import changed
-from spark_app.rating_trials import Ratings, RatingTrials
 from spark_app.settings import Settings
-from spark_app.trials import Split, Trials
+from spark_app.tuning import choice
+from spark_app.tuning.rating_trials import Ratings, RatingTrials
+from spark_app.tuning.trials import Split, Trials
 
 SMALL = {"als.factors": 4, "als.iterations": 4}
 

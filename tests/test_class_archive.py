@@ -1,7 +1,7 @@
 import os
 from pathlib import Path
 
-from spark_app import class_archive
+from spark_app.running import class_archive
 
 
 def home(folder, release='JAVA_VERSION="17.0.1"'):

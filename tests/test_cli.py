@@ -138,7 +138,7 @@ def test_the_doctor_says_what_to_do_about_a_folder_that_cannot_be_written(tmp_pa
 
 
 def test_a_java_of_the_wrong_version_is_named(monkeypatch, tmp_path):
-    from spark_app import java
+    from spark_app.running import java
 
     program = tmp_path / "bin" / "java"
     program.parent.mkdir()

@@ -16,9 +16,9 @@ from conftest import settings_for
 from test_pipeline import simulate
 
 from benchmarks.standalone import Cluster, cluster, until
-from spark_app import cluster as told
 from spark_app import generations, session, settings
 from spark_app.generations import Generation
+from spark_app.running import cluster as told
 from spark_app.settings import Settings, WrongSettingError
 
 ROOT = Path(__file__).parent.parent
@@ -28,7 +28,9 @@ C1 = "-XX:TieredStopAtLevel=1"
 # As on a large shop: executors do the work of a small one, too. Last, the same is made again on one machine.
 JOB = """
 import os
-from spark_app import event_files, generations, near, settings
+from spark_app import generations, settings
+from spark_app.frames import near
+from spark_app.timeline import event_files
 near.SMALL = event_files.ALONE = 0
 from spark_app.cli import app
 for words in ("run --now", "segments", "trending"):

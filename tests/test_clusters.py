@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from spark_app import samples
+from spark_app.frames import samples
 from spark_app.grouping import comparing
 from spark_app.segments import agglomerative, clusters
 from tests.grouped import noise, planted, segments, wide

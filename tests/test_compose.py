@@ -16,7 +16,8 @@ from typer.main import get_command
 
 import spark_app.cli
 from kafka_producer import __main__ as kafka_producer
-from spark_app import java, settings
+from spark_app import settings
+from spark_app.running import java
 from spark_app.serving.guard import OPEN_PATHS
 from spark_app.web import door
 

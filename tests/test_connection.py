@@ -1,7 +1,8 @@
 import pytest
 
-from spark_app import connection, decisive, settings
+from spark_app import decisive, settings
 from spark_app.blocks import Kafka, Security
+from spark_app.intake import connection
 from spark_app.settings import WrongSettingError
 
 LOGIN = {"user": "ann", "password": "canary"}

@@ -11,10 +11,13 @@ from test_pipeline import plain, refreshed, rows, simulate
 from test_retention import LONG_AGO, add, held, take, waiting
 from typer.testing import CliRunner
 
-from spark_app import archive, cli, dumps, failpoints, generations, ingestion, ledger, locks, offered, pipeline, tables
-from spark_app.archive import WrongDumpError
+from spark_app import cli, dumps, generations, ingestion, locks, pipeline
+from spark_app.intake import offered
+from spark_app.running import failpoints
 from spark_app.settings import tuned_file
-from spark_app.tables import BATCHES, EVENTS, QUARANTINE, BatchId, DamagedError
+from spark_app.storage import archive, ledger, tables
+from spark_app.storage.archive import WrongDumpError
+from spark_app.storage.tables import BATCHES, EVENTS, QUARANTINE, BatchId, DamagedError
 
 
 class Killed(BaseException):

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_app import event_ids
-from spark_app.event_ids import EventIds
+from spark_app.storage import event_ids
+from spark_app.storage.event_ids import EventIds
 
 BATCHES = st.lists(st.lists(st.integers(-20, 20)), max_size=8)
 

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spark_app import candidates, prepared, scoring
-from spark_app.arrays import Habits, SeenCSR, Similar
+from spark_app import scoring
+from spark_app.numbers import candidates, prepared
+from spark_app.numbers.arrays import Habits, SeenCSR, Similar
 from spark_app.serving.batching import Ask
 from spark_app.serving.exact import Exact
 

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from spark_app import equations, explanation, scoring
-from spark_app.arrays import Habits, Similar
-from spark_app.equations import Equations
-from spark_app.explanation import Known
+from spark_app import scoring
+from spark_app.numbers import equations, explanation
+from spark_app.numbers.arrays import Habits, Similar
+from spark_app.numbers.equations import Equations
+from spark_app.numbers.explanation import Known
 
 PRODUCTS, FACTORS = 12, 4
 TERMS = Equations(regularization=0.1, alpha=2.0)

@@ -20,9 +20,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_app import disk, exports, failpoints, rules
+from spark_app import exports, rules
 from spark_app.exports import Csv, publish, write_csv, write_rows, write_table
 from spark_app.generations import published_in
+from spark_app.running import failpoints
+from spark_app.storage import disk
 
 TRICKY = st.sampled_from("'=+-@\t\r\n\"\\, ;|\0\x0b\x85\u2028\ufeff\u200f\u0301")
 TEXTS = st.text(st.one_of(TRICKY, st.characters(exclude_categories=("Cs",))), max_size=12)
@@ -303,7 +305,8 @@ def _cut_off(name: str) -> None:
 MOVE_AND_DIE = """
 import sys
 from pathlib import Path
-from spark_app import exports, failpoints
+from spark_app import exports
+from spark_app.running import failpoints
 from spark_app.settings import Settings
 failpoints.arm(Settings(_env_file=None, under_test=True, failpoint="mid_csv"))
 results = Path(sys.argv[1])

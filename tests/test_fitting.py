@@ -8,11 +8,14 @@ from fastapi.testclient import TestClient
 from test_recent import _row
 from test_tail import SCHEMA
 
-from spark_app import choice, exports, generations, lately, matches, personal, schemas, tables
+from spark_app import exports, generations, lately, personal, schemas
 from spark_app.lately import Late
 from spark_app.serving import app, fitting, model
 from spark_app.serving.fresh import Fresh
-from spark_app.tables import EVENTS
+from spark_app.storage import tables
+from spark_app.storage.tables import EVENTS
+from spark_app.timeline import matches
+from spark_app.tuning import choice
 
 WEEKS = 5
 RISERS = {"hot": "Lux", "warm": "Lux", "new": "Oak"}

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from spark_app import folded
+from spark_app.mapped import folded
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,13 @@ import pytest
 from builders import START, events, generation
 from conftest import settings_for
 
-from spark_app import choice, decisive
+from spark_app import decisive
 from spark_app.serving import lists, people, reasons
 from spark_app.serving.exact import Exact
 from spark_app.serving.fresh import Event
 from spark_app.serving.model import Served
 from spark_app.shop_rules import Rule, Rules
+from spark_app.tuning import choice
 
 pytestmark = pytest.mark.slow
 ALS = {"factors": 4, "iterations": 3}

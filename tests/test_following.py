@@ -18,9 +18,10 @@ from test_ledger import EVER
 
 from kafka_producer import send
 from kafka_producer.send import Message
-from spark_app import following, generations, ingestion, ledger, locks, status, tables
+from spark_app import following, generations, ingestion, locks, status
 from spark_app.cli import endless
 from spark_app.ingestion import Intake
+from spark_app.storage import ledger, tables
 
 ROOT = Path(__file__).parent.parent
 on_a_broker = pytest.mark.kafka

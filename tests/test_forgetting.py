@@ -17,27 +17,15 @@ from test_fresh import event
 from test_ingestion import inbox
 from test_tail import add
 
-from spark_app import (
-    exports,
-    failpoints,
-    forgotten,
-    generations,
-    ingestion,
-    interactions,
-    ledger,
-    pipeline,
-    retention,
-    segment_files,
-    shelves,
-    store,
-    tables,
-)
+from spark_app import exports, generations, ingestion, interactions, pipeline, retention, store
 from spark_app.forgetting import receipts, run, shown
 from spark_app.forgetting.whom import Raw, Whom, Words
 from spark_app.generations import Generation, NotRebuildableError
+from spark_app.running import failpoints
 from spark_app.serving.app import create
 from spark_app.serving.forgetting import Follower
 from spark_app.serving.fresh import Fresh
+from spark_app.storage import forgotten, ledger, segment_files, shelves, tables
 
 ANN = "zz-9-Änn"
 CSV = "user,product,quantity,timestamp"

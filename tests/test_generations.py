@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from spark_app import generations, soundness
+from spark_app import generations
+from spark_app.fitting import soundness
 from spark_app.generations import NoGenerationError, UnsoundError
 
 ROOT = Path(__file__).parent.parent
@@ -53,7 +54,7 @@ def test_a_kill_before_the_pointer_moves_leaves_the_last_one_published(settings)
     first, second = finished(settings), finished(settings)
     generations.publish(settings, first)
     program = (
-        "from spark_app import failpoints, generations; from spark_app.settings import Settings; "
+        "from spark_app import generations; from spark_app.running import failpoints; from spark_app.settings import Settings; "
         f"s = Settings(data_dir={str(settings.data_dir)!r}, under_test=True, failpoint='between_files_and_pointer:1'); "
         f"failpoints.arm(s); generations.publish(s, generations.find(s, {second.id!r}))"
     )

@@ -11,8 +11,8 @@ from graphframes import GraphFrame
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from spark_app import communities as communities_
 from spark_app import graph, schemas
+from spark_app.frames import communities as communities_
 from spark_app.graph import Graph, GraphError
 
 Lists = Mapping[str | None, Sequence[str]]

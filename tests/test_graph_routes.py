@@ -5,7 +5,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from benchmarks import served as made_up
-from spark_app import generations, maps
+from spark_app import generations
+from spark_app.mapped import maps
 from spark_app.serving import app, drawn
 
 USERS, PRODUCTS = 600, 120

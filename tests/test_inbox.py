@@ -11,11 +11,12 @@ from threading import Thread
 import pytest
 from test_send import held
 
-from spark_app import checks, ledger, records
 from spark_app.blocks import Kafka
+from spark_app.intake import checks, records
 from spark_app.schemas import EVENT_WEIGHTS
 from spark_app.serving import inbox, posted, segment
 from spark_app.serving.inbox import Inbox, NotKeptError
+from spark_app.storage import ledger
 
 ROOT = Path(__file__).parent.parent
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)

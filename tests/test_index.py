@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from spark_app.arrays import Similar
+from spark_app.numbers.arrays import Similar
 from spark_app.serving.batching import Ask
 from spark_app.serving.exact import Exact
 from spark_app.serving.index import Index, is_needed

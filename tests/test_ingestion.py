@@ -8,9 +8,11 @@ import pytest
 from conftest import settings_for
 from test_cli import call
 
-from spark_app import ingestion, ledger, offered, store, tables
-from spark_app.ledger import Counts
-from spark_app.tables import BatchId
+from spark_app import ingestion, store
+from spark_app.intake import offered
+from spark_app.storage import ledger, tables
+from spark_app.storage.ledger import Counts
+from spark_app.storage.tables import BatchId
 
 HEADER = "user,product,quantity,timestamp"
 

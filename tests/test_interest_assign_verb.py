@@ -7,8 +7,8 @@ import pytest
 import typer
 from conftest import settings_for
 
-from spark_app import logs
 from spark_app.cli import assigning
+from spark_app.running import logs
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import planted
 import pytest
 from conftest import settings_for
 
-from spark_app import interest_files
 from spark_app.interests import assigning
 from spark_app.interests.assigning import Asked, NothingSaidError
+from spark_app.storage import interest_files
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,9 @@ import json
 import interested
 import pytest
 
-from spark_app import interest_exports, interest_files
 from spark_app.cli import outcome
+from spark_app.cohorts import interest_exports
+from spark_app.storage import interest_files
 
 
 def read(path):

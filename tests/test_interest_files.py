@@ -3,7 +3,7 @@
 import interested
 import pytest
 
-from spark_app import interest_files
+from spark_app.storage import interest_files
 
 
 def test_a_user_is_found_in_what_is_kept_and_before_it_words_say_what_makes_it(settings):

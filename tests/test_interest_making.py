@@ -13,10 +13,12 @@ from test_cli import call
 from kafka_producer import activity
 from kafka_producer.activity import Activity
 from kafka_producer.simulate import encode
-from spark_app import ingestion, interest_exports, interest_files, interest_making, shelves, tables
+from spark_app import ingestion
+from spark_app.cohorts import interest_exports, interest_making
+from spark_app.cohorts.interest_making import Asked, NothingPostedError
 from spark_app.grouping import comparing
-from spark_app.interest_making import Asked, NothingPostedError
 from spark_app.interests import model
+from spark_app.storage import interest_files, shelves, tables
 
 TALK = ("puppy kitten collar walk treats", "seeds rose compost bloom herbs", "vinyl bass concert studio speaker")
 

@@ -9,9 +9,9 @@ from conftest import settings_for
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from spark_app import interest_files
 from spark_app.serving import app
 from spark_app.serving.interest_answers import InterestAssigned, InterestPoints, InterestsFound, UserInterests
+from spark_app.storage import interest_files
 
 FORM = "/interests/assign"
 

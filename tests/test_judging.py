@@ -5,10 +5,12 @@ from builders import events
 from conftest import settings_for
 from pyspark.sql import functions as F
 
-from spark_app import choice, decisive, evaluation, interactions, judging, training
+from spark_app import decisive, evaluation, interactions
+from spark_app.fitting import judging, training
+from spark_app.fitting.training import Shop
 from spark_app.models import als
 from spark_app.shop_rules import Rules
-from spark_app.training import Shop
+from spark_app.tuning import choice
 
 SIZE = 12
 pytestmark = pytest.mark.slow

@@ -7,8 +7,9 @@ import pytest
 from asgi import HOST, ask, guarded, problem
 from conftest import settings_for
 
-from spark_app import logs, settings
+from spark_app import settings
 from spark_app.blocks import Serve
+from spark_app.running import logs
 from spark_app.serving import keys
 from spark_app.serving.keys import Keys
 

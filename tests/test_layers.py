@@ -6,9 +6,10 @@ from deltalake import DeltaTable
 from test_tail import add
 from typer.testing import CliRunner
 
-from spark_app import layers, tables
+from spark_app import layers
 from spark_app.cli import app
-from spark_app.tables import EVENTS
+from spark_app.storage import tables
+from spark_app.storage.tables import EVENTS
 
 
 def test_each_event_is_in_the_view_that_its_version_says(settings):

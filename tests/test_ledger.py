@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
-from spark_app import ledger, tables
-from spark_app.ledger import NEW, Counts
-from spark_app.tables import BatchId
+from spark_app.storage import ledger, tables
+from spark_app.storage.ledger import NEW, Counts
+from spark_app.storage.tables import BatchId
 
 EVER = datetime(2020, 1, 1, tzinfo=UTC)
 

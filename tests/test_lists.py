@@ -7,13 +7,14 @@ from builders import events, generation
 from conftest import settings_for
 from pyspark.sql import functions as F
 
-from spark_app import choice, maps
+from spark_app.mapped import maps
 from spark_app.serving import alike, histories, lists, people, reasons
 from spark_app.serving.batching import Batcher
 from spark_app.serving.exact import Exact
 from spark_app.serving.lists import Filters
 from spark_app.serving.model import NotServableError, Served
 from spark_app.shop_rules import Rule, Rules
+from spark_app.tuning import choice
 
 RULES = Rules((Rule("hide", "product", "p05"), Rule("boost", "product", "p06", 0.1)))
 PLAIN = Filters()

@@ -9,9 +9,11 @@ from sold import UNTIL, Sold, table, without
 from test_cli import call
 from test_trending import SparkIsAskedForError, no_spark
 
-from spark_app import event_files, looked, personal, recency, spans, tables
-from spark_app.recency import Look
+from spark_app import personal
 from spark_app.schemas import EVENT_WEIGHTS
+from spark_app.storage import tables
+from spark_app.timeline import event_files, looked, recency, spans
+from spark_app.timeline.recency import Look
 
 TURNING = recency.turning(EVENT_WEIGHTS)
 BRANDS = [f"B{number}" for number in range(6)]

@@ -5,8 +5,9 @@ from chispa.schema_comparer import assert_schema_equality_ignore_nullable
 from pyspark.sql.types import StructType
 from test_recent import branded, shuffled
 
-from spark_app import interactions, matches, matching, recent, schemas
+from spark_app import interactions, matching, recent, schemas
 from spark_app.schemas import EVENT_WEIGHTS
+from spark_app.timeline import matches
 
 DAY = 86_400_000_000
 WEEK = 7 * DAY

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from spark_app import near
+from spark_app.frames import near
 
 DOUBLED = "id BIGINT, twice INT"
 

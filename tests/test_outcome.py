@@ -4,8 +4,10 @@ import pytest
 from conftest import settings_for
 from sold import Sold, table
 
-from spark_app import activity, generations, lately, locks, personal, pipeline, tables
+from spark_app import generations, lately, locks, personal, pipeline
 from spark_app.cli import endless, outcome
+from spark_app.storage import tables
+from spark_app.timeline import activity
 
 
 @pytest.fixture

@@ -12,18 +12,9 @@ import segmented
 from conftest import settings_for
 from test_cli import call
 
-from spark_app import (
-    explaining,
-    generations,
-    ingestion,
-    ledger,
-    pipeline,
-    preflight,
-    segment_files,
-    status,
-    store,
-    tables,
-)
+from spark_app import explaining, generations, ingestion, pipeline, status, store
+from spark_app.running import preflight
+from spark_app.storage import ledger, segment_files, tables
 
 ROOT = Path(__file__).parent.parent
 FILES = (

@@ -9,7 +9,7 @@ from test_generations import finished
 
 from spark_app import generations
 from spark_app.serving.pointer import Pointer
-from spark_app.tables import DamagedError
+from spark_app.storage.tables import DamagedError
 
 
 def test_before_the_first_nothing_is_named(settings):

@@ -2,7 +2,7 @@
 
 from builders import events
 
-from spark_app import posts
+from spark_app.cohorts import posts
 
 
 def said(spark, *facts):

@@ -2,8 +2,8 @@ import re
 
 import pytest
 
-from spark_app import preflight
-from spark_app.preflight import GIGABYTE, Cost, Room, Size, TooLargeError
+from spark_app.running import preflight
+from spark_app.running.preflight import GIGABYTE, Cost, Room, Size, TooLargeError
 
 SHOP = Size(users=138_000, products=27_000, interactions=10_000_000)
 WIDE = Room(free=16 * GIGABYTE, whole=24 * GIGABYTE, heap=8 * GIGABYTE)

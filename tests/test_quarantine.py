@@ -5,8 +5,11 @@ import json
 import pytest
 from test_ingestion import inbox, lines
 
-from spark_app import failpoints, ingestion, ledger, offered, quarantine, tables
+from spark_app import ingestion, quarantine
+from spark_app.intake import offered
 from spark_app.quarantine import Replayed
+from spark_app.running import failpoints
+from spark_app.storage import ledger, tables
 from spark_app.store import MostlyRejectedError
 
 WISHES = [{"event_id": f"w{number}", "event_type": "wish"} for number in range(3)]

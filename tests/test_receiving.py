@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from spark_app import checks, rules
+from spark_app import rules
+from spark_app.intake import checks
 from spark_app.schemas import EVENT_WEIGHTS
 from spark_app.serving import inbox, posted, segment
 from spark_app.serving.inbox import Inbox, NotKeptError

@@ -1,7 +1,7 @@
 """What a user turned to last: the newest first, each product or brand once."""
 
-from spark_app.recency import Look, last, order, turning
 from spark_app.schemas import EVENT_WEIGHTS
+from spark_app.timeline.recency import Look, last, order, turning
 
 LOOKS = sorted(
     [

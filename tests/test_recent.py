@@ -12,11 +12,13 @@ from deltalake import DeltaTable, write_deltalake
 from pyspark.sql.types import StructType
 from sold import SCHEMA
 
-from spark_app import choice, interactions, looked, recency, recent, schemas
-from spark_app.recency import TURNED
+from spark_app import interactions, recent, schemas
 from spark_app.schemas import EVENT_WEIGHTS
 from spark_app.serving import model, recents
 from spark_app.serving.fresh import Event, Fresh
+from spark_app.timeline import looked, recency
+from spark_app.timeline.recency import TURNED
+from spark_app.tuning import choice
 
 USERS = [f"U{number:02d}" for number in range(8)]
 KINDS = ("view", "view", "cart", "purchase", "dislike", "remove_from_cart", "listing")

@@ -9,8 +9,9 @@ from fastapi.testclient import TestClient
 from test_recent import branded
 from typer.testing import CliRunner
 
-from spark_app import choice, cli
+from spark_app import cli
 from spark_app.serving import app
+from spark_app.tuning import choice
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ from pyspark.ml.recommendation import ALS
 
 from spark_app import recommendations
 from spark_app.blocks import Als
-from spark_app.equations import Equations
 from spark_app.models import Model, als, popular
+from spark_app.numbers.equations import Equations
 
 VECTOR = "ARRAY<FLOAT>"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_app import records
+from spark_app.intake import records
 
 
 def read(tmp_path, content, header=None, name="file.csv"):

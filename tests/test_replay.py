@@ -12,8 +12,9 @@ from test_send import held, run
 
 from kafka_producer import replay
 from kafka_producer.replay import Replayed, ReplayError, epoch_seconds
-from spark_app import events, layouts, offered, sources
+from spark_app import events, layouts, sources
 from spark_app.blocks import Kafka
+from spark_app.intake import offered
 
 ROWS = {
     "online_retail": '536365,85123A," WHITE, ""HANGING"" ",6,2010-12-01 08:26:00,2.55,17850.0,United Kingdom',

@@ -17,12 +17,15 @@ from test_ingestion import HEADER, inbox
 from test_ledger import EVER, part
 from typer.testing import CliRunner
 
-from spark_app import failpoints, ingestion, ledger, offered, records, retention, status, store, tables
+from spark_app import ingestion, retention, status, store
 from spark_app.cli import app
-from spark_app.ledger import Counts
+from spark_app.intake import offered, records
 from spark_app.retention import RetentionError
+from spark_app.running import failpoints
 from spark_app.settings import WrongSettingError, load
-from spark_app.tables import BATCHES, EVENTS, BatchId, DamagedError
+from spark_app.storage import ledger, tables
+from spark_app.storage.ledger import Counts
+from spark_app.storage.tables import BATCHES, EVENTS, BatchId, DamagedError
 
 LONG_AGO = datetime(2011, 12, 9, 12, 50, tzinfo=UTC)
 ALL = (EVENTS, tables.QUARANTINE, BATCHES)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from spark_app import rising
-from spark_app.rising import Rise
+from spark_app.timeline import rising
+from spark_app.timeline.rising import Rise
 
 
 def rise(*counts, earlier=40_000, later=10_000, turns=4) -> Rise:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_info
 
 from spark_app import scoring
-from spark_app.arrays import SeenCSR
-from spark_app.equations import Equations, because, contributions, fold_in, gram, half_step
+from spark_app.numbers.arrays import SeenCSR
+from spark_app.numbers.equations import Equations, because, contributions, fold_in, gram, half_step
 from spark_app.scoring import select, top_n
 
 IMPLICIT = Equations(regularization=0.1, alpha=2.0, implicit=True)

@@ -4,8 +4,8 @@ import pytest
 from conftest import settings_for
 from PIL import Image, ImageDraw, ImageFont
 
-from spark_app import seen_pictures
-from spark_app.held import released
+from spark_app.cohorts import seen_pictures
+from spark_app.frames.held import released
 from spark_app.interests.seeing import reading
 
 pytest.importorskip("rapidocr_onnxruntime", reason="OCR is not installed")

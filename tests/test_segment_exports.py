@@ -6,8 +6,9 @@ import pytest
 import segmented
 from test_exports import names_in, read
 
-from spark_app import segment_exports, segment_files
 from spark_app.cli import outcome
+from spark_app.cohorts import segment_exports
+from spark_app.storage import segment_files
 
 FILES = [f"{name}.csv" for name in ("segment_profiles", "segment_strategies", "segments")]
 FILES += ["user_communities.csv", "user_similarity.csv"]

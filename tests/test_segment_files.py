@@ -13,10 +13,10 @@ import pyarrow.dataset as ds
 import pytest
 import segmented
 
-from spark_app import by_user, segment_files, shelves
-from spark_app.by_user import ByUser
-from spark_app.segment_files import Folder
-from spark_app.tables import DamagedError
+from spark_app.storage import by_user, segment_files, shelves
+from spark_app.storage.by_user import ByUser
+from spark_app.storage.segment_files import Folder
+from spark_app.storage.tables import DamagedError
 
 ROOT = Path(__file__).parent.parent
 
@@ -88,7 +88,7 @@ def test_what_latest_names_stays_however_old_it_is_by_its_name(settings):
 def test_a_kill_before_the_pointer_moves_leaves_the_last_one(settings):
     first = segmented.of(settings)
     program = (
-        "from spark_app import failpoints, segment_files; from spark_app.settings import Settings; "
+        "from spark_app.running import failpoints; from spark_app.storage import segment_files; from spark_app.settings import Settings; "
         f"s = Settings(data_dir={str(settings.data_dir)!r}, under_test=True, failpoint='between_files_and_pointer:1'); "
         "failpoints.arm(s); segment_files.publish(segment_files.new(s, 'behaviour'), {'segments': {}})"
     )

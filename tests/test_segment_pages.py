@@ -6,7 +6,7 @@ from conftest import settings_for
 from sold import Sold, table
 from test_pages import api, shown, words
 
-from spark_app import tables as tables_
+from spark_app.storage import tables as tables_
 from spark_app.web import asking, segment_charts
 from spark_app.web.asking import Trouble
 

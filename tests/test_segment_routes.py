@@ -10,9 +10,10 @@ from builders import events, generation
 from conftest import settings_for
 from fastapi.testclient import TestClient
 
-from spark_app import choice, segment_files
 from spark_app.serving import app
 from spark_app.serving.segment_answers import SegmentPoints, SegmentProfiles, SegmentsFound, UserSegments
+from spark_app.storage import segment_files
+from spark_app.tuning import choice
 
 PLANTED = {"ann": 1, "bob": 1, "cid": 2}
 

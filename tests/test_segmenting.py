@@ -16,18 +16,12 @@ from kafka_producer import activity, surfing
 from kafka_producer.activity import Activity
 from kafka_producer.simulate import encode
 from kafka_producer.surfing import Browsing
-from spark_app import (
-    generations,
-    ingestion,
-    segment_exports,
-    segment_files,
-    segmenting,
-    shelves,
-    tables,
-)
+from spark_app import generations, ingestion
+from spark_app.cohorts import segment_exports, segmenting
+from spark_app.cohorts.segmenting import Asked, NothingToGroupError
 from spark_app.grouping import comparing
 from spark_app.segmentation import METHODS
-from spark_app.segmenting import Asked, NothingToGroupError
+from spark_app.storage import segment_files, shelves, tables
 
 
 @pytest.fixture(scope="module")

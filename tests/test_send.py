@@ -20,8 +20,8 @@ from kafka_producer import send
 from kafka_producer.dirt import summary, with_dirt
 from kafka_producer.send import DeliveryError, Message
 from kafka_producer.simulate import Simulation, good_events
-from spark_app import topic
 from spark_app.blocks import Kafka
+from spark_app.intake import topic
 
 on_a_broker = pytest.mark.kafka
 messages = st.lists(st.builds(Message, st.none() | st.binary(max_size=40), st.binary(max_size=300)), min_size=1)

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from spark_app import spans
-from spark_app.spans import DAY, HOUR, Stretch, WrongRangeError, asked
+from spark_app.timeline import spans
+from spark_app.timeline.spans import DAY, HOUR, Stretch, WrongRangeError, asked
 
 
 def at(said):

@@ -6,10 +6,11 @@ import pytest
 from conftest import settings_for
 from test_ledger import part
 
-from spark_app import ledger, status
+from spark_app import status
 from spark_app.serving import standing
 from spark_app.serving.problems import Problem
 from spark_app.serving.standing import Standing
+from spark_app.storage import ledger
 
 
 @pytest.fixture

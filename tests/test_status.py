@@ -14,8 +14,9 @@ from test_ledger import part
 
 from kafka_producer import send
 from kafka_producer.send import Message
-from spark_app import ledger, locks, status
+from spark_app import locks, status
 from spark_app.cli import state
+from spark_app.storage import ledger
 
 ROOT = Path(__file__).parent.parent
 

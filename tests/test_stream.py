@@ -14,9 +14,9 @@ from test_ledger import part
 from test_server import started  # noqa: F401 - a fixture
 
 from benchmarks import served as made_up
-from spark_app import ledger
 from spark_app.serving import app, stream
 from spark_app.serving.problems import Problem
+from spark_app.storage import ledger
 
 
 def heard(sent: bytes) -> list[tuple[str, object]]:

@@ -6,9 +6,10 @@ from datetime import UTC
 import pytest
 from builders import events
 
-from spark_app import interactions, strengths
+from spark_app import interactions
+from spark_app.numbers import strengths
+from spark_app.numbers.strengths import Deed, Pair, Terms
 from spark_app.schemas import EVENT_WEIGHTS
-from spark_app.strengths import Deed, Pair, Terms
 
 DAY = 86_400_000_000
 

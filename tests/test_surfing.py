@@ -11,7 +11,8 @@ import pytest
 from kafka_producer.groups import SURFERS, TAGS
 from kafka_producer.simulate import encode
 from kafka_producer.surfing import COLUMNS, EDITION, MISSING, Browsing, header, members, rows
-from spark_app import checks, layouts, schemas
+from spark_app import layouts, schemas
+from spark_app.intake import checks
 from spark_app.segments.correlations import cramers_v
 
 SMALL = Browsing()

@@ -18,11 +18,12 @@ from structlog.testing import capture_logs
 from test_fresh import event
 from test_ledger import part
 
-from spark_app import ledger, retention, schemas, tables
+from spark_app import retention, schemas
 from spark_app.serving import commits
 from spark_app.serving.fresh import Event, Fresh
 from spark_app.serving.tail import Tail
-from spark_app.tables import BATCHES, EVENTS
+from spark_app.storage import ledger, tables
+from spark_app.storage.tables import BATCHES, EVENTS
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TEXT, TIME = pa.string(), pa.timestamp("us", "UTC")

@@ -12,8 +12,9 @@ from test_send import held
 from kafka_producer import broker as broker_
 from kafka_producer import send
 from kafka_producer.send import DeliveryError, Message
-from spark_app import sources, topic
+from spark_app import sources
 from spark_app.blocks import Kafka
+from spark_app.intake import topic
 
 pytestmark = pytest.mark.kafka
 

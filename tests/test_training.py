@@ -5,9 +5,11 @@ from builders import events
 from conftest import settings_for
 from pyspark.sql import functions as F
 
-from spark_app import choice, decisive, interactions, training
+from spark_app import decisive, interactions
+from spark_app.fitting import training
+from spark_app.fitting.training import Shop
 from spark_app.schemas import EVENT_WEIGHTS
-from spark_app.training import Shop
+from spark_app.tuning import choice
 
 SOLD = tuple((f"u{user}", f"p{product}") for user in range(6) for product in range(6) if (user + product) % 2)
 

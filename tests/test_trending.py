@@ -15,21 +15,12 @@ from sold import Sold, planted, table, without
 from test_cli import call
 from test_pipeline import rows
 
-from spark_app import (
-    activity,
-    event_files,
-    lately,
-    pipeline,
-    recency,
-    rising,
-    schemas,
-    segment_files,
-    tables,
-    trends,
-)
+from spark_app import lately, pipeline, schemas
 from spark_app.cli import trending as verb
 from spark_app.serving import app
 from spark_app.serving.risers import Question, Risers
+from spark_app.storage import segment_files, tables
+from spark_app.timeline import activity, event_files, recency, rising, trends
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from sold import SCHEMA, Sold, planted, table
 
-from spark_app import activity, coded, event_files, recency, spans, trends
 from spark_app.schemas import EVENT_WEIGHTS
-from spark_app.tables import DamagedError
+from spark_app.storage.tables import DamagedError
+from spark_app.timeline import activity, coded, event_files, recency, spans, trends
 
 TURNING = recency.turning(EVENT_WEIGHTS)
 

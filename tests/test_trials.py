@@ -7,12 +7,13 @@ import pytest
 import scipy.sparse as sp
 from builders import START, index
 
-from spark_app import choice, evaluation, recommendations, trials
+from spark_app import evaluation, recommendations
 from spark_app.decisive import changed
 from spark_app.models import blend, neighbours, popular
 from spark_app.models.blend import Additions
 from spark_app.settings import Settings
-from spark_app.trials import Split, Trials
+from spark_app.tuning import choice, trials
+from spark_app.tuning.trials import Split, Trials
 
 USERS, PRODUCTS = 30, 20
 INTEREST = (

@@ -8,9 +8,6 @@ from typing import NoReturn
 
 import typer
 
-from spark_app import endings, logs, progress
-from spark_app.archive import WrongDumpError
-from spark_app.checkpoints import CheckpointError
 from spark_app.cli import (
     check,
     forgetting,
@@ -29,27 +26,30 @@ from spark_app.cli import (
     tuning,
     work,
 )
-from spark_app.endings import NotInstalledError
 from spark_app.explaining import UnknownIdError
 from spark_app.forgetting.run import ForgetError
 from spark_app.generations import NoGenerationError, NotRebuildableError, UnsoundError
 from spark_app.graph import GraphError
 from spark_app.ingestion import IntakeError
-from spark_app.java import NoJavaError
+from spark_app.intake.topic import TopicError
 from spark_app.layouts import UnknownHeaderError
 from spark_app.locks import LockedError
 from spark_app.models.implicit import NoLibraryError
 from spark_app.pipeline import DrawError
-from spark_app.preflight import TooLargeError
 from spark_app.quarantine import QuarantineError
 from spark_app.retention import RetentionError
+from spark_app.running import endings, logs, progress
+from spark_app.running.endings import NotInstalledError
+from spark_app.running.java import NoJavaError
+from spark_app.running.preflight import TooLargeError
 from spark_app.session import NoSparkError
 from spark_app.settings import WrongSettingError
 from spark_app.shop_rules import WrongRulesError
-from spark_app.spans import WrongRangeError
+from spark_app.storage.archive import WrongDumpError
+from spark_app.storage.checkpoints import CheckpointError
+from spark_app.storage.tables import DamagedError
 from spark_app.store import MostlyRejectedError
-from spark_app.tables import DamagedError
-from spark_app.topic import TopicError
+from spark_app.timeline.spans import WrongRangeError
 
 _IN_WORDS = (
     NoJavaError, NoSparkError, IntakeError, MostlyRejectedError, CheckpointError, UnknownHeaderError, TopicError,

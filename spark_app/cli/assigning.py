@@ -10,18 +10,19 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from spark_app import endings, interest_files, logs, progress
 from spark_app.cli.workplace import or_too_little
-from spark_app.endings import FAILED, WRONG_USAGE
-from spark_app.interest_files import NoInterestsError
 from spark_app.interests import assigning
 from spark_app.interests.assigning import Asked, NothingSaidError
 from spark_app.interests.catalogue import WrongCatalogueError, read
 from spark_app.interests.seeing import reading
 from spark_app.interests.seeing.reading import Unreadable
 from spark_app.pipeline import PICTURES
+from spark_app.running import endings, logs, progress
+from spark_app.running.endings import FAILED, WRONG_USAGE
 from spark_app.settings import Settings, load
-from spark_app.shelves import Folder
+from spark_app.storage import interest_files
+from spark_app.storage.interest_files import NoInterestsError
+from spark_app.storage.shelves import Folder
 
 Text = Annotated[str, typer.Argument(help="What is said.", show_default=False)]
 Image = Annotated[Path | None, typer.Option("--image", help="A picture, which is read.", show_default=False)]

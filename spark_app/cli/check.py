@@ -5,9 +5,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from spark_app import checkpoints, configuration, java, locks, progress
+from spark_app import configuration, locks
 from spark_app import doctor as doctor_
+from spark_app.running import java, progress
 from spark_app.settings import PREFIX, Settings, WrongSettingError, listed, load
+from spark_app.storage import checkpoints
 
 FAILED = 1
 

@@ -11,11 +11,12 @@ from types import FrameType
 
 from pyspark.sql import SparkSession
 
-from spark_app import following, generations, ingestion, locks, pipeline, progress, retention, status, store
+from spark_app import following, generations, ingestion, locks, pipeline, retention, status, store
 from spark_app.cli import outcome, summary
 from spark_app.generations import Generation
 from spark_app.ingestion import Inlet, Intake
 from spark_app.lately import Late, NoEventsError
+from spark_app.running import progress
 from spark_app.settings import Settings
 
 REPORTS_EVERY = 10.0

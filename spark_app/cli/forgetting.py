@@ -5,13 +5,14 @@ from typing import Annotated
 
 import typer
 
-from spark_app import endings, generations, progress
+from spark_app import generations
 from spark_app.cli import outcome
 from spark_app.cli.workplace import working
 from spark_app.forgetting import run
 from spark_app.forgetting.receipts import Receipt
 from spark_app.generations import Generation
 from spark_app.pipeline import DrawError
+from spark_app.running import endings, progress
 from spark_app.settings import Settings, load
 
 User = Annotated[str, typer.Argument(help="The user's id, as the shop has it.")]

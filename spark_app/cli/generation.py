@@ -6,10 +6,11 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from spark_app import generations, locks, pipeline, progress
+from spark_app import generations, locks, pipeline
 from spark_app.cli import outcome
 from spark_app.cli.workplace import published, working
 from spark_app.generations import Generation
+from spark_app.running import progress
 from spark_app.settings import Settings, load
 
 FAILED = 1

@@ -7,10 +7,12 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.table import Table
 
-from spark_app import interest_making, locks, progress
+from spark_app import locks
 from spark_app.cli import assigning, outcome
 from spark_app.cli.workplace import ensure_events, or_too_little, working
-from spark_app.interest_making import MOST, Asked, NothingPostedError
+from spark_app.cohorts import interest_making
+from spark_app.cohorts.interest_making import MOST, Asked, NothingPostedError
+from spark_app.running import progress
 from spark_app.settings import Settings, load
 
 Encoder = Literal["tfidf", "sentences"]

@@ -5,9 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
-from spark_app import archive, dumps, locks, pipeline, progress, retention
+from spark_app import dumps, locks, pipeline, retention
 from spark_app.cli.workplace import working
+from spark_app.running import progress
 from spark_app.settings import load
+from spark_app.storage import archive
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would go; change nothing.")]
 File = Annotated[Path, typer.Argument(help="One file.", show_default=False)]

@@ -7,8 +7,8 @@ import typer
 from rich.table import Table
 
 from spark_app import layers as layers_
-from spark_app import progress
 from spark_app.layers import Layers
+from spark_app.running import progress
 from spark_app.settings import load
 
 DISAGREES = 1

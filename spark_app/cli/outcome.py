@@ -4,19 +4,11 @@ from collections.abc import Callable
 
 from pyspark.sql import SparkSession
 
-from spark_app import (
-    generations,
-    interest_exports,
-    lately,
-    locks,
-    personal,
-    pipeline,
-    progress,
-    segment_exports,
-    tracking,
-)
+from spark_app import generations, lately, locks, personal, pipeline, tracking
+from spark_app.cohorts import interest_exports, segment_exports
 from spark_app.generations import Generation
 from spark_app.lately import Late
+from spark_app.running import progress
 from spark_app.settings import Settings
 
 # Seconds that one who writes results waits for another.

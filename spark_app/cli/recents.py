@@ -7,12 +7,14 @@ import orjson
 import typer
 from rich.table import Table
 
-from spark_app import locks, personal, progress, recency
+from spark_app import locks, personal
 from spark_app.cli import outcome
 from spark_app.cli.workplace import ensure_events, published, working
-from spark_app.recency import Kind
+from spark_app.running import progress
 from spark_app.serving import recents
 from spark_app.settings import Settings, load
+from spark_app.timeline import recency
+from spark_app.timeline.recency import Kind
 
 User = Annotated[str | None, typer.Argument(help="The shop's own id of a user; all users when it is left out.")]
 Of = Annotated[Kind, typer.Option("--kind", help="brand or product")]

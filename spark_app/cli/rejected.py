@@ -6,10 +6,12 @@ import pyarrow.compute as pc
 import typer
 from rich.table import Table
 
-from spark_app import locks, progress, quarantine, rules, status, tables
+from spark_app import locks, quarantine, rules, status
 from spark_app.cli import summary
 from spark_app.cli.workplace import working
+from spark_app.running import progress
 from spark_app.settings import load
+from spark_app.storage import tables
 
 app = typer.Typer(help="Records that were rejected, each with its reason.", no_args_is_help=True)
 

@@ -7,11 +7,13 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from spark_app import locks, progress, segmenting
+from spark_app import locks
 from spark_app.cli import outcome
 from spark_app.cli.workplace import ensure_events, or_too_little, published, working
+from spark_app.cohorts import segmenting
+from spark_app.cohorts.segmenting import Asked, Linkage, NothingToGroupError
+from spark_app.running import progress
 from spark_app.segmentation import Features, Method
-from spark_app.segmenting import Asked, Linkage, NothingToGroupError
 from spark_app.settings import load
 
 Of = Annotated[Features, typer.Option("--features", help="behaviour, browsing, or factors of the published generation")]

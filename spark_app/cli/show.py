@@ -8,10 +8,11 @@ import pyarrow.compute as pc
 import typer
 from rich.table import Table
 
-from spark_app import explaining, generations, progress
+from spark_app import explaining, generations
 from spark_app.cli.workplace import published as published_
 from spark_app.explaining import Explanation
 from spark_app.generations import Generation
+from spark_app.running import progress
 from spark_app.settings import load
 
 _PARTS_SHOWN = 12

@@ -10,8 +10,8 @@ from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 
-from spark_app import progress
 from spark_app import status as status_
+from spark_app.running import progress
 from spark_app.settings import Settings, load
 
 REDRAWN_EVERY = 2.0

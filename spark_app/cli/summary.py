@@ -8,13 +8,14 @@ from typing import Any
 
 from rich.table import Table
 
-from spark_app import ledger, progress
 from spark_app.generations import Generation
 from spark_app.ingestion import Intake, Preview
-from spark_app.offered import Refusal
+from spark_app.intake.offered import Refusal
+from spark_app.running import progress
 from spark_app.segmentation import DECIDES
 from spark_app.settings import PREFIX, Settings, listed
 from spark_app.status import Due
+from spark_app.storage import ledger
 
 _METRICS = {
     "ndcg_at_10": "NDCG@10",

@@ -9,14 +9,17 @@ import pyarrow as pa
 import typer
 from rich.table import Table
 
-from spark_app import lately, locks, pipeline, progress, segment_files, spans
+from spark_app import lately, locks, pipeline
 from spark_app.cli import outcome
 from spark_app.cli.workplace import or_too_little, working
 from spark_app.lately import Asked
-from spark_app.rising import KINDS, PRODUCT
+from spark_app.running import progress
 from spark_app.segmentation import Features
 from spark_app.settings import Settings, load
-from spark_app.trends import Trend
+from spark_app.storage import segment_files
+from spark_app.timeline import spans
+from spark_app.timeline.rising import KINDS, PRODUCT
+from spark_app.timeline.trends import Trend
 
 _LEVELS = " ▁▂▃▄▅▆▇█"
 _MOST_LEVELS = 31

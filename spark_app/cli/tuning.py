@@ -6,9 +6,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from spark_app import decisive, ledger, locks, pipeline, progress, shop_rules, tracking
+from spark_app import decisive, locks, pipeline, shop_rules, tracking
 from spark_app.cli.workplace import TOO_LITTLE, working
+from spark_app.running import progress
 from spark_app.settings import load
+from spark_app.storage import ledger
 from spark_app.tune import Trial, Tuned
 
 Minutes = Annotated[float | None, typer.Option("--minutes", min=0.1, help="Stop after so many minutes.")]

@@ -7,26 +7,18 @@ from typing import Annotated
 import typer
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_app import (
-    belonging,
-    choice,
-    following,
-    generations,
-    ingestion,
-    ledger,
-    locks,
-    offered,
-    pipeline,
-    progress,
-    shop_rules,
-    status,
-)
+from spark_app import following, generations, ingestion, locks, pipeline, shop_rules, status
 from spark_app.cli import endless, outcome, summary
 from spark_app.cli.workplace import TOO_LITTLE, published, working
+from spark_app.cohorts import belonging
 from spark_app.ingestion import Intake
-from spark_app.segment_files import Folder
+from spark_app.intake import offered
+from spark_app.running import progress
 from spark_app.segmentation import Features
 from spark_app.settings import Settings, load
+from spark_app.storage import ledger
+from spark_app.storage.segment_files import Folder
+from spark_app.tuning import choice
 
 FAILED = 1
 BOTH = (locks.INGEST, locks.TRAIN)

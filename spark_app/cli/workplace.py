@@ -7,10 +7,12 @@ from contextlib import contextmanager
 import typer
 from pyspark.sql import SparkSession
 
-from spark_app import failpoints, generations, locks, logs, pipeline, progress, session, status, tables
+from spark_app import generations, locks, pipeline, session, status
 from spark_app.cli import summary
 from spark_app.generations import Generation
+from spark_app.running import failpoints, logs, progress
 from spark_app.settings import Settings
+from spark_app.storage import tables
 
 TOO_LITTLE = 3
 

@@ -18,8 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from spark_app import cells, disk, records
 from spark_app.forgetting.whom import Renamed, Whom
+from spark_app.intake import records
+from spark_app.storage import cells, disk
 
 _AT_ONCE = 1 << 16
 Rows = TypeVar("Rows", pa.RecordBatch, pa.Table)

@@ -12,12 +12,14 @@ from pathlib import Path
 
 from deltalake import DeltaTable
 
-from spark_app import ledger, records, retention, tables
+from spark_app import retention
 from spark_app.forgetting import copies
 from spark_app.forgetting.receipts import Receipt
 from spark_app.forgetting.whom import Raw, Whom
+from spark_app.intake import records
 from spark_app.settings import Settings
-from spark_app.tables import BATCHES
+from spark_app.storage import ledger, tables
+from spark_app.storage.tables import BATCHES
 
 # Seconds that an open file of posted events is waited for, beyond those after which it is closed.
 _PATIENCE = 2.0

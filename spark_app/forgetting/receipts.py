@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from spark_app import disk, forgotten
 from spark_app.settings import Settings
+from spark_app.storage import disk, forgotten
 
 HOME = "receipts"
 

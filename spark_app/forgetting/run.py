@@ -9,12 +9,14 @@ import contextlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from spark_app import checks, forgotten, generations, ledger, locks, retention, tables
+from spark_app import generations, locks, retention
 from spark_app.forgetting import inputs, logged, receipts, shelved, shown, stored, trained
 from spark_app.forgetting.receipts import Receipt
 from spark_app.forgetting.whom import Whom
+from spark_app.intake import checks
 from spark_app.settings import Settings
-from spark_app.tables import BATCHES, EVENTS, QUARANTINE
+from spark_app.storage import forgotten, ledger, tables
+from spark_app.storage.tables import BATCHES, EVENTS, QUARANTINE
 
 VERB = "forget"
 # Seconds that a publication, or one who writes results, is waited for.

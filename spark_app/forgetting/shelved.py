@@ -8,12 +8,13 @@ import secrets
 import shutil
 from pathlib import Path
 
-from spark_app import disk, failpoints, shelves
 from spark_app.forgetting import copies
 from spark_app.forgetting.copies import Who
 from spark_app.forgetting.receipts import Receipt
 from spark_app.forgetting.whom import Renamed, Whom
+from spark_app.running import failpoints
 from spark_app.settings import Settings
+from spark_app.storage import disk, shelves
 
 # Folders of the data folder in which shelves are, however deep.
 HOMES = ("segments", "interests")

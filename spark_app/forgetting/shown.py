@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spark_app import disk, failpoints, generations
+from spark_app import generations
 from spark_app.forgetting import copies
 from spark_app.forgetting.copies import Who
 from spark_app.forgetting.receipts import Receipt
 from spark_app.forgetting.whom import Renamed, Whom
+from spark_app.running import failpoints
 from spark_app.settings import Settings
+from spark_app.storage import disk
 
 SEALS = ("metrics.json", "segments.json", "interests.json")
 # What they draw are users, by their ids or as points.

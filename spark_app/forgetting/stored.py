@@ -14,11 +14,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import DeltaTable, write_deltalake
 
-from spark_app import failpoints, history, retention, tables
+from spark_app import retention
 from spark_app.forgetting.receipts import Receipt
 from spark_app.forgetting.whom import Raw, Whom
+from spark_app.running import failpoints
 from spark_app.settings import Settings
-from spark_app.tables import EVENTS, QUARANTINE
+from spark_app.storage import history, tables
+from spark_app.storage.tables import EVENTS, QUARANTINE
 
 _AT_ONCE = 1 << 14
 

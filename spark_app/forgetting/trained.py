@@ -16,13 +16,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from spark_app import disk, failpoints, forgotten, generations, maps
+from spark_app import generations
 from spark_app.forgetting import copies
 from spark_app.forgetting.copies import Who
 from spark_app.forgetting.receipts import Receipt
 from spark_app.forgetting.whom import Whom
 from spark_app.generations import INSTEAD_OF, MANIFEST, METRICS, Generation
+from spark_app.mapped import maps
+from spark_app.running import failpoints
 from spark_app.settings import Settings
+from spark_app.storage import disk, forgotten
 
 _PARENTS = ("parent", "rebuilt_from")
 _FACTORS = tuple(f"{generations.USER_FACTORS}{end}.npy" for end in ("", "_ids"))

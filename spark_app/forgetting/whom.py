@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from spark_app import checks, layouts, variants
+from spark_app import layouts
+from spark_app.intake import checks, variants
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 # The id of a user's vertex.

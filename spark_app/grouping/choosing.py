@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spark_app.arrays import Doubles
 from spark_app.grouping import comparing, trying
 from spark_app.grouping.nearest import Labels
+from spark_app.numbers.arrays import Doubles
 
 # Users on whom K-means is tried, and of these the first on whom silhouettes and stability are looked at.
 TRIED_ON, LOOKED_AT = 5_000, 2_000

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spark_app.arrays import Doubles
 from spark_app.grouping import comparing, trying
 from spark_app.grouping.comparing import distances
+from spark_app.numbers.arrays import Doubles
 
 # So many tables without groups: more of small ones, whose silhouettes differ more.
 REFERENCES, SMALL_REFERENCES, SMALL = 10, 30, 500

@@ -2,8 +2,8 @@
 
 from sklearn import cluster
 
-from spark_app.arrays import Doubles
 from spark_app.grouping.nearest import Labels
+from spark_app.numbers.arrays import Doubles
 
 # Each k is tried from so many starts, the best of which counts.
 STARTS = 4

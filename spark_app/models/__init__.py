@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_app.equations import Equations
+from spark_app.numbers.equations import Equations
 
 
 class NothingToFitError(ValueError):

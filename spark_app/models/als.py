@@ -9,10 +9,10 @@ from typing import NamedTuple
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from spark_app import terms
 from spark_app.blocks import Als, Explicit
-from spark_app.held import hold
+from spark_app.frames.held import hold
 from spark_app.models import Model, NothingToFitError, implicit, mllib
+from spark_app.tuning import terms
 
 SOURCE, RATINGS = "als", "ratings"
 ENGINES = {"mllib": mllib.factorize, "implicit": implicit.factorize}

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_app import near as near_
-from spark_app import scoring, vectors
-from spark_app import spreads as spreads_
-from spark_app.held import hold
+from spark_app import scoring
+from spark_app.frames import near as near_
+from spark_app.frames.held import hold
 from spark_app.models import Model
-from spark_app.spreads import Scored
+from spark_app.numbers import spreads as spreads_
+from spark_app.numbers import vectors
+from spark_app.numbers.spreads import Scored
 
 SOURCE = "blend"
 

@@ -13,10 +13,11 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 
-from spark_app import equations, scoring
-from spark_app.arrays import Floats
-from spark_app.equations import Equations
-from spark_app.vectors import Places, lists
+from spark_app import scoring
+from spark_app.numbers import equations
+from spark_app.numbers.arrays import Floats
+from spark_app.numbers.equations import Equations
+from spark_app.numbers.vectors import Places, lists
 
 
 class NoLibraryError(RuntimeError):

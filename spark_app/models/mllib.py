@@ -7,7 +7,7 @@ from pyspark.ml.recommendation import ALS
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from spark_app.equations import Equations
+from spark_app.numbers.equations import Equations
 
 # Of the session; without it there is one block a core.
 BLOCKS = "spark.millstream.als.blocks"

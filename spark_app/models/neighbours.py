@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_app import likeness, schemas
-from spark_app import near as near_
+from spark_app import schemas
 from spark_app.blocks import Neighbours
-from spark_app.equations import Equations
-from spark_app.held import hold
-from spark_app.likeness import Kind
+from spark_app.frames import near as near_
+from spark_app.frames.held import hold
 from spark_app.models import Model, NothingToFitError
+from spark_app.numbers import likeness
+from spark_app.numbers.equations import Equations
+from spark_app.numbers.likeness import Kind
 
 _PRODUCTS_AT_ONCE = 256
 

@@ -9,7 +9,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from spark_app.held import hold
+from spark_app.frames.held import hold
 from spark_app.models import Model
 
 # What makes peers, the closest first.

@@ -9,7 +9,7 @@ from datetime import datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_app.ages import decay
+from spark_app.frames.ages import decay
 from spark_app.models import Model
 
 SOURCE, RECENT = "popular", "recent"

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.cluster import hierarchy
 from sklearn import cluster
 
-from spark_app.arrays import Doubles
 from spark_app.grouping.nearest import Labels
+from spark_app.numbers.arrays import Doubles
 
 # Up to so many users each is a leaf of its own: the distances of all to all are 100 MB.
 DIRECTLY = 5_000

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_app import adjacency, near, schemas, scoring
-from spark_app import communities as communities_
-from spark_app.arrays import Doubles, Indices
-from spark_app.held import hold
+from spark_app import schemas, scoring
+from spark_app.frames import communities as communities_
+from spark_app.frames import near
+from spark_app.frames.held import hold
+from spark_app.numbers import adjacency
+from spark_app.numbers.arrays import Doubles, Indices
 from spark_app.segments.matrices import matrix
 
 COMMUNITY = "user STRING, community INT, degree INT"

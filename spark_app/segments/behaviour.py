@@ -15,8 +15,9 @@ from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_app import rules, turns
-from spark_app.held import hold
+from spark_app import rules
+from spark_app.frames import turns
+from spark_app.frames.held import hold
 from spark_app.segmentation import WEEKDAYS, Column
 from spark_app.segments import correlations, moments, per_user, tallies
 from spark_app.segments.per_user import Chunk

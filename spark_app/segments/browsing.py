@@ -13,7 +13,7 @@ from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_app.held import hold
+from spark_app.frames.held import hold
 from spark_app.layouts import BROWSING
 from spark_app.segmentation import Column
 from spark_app.segments import correlations, moments, per_user, tallies

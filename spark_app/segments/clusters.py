@@ -10,10 +10,10 @@ import numpy as np
 from pyspark.sql import DataFrame, SparkSession
 from threadpoolctl import threadpool_limits
 
-from spark_app.arrays import Doubles
 from spark_app.grouping import choosing, comparing, matching_ids, structure
 from spark_app.grouping.choosing import Choice
 from spark_app.grouping.nearest import Labels
+from spark_app.numbers.arrays import Doubles
 from spark_app.segmentation import METHODS, Column
 from spark_app.segments import agglomerative, kmeans, peaked, placing, scaling
 from spark_app.segments import sample as sampling

@@ -4,7 +4,7 @@ import numpy as np
 from pyspark.mllib.clustering import KMeans, KMeansModel
 from pyspark.sql import SparkSession
 
-from spark_app.arrays import Doubles
+from spark_app.numbers.arrays import Doubles
 
 _ROUNDS = 20
 _STILL = 1e-4

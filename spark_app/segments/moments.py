@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
-from spark_app.near import mapped
+from spark_app.frames.near import mapped
 from spark_app.segmentation import Column
 from spark_app.segments import matrices
 from spark_app.segments.matrices import Flags

@@ -12,9 +12,9 @@ from scipy.optimize import isotonic_regression
 from scipy.special import ndtr, ndtri
 from scipy.stats import rankdata
 
-from spark_app.arrays import Doubles
 from spark_app.grouping import structure
 from spark_app.grouping.structure import Reference
+from spark_app.numbers.arrays import Doubles
 
 _GRID, _PEAKS = 257, 21
 

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 
 from spark_app import schemas
-from spark_app.near import mapped
+from spark_app.frames.near import mapped
 
 # Rows that are counted at once.
 CHUNK = 100_000

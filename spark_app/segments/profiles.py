@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_app import near, schemas
-from spark_app.arrays import Doubles
+from spark_app import schemas
+from spark_app.frames import near
+from spark_app.numbers.arrays import Doubles
 from spark_app.segmentation import Column
 from spark_app.segments import matrices
 from spark_app.segments.matrices import Flags

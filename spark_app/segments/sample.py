@@ -5,7 +5,7 @@ from typing import NamedTuple
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
-from spark_app import samples
+from spark_app.frames import samples
 from spark_app.grouping.nearest import Doubles
 from spark_app.segments import matrices
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from spark_app import turns
+from spark_app.frames import turns
 from spark_app.segmentation import WEEKDAYS
 
 MONTHS = (

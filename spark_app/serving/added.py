@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
-from spark_app import ledger, tables
 from spark_app.serving.fresh import Event
 from spark_app.settings import Settings
-from spark_app.tables import DamagedError
+from spark_app.storage import ledger, tables
+from spark_app.storage.tables import DamagedError
 
 _PLACE = ["source", "partition", "position"]
 _FLAT = ["event_id", "user", "product", "event_type", "quantity", "rating", "occurred_at", "price", "received_at"]

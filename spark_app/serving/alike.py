@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from spark_app import scoring
-from spark_app.arrays import Floats, Indices
+from spark_app.numbers.arrays import Floats, Indices
 from spark_app.serving.model import Served
 from spark_app.serving.people import Person
 

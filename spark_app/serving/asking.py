@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 from fastapi import Response
 
-from spark_app.arrays import Indices
-from spark_app.segment_maps import NOWHERE
+from spark_app.mapped.segment_maps import NOWHERE
+from spark_app.numbers.arrays import Indices
 from spark_app.serving import cursor, describing, people, rendering
 from spark_app.serving.answers import Session
 from spark_app.serving.fresh import Event
@@ -18,7 +18,7 @@ from spark_app.serving.people import Person
 from spark_app.serving.problems import Problem
 from spark_app.serving.shown import Shown
 from spark_app.serving.state import State
-from spark_app.spans import SECOND
+from spark_app.timeline.spans import SECOND
 
 
 def begun(state: State, text: str | None) -> tuple[Shown, int]:

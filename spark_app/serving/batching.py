@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple, Protocol
 
-from spark_app.arrays import Floats, Indices
+from spark_app.numbers.arrays import Floats, Indices
 
 Answer = tuple[Indices, Floats]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from spark_app.tables import DamagedError
+from spark_app.storage.tables import DamagedError
 
 # An entry that is not whole and was touched in this many seconds is being written.
 _STILL_WRITTEN = 5.0

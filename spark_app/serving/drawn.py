@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spark_app.arrays import Indices
-from spark_app.graph_maps import NOWHERE, GraphMaps
+from spark_app.mapped.graph_maps import NOWHERE, GraphMaps
+from spark_app.numbers.arrays import Indices
 from spark_app.serving.model import Served
 
 # So many of the largest communities have a share of their own, and all others have one together.

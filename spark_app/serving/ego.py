@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spark_app.arrays import Indices
-from spark_app.graph_maps import GraphMaps
+from spark_app.mapped.graph_maps import GraphMaps
+from spark_app.numbers.arrays import Indices
 from spark_app.serving import drawn
 from spark_app.serving.drawn import Drawn
 from spark_app.serving.model import Served

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from spark_app import candidates, prepared
-from spark_app.arrays import (
+from spark_app.numbers import candidates, prepared
+from spark_app.numbers.arrays import (
     Floats,
     Habits,
     Indices,
@@ -29,7 +29,7 @@ from spark_app.arrays import (
     nobody_alike,
     sparse,
 )
-from spark_app.candidates import Added
+from spark_app.numbers.candidates import Added
 from spark_app.scoring import TopN
 from spark_app.serving.batching import Answer, Ask
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from spark_app import matches, recency, spans
-from spark_app.matches import Match, Riser
+from spark_app.numbers.strengths import Pair
 from spark_app.serving import describing, people, recents
 from spark_app.serving.fresh import Fresh
 from spark_app.serving.model import Served
-from spark_app.strengths import Pair
+from spark_app.timeline import matches, recency, spans
+from spark_app.timeline.matches import Match, Riser
 
 
 def risers(served: Served, rising: Mapping[str, Any]) -> list[Riser]:

@@ -13,7 +13,7 @@ import structlog
 
 from spark_app.serving.pointer import Pointer
 from spark_app.serving.problems import Problem
-from spark_app.tables import DamagedError
+from spark_app.storage.tables import DamagedError
 
 # Seconds until what could not be read is tried again.
 PATIENCE = 5.0

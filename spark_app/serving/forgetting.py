@@ -8,11 +8,11 @@ from datetime import datetime
 
 import structlog
 
-from spark_app import forgotten
 from spark_app.forgetting import run
 from spark_app.forgetting.receipts import Receipt
 from spark_app.serving.fresh import Event, Fresh
 from spark_app.settings import Settings
+from spark_app.storage import forgotten
 
 _MICROSECONDS = 1_000_000
 

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from spark_app.blocks import Serve, parts
-from spark_app.listening import LOOPBACK_NAMES, bracketed
+from spark_app.running.listening import LOOPBACK_NAMES, bracketed
 from spark_app.serving import keys, problems
 from spark_app.serving.buckets import Buckets, address
 from spark_app.serving.envelope import READABLE_BY

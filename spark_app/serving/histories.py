@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from spark_app import spans
-from spark_app.arrays import Indices
+from spark_app.numbers.arrays import Indices
+from spark_app.numbers.strengths import Pair
 from spark_app.serving import lists, people
 from spark_app.serving.fresh import Event
 from spark_app.serving.model import Served
-from spark_app.strengths import Pair
+from spark_app.timeline import spans
 
 
 def users(served: Served, order: str) -> Indices:

@@ -13,14 +13,15 @@ from typing import Protocol
 
 import structlog
 
-from spark_app import checks, ledger, records, topic
 from spark_app.blocks import Kafka
+from spark_app.intake import checks, records, topic
 from spark_app.serving import posted, segment
 from spark_app.serving.fresh import Event
 from spark_app.serving.posted import Posted
 from spark_app.serving.segment import Segment
 from spark_app.serving.together import Together
 from spark_app.settings import Settings
+from spark_app.storage import ledger
 
 SEGMENT_SECONDS, SEGMENT_BYTES = 1.0, 1_000_000
 # Seconds in which more may come along, after a quiet time.

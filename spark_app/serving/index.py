@@ -18,7 +18,7 @@ import numpy as np
 import structlog
 from usearch.index import Index as Graph
 
-from spark_app.arrays import Floats
+from spark_app.numbers.arrays import Floats
 from spark_app.serving.batching import Answer, Ask, Chooser
 from spark_app.serving.exact import NONE, Exact, Wanted
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spark_app import interest_files
 from spark_app.interests import assigning
 from spark_app.interests.assigning import Asked
 from spark_app.serving.followed import Followed, not_now
 from spark_app.serving.pointer import Pointer
 from spark_app.settings import Settings
-from spark_app.shelves import Folder
-from spark_app.tables import DamagedError
+from spark_app.storage import interest_files
+from spark_app.storage.shelves import Folder
+from spark_app.storage.tables import DamagedError
 
 if TYPE_CHECKING:
     from spark_app.interests.model import Model

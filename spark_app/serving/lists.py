@@ -5,10 +5,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spark_app import equations, scoring, vectors
-from spark_app.arrays import Floats, Indices
-from spark_app.folding import User
-from spark_app.segment_maps import NOWHERE
+from spark_app import scoring
+from spark_app.mapped.segment_maps import NOWHERE
+from spark_app.numbers import equations, vectors
+from spark_app.numbers.arrays import Floats, Indices
+from spark_app.numbers.folding import User
 from spark_app.serving.batching import Ask
 from spark_app.serving.model import Order, Served
 from spark_app.serving.people import Person

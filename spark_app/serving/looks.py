@@ -4,8 +4,8 @@ from datetime import datetime
 
 from pydantic import Field
 
-from spark_app.recency import Kind
 from spark_app.serving.answers import Answer, Product
+from spark_app.timeline.recency import Kind
 
 
 class Look(Product):

@@ -9,17 +9,19 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_app import choice, maps, terms, vectors
-from spark_app.arrays import Floats, Indices, Similar
 from spark_app.decisive import restored
-from spark_app.equations import Equations
-from spark_app.folding import Mould, Recipe
 from spark_app.generations import Generation
-from spark_app.maps import Maps, Sorted
-from spark_app.segment_maps import NOWHERE
+from spark_app.mapped import maps
+from spark_app.mapped.maps import Maps, Sorted
+from spark_app.mapped.segment_maps import NOWHERE
+from spark_app.numbers import vectors
+from spark_app.numbers.arrays import Floats, Indices, Similar
+from spark_app.numbers.equations import Equations
+from spark_app.numbers.folding import Mould, Recipe
+from spark_app.numbers.strengths import Terms
 from spark_app.segmentation import DECIDES
 from spark_app.settings import Settings
-from spark_app.strengths import Terms
+from spark_app.tuning import choice, terms
 
 _DETAILS = ("name", "category", "brand", "price", "in_stock")
 _REMEMBERED = 200_000

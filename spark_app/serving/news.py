@@ -5,7 +5,7 @@ from typing import Any
 
 from spark_app.serving.risers import Question
 from spark_app.serving.state import State
-from spark_app.spans import LAST
+from spark_app.timeline.spans import LAST
 
 # Of the status, what changes when something has happened, and not with every second.
 COUNTS = (

@@ -5,13 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spark_app import folding, maps, strengths
-from spark_app.arrays import Indices
-from spark_app.folding import Own, User
-from spark_app.segment_maps import NOWHERE
+from spark_app.mapped import maps
+from spark_app.mapped.segment_maps import NOWHERE
+from spark_app.numbers import folding, strengths
+from spark_app.numbers.arrays import Indices
+from spark_app.numbers.folding import Own, User
+from spark_app.numbers.strengths import LAST_RATING, NET, NEWEST, RATED, RATED_AT, RATING, Deed, Key, Pair
 from spark_app.serving.fresh import Event
 from spark_app.serving.model import Served
-from spark_app.strengths import LAST_RATING, NET, NEWEST, RATED, RATED_AT, RATING, Deed, Key, Pair
 
 ALWAYS = "always"
 

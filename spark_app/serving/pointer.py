@@ -7,7 +7,7 @@ from pathlib import Path
 
 from spark_app.generations import LATEST
 from spark_app.settings import Settings
-from spark_app.tables import DamagedError
+from spark_app.storage.tables import DamagedError
 
 
 class Pointer:

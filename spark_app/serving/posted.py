@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from spark_app import checks
+from spark_app.intake import checks
 from spark_app.serving.fresh import Event
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spark_app import explanation
-from spark_app.explanation import Known
+from spark_app.numbers import explanation
+from spark_app.numbers.explanation import Known
 from spark_app.serving.model import SEGMENT, Served
 from spark_app.serving.people import Person
 from spark_app.settings import PREFIX

@@ -11,7 +11,8 @@ from itertools import islice
 from threading import Lock
 from typing import Literal, NamedTuple
 
-from spark_app import checks, records, rules, variants
+from spark_app import rules
+from spark_app.intake import checks, records, variants
 from spark_app.serving import posted
 from spark_app.serving.fresh import Event
 from spark_app.serving.inbox import Sink

@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from spark_app import maps, recency, spans
 from spark_app.generations import Generation
-from spark_app.recency import TURNED, Kind, Look
+from spark_app.mapped import maps
 from spark_app.serving import describing, model, people
 from spark_app.serving.fresh import Event, Fresh
 from spark_app.serving.model import Served
 from spark_app.serving.tail import Tail
 from spark_app.settings import Settings
-from spark_app.tables import DamagedError
+from spark_app.storage.tables import DamagedError
+from spark_app.timeline import recency, spans
+from spark_app.timeline.recency import TURNED, Kind, Look
 
 
 def of(served: Served, fresh: Fresh, user_id: int, later: Sequence[Event], kind: Kind, n: int) -> list[Look]:

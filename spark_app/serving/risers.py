@@ -13,14 +13,15 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from spark_app import activity, event_files, recency, segment_files, spans, tables, trends
-from spark_app.activity import Activity, Memory
-from spark_app.segment_files import NoSegmentError
 from spark_app.segmentation import Features
 from spark_app.serving.problems import Problem
 from spark_app.settings import Settings
-from spark_app.spans import Range, Stretch, WrongRangeError
-from spark_app.tables import EVENTS, DamagedError
+from spark_app.storage import segment_files, tables
+from spark_app.storage.segment_files import NoSegmentError
+from spark_app.storage.tables import EVENTS, DamagedError
+from spark_app.timeline import activity, event_files, recency, spans, trends
+from spark_app.timeline.activity import Activity, Memory
+from spark_app.timeline.spans import Range, Stretch, WrongRangeError
 
 # An answer of an older version of the table stands so many times as long as it took: a tenth of the time goes into it.
 STANDS = 9.0

@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_app import folded
-from spark_app.arrays import Indices
+from spark_app.mapped import folded
+from spark_app.numbers.arrays import Indices
 from spark_app.serving.model import Served
 
 # How well something fits: its id begins so, words of its name do, it says so anywhere, or nowhere.

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
 
-from spark_app import disk
+from spark_app.storage import disk
 
 _PREFIX, _SUFFIX, _HIDDEN = "api-", ".jsonl", "."
 

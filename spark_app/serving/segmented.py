@@ -8,15 +8,15 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from spark_app import segment_files, shelves
-from spark_app.arrays import Places
-from spark_app.by_user import ByUser
-from spark_app.segment_files import PROFILES, SIMILARITY, Folder
+from spark_app.numbers.arrays import Places
 from spark_app.segmentation import FEATURES, Features, Method
 from spark_app.serving.followed import Followed, not_now
 from spark_app.serving.pointer import Pointer
 from spark_app.settings import Settings
-from spark_app.tables import DamagedError
+from spark_app.storage import segment_files, shelves
+from spark_app.storage.by_user import ByUser
+from spark_app.storage.segment_files import PROFILES, SIMILARITY, Folder
+from spark_app.storage.tables import DamagedError
 
 # Of the summary, what is told of a user's segment.
 _TOLD = ("label", "strategy", "size", "share")

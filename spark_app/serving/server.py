@@ -7,8 +7,8 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from spark_app import listening, progress
-from spark_app.listening import LEAST_SECRET, WANTED, Server
+from spark_app.running import listening, progress
+from spark_app.running.listening import LEAST_SECRET, WANTED, Server
 from spark_app.serving import app as app_
 from spark_app.serving import keys, problems
 from spark_app.serving.problems import Problem

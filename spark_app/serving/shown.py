@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import structlog
 
 from spark_app import generations
-from spark_app.arrays import Floats, Indices
 from spark_app.generations import Generation
+from spark_app.numbers.arrays import Floats, Indices
 from spark_app.serving import model, rendering
 from spark_app.serving.batching import Ask, Batcher
 from spark_app.serving.exact import Exact

@@ -11,11 +11,12 @@ from typing import Any
 import structlog
 from deltalake.exceptions import DeltaError
 
-from spark_app import locks, status, tables
+from spark_app import locks, status
 from spark_app.generations import METRICS, NoGenerationError
 from spark_app.serving.problems import Problem
 from spark_app.settings import Settings
 from spark_app.status import Lag
+from spark_app.storage import tables
 
 # Seconds between two looks; and after so many it is looked at, whether anything was written or not.
 _BETWEEN, _AT_LAST = 1.0, 5.0

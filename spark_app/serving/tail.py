@@ -14,13 +14,13 @@ from threading import Lock, Thread
 import structlog
 from deltalake import DeltaTable
 
-from spark_app import tables
 from spark_app.serving import added, commits
 from spark_app.serving.added import Portion
 from spark_app.serving.commits import Commit, Mark
 from spark_app.serving.fresh import Fresh
 from spark_app.settings import Settings
-from spark_app.tables import EVENTS, DamagedError
+from spark_app.storage import tables
+from spark_app.storage.tables import EVENTS, DamagedError
 
 # Later than any version.
 _EVER = 1 << 62

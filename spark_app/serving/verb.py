@@ -4,7 +4,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from spark_app import endings, logs
+from spark_app.running import endings, logs
 from spark_app.settings import load
 
 Host = Annotated[str | None, typer.Option("--host", help="Address to listen on; beyond loopback a key is needed.")]
@@ -28,7 +28,7 @@ def serve(host: Host = None, port: Port = None, beside: Beside = False) -> None:
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = load(serve=given or None)
     try:
-        from spark_app import listening
+        from spark_app.running import listening
         from spark_app.serving import server
     except ModuleNotFoundError as error:
         raise endings.not_installed(error, "the API") from None

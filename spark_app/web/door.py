@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from spark_app.blocks import Web
-from spark_app.listening import LOOPBACK_NAMES, bracketed
+from spark_app.running.listening import LOOPBACK_NAMES, bracketed
 
 COOKIE, ENTER = "millstream", "/enter"
 # What says nothing of anyone, for those who watch whether it runs.

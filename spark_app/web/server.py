@@ -7,9 +7,9 @@ import structlog
 import uvicorn
 from streamlit.runtime.secrets import SecretsValue
 
-from spark_app import listening, progress
 from spark_app.blocks import Web
-from spark_app.listening import LEAST_SECRET, WANTED, Server
+from spark_app.running import listening, progress
+from spark_app.running.listening import LEAST_SECRET, WANTED, Server
 from spark_app.settings import Settings, WrongSettingError
 from spark_app.web import beside, options, warm
 from spark_app.web.door import Door

@@ -4,7 +4,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from spark_app import endings, logs
+from spark_app.running import endings, logs
 from spark_app.settings import load
 
 Host = Annotated[str | None, typer.Option("--host", help="Address to show it at; beyond loopback with a password.")]

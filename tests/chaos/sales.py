@@ -3,7 +3,8 @@
 import json
 import random
 
-from spark_app import ingestion, ledger, tables
+from spark_app import ingestion
+from spark_app.storage import ledger, tables
 
 # One file a batch, and a model that is fitted in a moment.
 SMALL = {"MILLSTREAM_ALS__FACTORS": "4", "MILLSTREAM_ALS__ITERATIONS": "3", "MILLSTREAM_MAX_FILES_PER_TRIGGER": "1"}

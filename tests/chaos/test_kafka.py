@@ -14,9 +14,11 @@ from test_ledger import part
 from kafka_producer import broker as broker_
 from kafka_producer import send
 from kafka_producer.send import Message
-from spark_app import checkpoints, checks, following, ingestion, ledger, tables
+from spark_app import following, ingestion
 from spark_app.ingestion import IntakeError
+from spark_app.intake import checks
 from spark_app.schemas import EVENT_WEIGHTS
+from spark_app.storage import checkpoints, ledger, tables
 
 pytestmark = [pytest.mark.chaos, pytest.mark.kafka]
 

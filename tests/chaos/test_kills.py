@@ -14,7 +14,9 @@ from conftest import settings_for
 from sales import SMALL, Sales
 from test_cli import call, environment
 
-from spark_app import generations, pipeline, segment_exports, segment_files
+from spark_app import generations, pipeline
+from spark_app.cohorts import segment_exports
+from spark_app.storage import segment_files
 
 pytestmark = pytest.mark.chaos
 

@@ -17,7 +17,8 @@ from hypothesis.stateful import (
 )
 from sales import Sales
 
-from spark_app import failpoints, generations, pipeline, quarantine
+from spark_app import generations, pipeline, quarantine
+from spark_app.running import failpoints
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from spark_app.graph_maps import GraphMaps
+from spark_app.mapped.graph_maps import GraphMaps
 from spark_app.serving import asking, drawn, ego, problems
 from spark_app.serving import state as state_
 from spark_app.serving.drawn import Asked, Community

@@ -6,13 +6,13 @@ from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from spark_app import interest_files
 from spark_app.serving import asking, interest_posts, pictured, problems
 from spark_app.serving import state as state_
 from spark_app.serving.interest_answers import InterestAsked, InterestAssigned, InterestPoints, InterestsFound
 from spark_app.serving.interested import Interests
 from spark_app.serving.problems import Problem
 from spark_app.serving.state import State
+from spark_app.storage import interest_files
 
 router = APIRouter(tags=["interests"])
 _BYTES = {"type": "string", "format": "binary"}

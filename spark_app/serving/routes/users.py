@@ -4,10 +4,8 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from spark_app import matches, spans, tables
 from spark_app.forgetting.run import ForgetError
 from spark_app.locks import LockedError
-from spark_app.recency import LAST, Kind
 from spark_app.serving import (
     alike,
     asking,
@@ -29,7 +27,10 @@ from spark_app.serving.queries import Cursor, Limit, Search
 from spark_app.serving.risers import Question
 from spark_app.serving.segment_answers import UserSegments
 from spark_app.serving.state_answers import Receipt
-from spark_app.tables import DamagedError
+from spark_app.storage import tables
+from spark_app.storage.tables import DamagedError
+from spark_app.timeline import matches, spans
+from spark_app.timeline.recency import LAST, Kind
 
 router = APIRouter(tags=["users"])
 # Of the same days as what listeners are told, so that they are read once for both.

@@ -1,0 +1,1 @@
+"""Wiring of a training: fitted, judged, made, kept, checked."""

@@ -1,0 +1,1 @@
+"""A generation as arrays that are mapped into memory, without Spark."""

@@ -1,0 +1,1 @@
+"""What is kept on disk or in a bucket, and how it comes there whole."""

@@ -1,0 +1,1 @@
+"""Settings as equations, tried on the driver, and what is learnt from that."""
