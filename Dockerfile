@@ -21,10 +21,12 @@ RUN case ",$EXTRAS," in *,mlflow,*) /opt/venv/bin/pip install --no-cache-dir -r 
         && /opt/airflow/bin/pip install --no-cache-dir -r requirements-airflow.txt ;; esac
 ENV PATH="/opt/venv/bin:$PATH" PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 
-# Spark's packages come into the image, so that no container needs a network to start. These eight modules are all that
+# Spark's packages come into the image, so that no container needs a network to start. These modules are all that
 # fetching them takes: a change elsewhere does not fetch them again.
-COPY --chmod=0755 spark_app/__init__.py spark_app/blocks.py spark_app/running/class_archive.py spark_app/running/cluster.py \
-    spark_app/running/java.py spark_app/schemas.py spark_app/session.py spark_app/settings.py spark_app/
+COPY --chmod=0755 spark_app/__init__.py spark_app/blocks.py spark_app/schemas.py spark_app/session.py spark_app/settings.py \
+    spark_app/
+COPY --chmod=0755 spark_app/running/__init__.py spark_app/running/class_archive.py spark_app/running/cluster.py \
+    spark_app/running/java.py spark_app/running/
 RUN python -c 'from pathlib import Path; from spark_app import session, settings; \
     session.fetch_jars(settings.load(), Path("/opt/jars"))'
 

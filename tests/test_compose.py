@@ -406,20 +406,19 @@ def test_the_jars_are_fetched_with_all_that_fetching_imports_and_no_more():
     steps = instructions()
     fetch = next(number for number, (_, rest) in enumerate(steps) if "fetch_jars" in rest)
     paths = [path for _, rest in steps[:fetch] for path in rest.split()]
-    early = {Path(path).stem for path in paths if path.startswith("spark_app/") and path.endswith(".py")}
-    assert early == {"__init__", *needed("session")}
+    early = {path for path in paths if path.startswith("spark_app/") and path.endswith(".py")}
+    assert early == {"spark_app/__init__.py", "spark_app/running/__init__.py", *needed("spark_app/session.py")}
     compile(shlex.split(steps[fetch][1])[2], "Dockerfile", "exec")
 
 
-def needed(module: str) -> set[str]:
+def needed(path: str) -> set[str]:
     """A module of ours and all that it imports, however far."""
-    tree = ast.parse((ROOT / "spark_app" / f"{module}.py").read_text())
-    found = {module}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module == "spark_app":
-            found |= {name for alias in node.names for name in needed(alias.name)}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("spark_app."):
-            found |= needed(node.module.split(".")[1])
+    found = {path}
+    for node in ast.walk(ast.parse((ROOT / path).read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "spark_app":
+            home = Path(*(node.module or "").split("."))
+            named = [home.with_suffix(".py"), *(home / f"{alias.name}.py" for alias in node.names)]
+            found |= {deeper for one in named if (ROOT / one).is_file() for deeper in needed(str(one))}
     return found
 
 

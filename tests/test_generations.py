@@ -54,7 +54,8 @@ def test_a_kill_before_the_pointer_moves_leaves_the_last_one_published(settings)
     first, second = finished(settings), finished(settings)
     generations.publish(settings, first)
     program = (
-        "from spark_app import generations; from spark_app.running import failpoints; from spark_app.settings import Settings; "
+        "from spark_app import generations; from spark_app.running import failpoints; "
+        "from spark_app.settings import Settings; "
         f"s = Settings(data_dir={str(settings.data_dir)!r}, under_test=True, failpoint='between_files_and_pointer:1'); "
         f"failpoints.arm(s); generations.publish(s, generations.find(s, {second.id!r}))"
     )

@@ -9,20 +9,15 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 APP = ROOT / "spark_app"
-# Free of Spark, read by all.
-GROUND_FLOOR = {
-    "blocks", "settings", "decisive", "schemas", "rules", "arrays", "vectors", "scoring", "equations", "likeness",
-    "adjacency", "prepared", "candidates", "disk", "archive",
-    "terms", "trials", "rating_trials", "choice", "explanation", "shop_rules", "layouts", "records", "java",
-    "failpoints", "progress", "connection", "topic", "event_ids", "tables", "ledger", "locks", "checkpoints",
-    "logged_model", "preflight", "variants", "checks", "endings", "logs", "strengths", "folding", "spreads",
-    "offered", "folded", "listening", "class_archive", "cluster",
-    "coded", "cells", "spans", "event_files", "said", "rising", "turnout", "activity", "trends",
-    "recency", "looked", "matches", "segmentation", "by_user", "shelves", "segment_files",
-    "grouping", "interests", "interest_files", "configuration", "forgotten", "history",
+# Free of Spark, read by all: modules, and rooms with modules of their own.
+GROUND_MODULES = {
+    "settings", "blocks", "decisive", "configuration", "schemas", "rules", "scoring", "shop_rules", "segmentation",
+    "locks", "layouts", "logged_model",
 }  # fmt: skip
+GROUND_ROOMS = {"numbers", "tuning", "running", "storage", "intake", "timeline", "grouping", "interests"}
+GROUND_FLOOR = GROUND_MODULES | GROUND_ROOMS
 # What a model is, for those that use one; `models/__init__.py` holds nothing else.
-INTERFACES = {"models", "held", "near", "ages", "turns", "communities", "samples"}
+INTERFACES = {"models", "frames"}
 STAGES = {
     "session",
     "sources",
@@ -38,20 +33,27 @@ STAGES = {
     "matching",
     "generations",
     "exports",
-    "posts",
-    "interest_placing",
+    "cohorts/posts",
+    "cohorts/interest_placing",
 }
+# They know the order, and call the stages.
+WIRING = {
+    "__init__", "__main__", "ingestion", "following", "quarantine", "retention", "gate", "tune", "explaining",
+    "tracking", "lately", "personal", "layers", "dumps", "pipeline", "status", "doctor",
+}  # fmt: skip
+WIRING_ROOMS = {"fitting", "mapped", "cohorts", "forgetting"}
+# What answers and asks the user: nothing below knows it.
+ABOVE = {"cli", "serving", "web"}
 # The API answers from what stages have written, without Spark.
 SERVING = sorted((APP / "serving").rglob("*.py"))
-SERVING_MAY_READ = {"generations", "maps", "graph_maps", "segment_maps", "status", "forgetting"}
+SERVING_MAY_READ = {"generations", "mapped", "status", "forgetting"}
 # The page asks the API alone.
 WEB = sorted((APP / "web").rglob("*.py"))
 # A session needs a Java; all that speaks to the user is wiring.
 PICTURES = [ROOT / "visualize_graph.py", *sorted((ROOT / "pictures").glob("*.py"))]
 # A stage of several rooms: they know one another.
 SEGMENTS = sorted((APP / "segments").glob("*.py"))
-# Rooms of the ground floor that have rooms of their own.
-OF_ROOMS = [*sorted((APP / "grouping").glob("*.py")), *sorted((APP / "interests").rglob("*.py"))]
+FRAMES = sorted((APP / "frames").glob("*.py"))
 MODELS = {path.stem for path in (APP / "models").glob("*.py")} - {"__init__"}
 
 
@@ -85,12 +87,26 @@ def test_a_model_imports_the_ground_floor_and_no_stage(model):
     assert imported(APP / "models" / f"{model}.py") <= GROUND_FLOOR | INTERFACES
 
 
+@pytest.mark.parametrize("path", FRAMES, ids=[path.stem for path in FRAMES])
+def test_what_stages_share_knows_no_stage(path):
+    assert imported(path) <= GROUND_FLOOR | INTERFACES
+
+
 @pytest.mark.parametrize("path", SEGMENTS, ids=[path.stem for path in SEGMENTS])
 def test_segments_are_a_stage(path):
     assert imported(path) <= GROUND_FLOOR | INTERFACES | {"segments"}
 
 
-BELOW = [APP / f"{module}.py" for module in sorted(GROUND_FLOOR) if (APP / f"{module}.py").exists()] + OF_ROOMS
+BELOW = [
+    *(APP / f"{module}.py" for module in sorted(GROUND_MODULES)),
+    *(path for room in sorted(GROUND_ROOMS) for path in sorted((APP / room).rglob("*.py"))),
+]
+# What hands on to the verbs, and what holds the answers of serving against those of Spark.
+MAY_ASK = {"__main__.py", "explaining.py", "layers.py", "fitting/agreement.py"}
+NOT_ABOVE = [
+    path for path in sorted(APP.rglob("*.py"))
+    if path.relative_to(APP).parts[0] not in ABOVE and str(path.relative_to(APP)) not in MAY_ASK
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", BELOW, ids=[str(path.relative_to(APP)) for path in BELOW])
@@ -113,15 +129,15 @@ def test_the_page_asks_the_api_and_imports_neither_spark_nor_a_stage_nor_serving
     assert "httpx" not in packages(path) or path.name in {"asking.py", "beside.py"}
 
 
+@pytest.mark.parametrize("path", NOT_ABOVE, ids=[str(path.relative_to(APP)) for path in NOT_ABOVE])
+def test_what_speaks_to_the_user_is_known_by_nothing_below_it(path):
+    assert not imported(path) & ABOVE
+
+
 def test_every_module_is_a_stage_the_ground_floor_or_wiring():
-    wiring = {
-        "__init__", "__main__", "ingestion", "following", "status", "inner", "training", "judging", "gate", "making",
-        "saving", "explaining", "tune", "soundness", "pipeline", "quarantine", "retention", "doctor",
-        "tracking", "maps", "graph_maps", "segment_maps", "agreement", "belonging", "lately", "personal", "layers",
-        "segmenting", "segment_exports", "shelf_tables", "seen_pictures", "interest_making", "interest_exports",
-        "dumps",
-    }  # fmt: skip
-    assert {path.stem for path in APP.glob("*.py")} <= GROUND_FLOOR | INTERFACES | STAGES | wiring
+    assert {path.stem for path in APP.glob("*.py")} <= GROUND_MODULES | STAGES | WIRING
+    rooms = {path.parent.name for path in APP.glob("*/__init__.py")}
+    assert rooms == GROUND_ROOMS | INTERFACES | {"segments"} | WIRING_ROOMS | ABOVE
 
 
 def test_serving_brings_no_spark_along_and_the_start_of_other_verbs_no_web_server():

@@ -88,7 +88,8 @@ def test_what_latest_names_stays_however_old_it_is_by_its_name(settings):
 def test_a_kill_before_the_pointer_moves_leaves_the_last_one(settings):
     first = segmented.of(settings)
     program = (
-        "from spark_app.running import failpoints; from spark_app.storage import segment_files; from spark_app.settings import Settings; "
+        "from spark_app.running import failpoints; from spark_app.storage import segment_files; "
+        "from spark_app.settings import Settings; "
         f"s = Settings(data_dir={str(settings.data_dir)!r}, under_test=True, failpoint='between_files_and_pointer:1'); "
         "failpoints.arm(s); segment_files.publish(segment_files.new(s, 'behaviour'), {'segments': {}})"
     )

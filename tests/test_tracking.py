@@ -25,7 +25,10 @@ from spark_app.settings import MASK
 
 ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.slow
-STARTED = "import sys; from spark_app import tracking; from spark_app.running import logs; from spark_app.settings import Settings; logs.silence(); "
+STARTED = (
+    "import sys; from spark_app import tracking; from spark_app.running import logs; "
+    "from spark_app.settings import Settings; logs.silence(); "
+)
 TABLES = {
     "users": {"user": ["ann", "bob", "has-all"], "userId": pa.array([0, 1, 2], pa.int32())},
     "products": {"product": ["chair", "lamp", "rug"], "productId": pa.array([0, 1, 2], pa.int32())},

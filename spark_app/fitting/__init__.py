@@ -1,1 +1,7 @@
-"""Wiring of a training: fitted, judged, made, kept, checked."""
+"""Wiring of a training, from a version of the event table to a generation.
+
+    inner                       what settings are tried on, before the hold-out
+    training  judging           fitted; what its lists and predictions are worth
+    making  saving  soundness   a generation made, kept, and checked before it may be published
+    agreement                   how far folding in agrees with training
+"""

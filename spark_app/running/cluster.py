@@ -14,7 +14,7 @@ from pathlib import Path
 
 from spark_app.settings import Settings
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parent.parent
 # The folder in which executors find the package, below the one that each of them works in.
 CODE = "millstream-code"
 # Where the packed code is, for who removes it at the end.

@@ -1,1 +1,6 @@
-"""Settings as equations, tried on the driver, and what is learnt from that."""
+"""What settings are worth, tried on the driver before the final hold-out, and what is learnt from that.
+
+    terms                   settings -> the equations that they ask for
+    trials  rating_trials   what they are worth for lists; for ratings
+    choice                  trials -> settings in which nothing is left open
+"""
