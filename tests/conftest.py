@@ -62,21 +62,20 @@ def settings_for(home: Path, **changes: object) -> Settings:
     return Settings(_env_file=None, data_dir=home / "data", results_dir=home / "results", **given)
 
 
-# What was done to it by the tests marked chaos, and what it cost: (fault, runs, lost, doubled).
-_DAMAGE: list[tuple[str, int, int, int]] = []
-
-
 @pytest.fixture
-def report() -> Callable[[str, int, int, int], None]:
+def report(request: pytest.FixtureRequest) -> Callable[[str, int, int, int], None]:
     """Puts a line into the table at the end: the fault, how often, records lost, records doubled."""
-    return lambda *row: _DAMAGE.append(row)
+    return lambda *row: request.node.user_properties.append(("damage", row))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The table of docs/reliability.md."""
-    if _DAMAGE:
+    """The table of docs/reliability.md: what was done to it by the tests marked chaos, and what it cost."""
+    told = [test for outcome in ("passed", "failed") for test in terminalreporter.getreports(outcome)]
+    named = [pair for test in told if test.when == "call" for pair in test.user_properties]
+    rows = [tuple(row) for name, row in named if name == "damage"]
+    if rows:
         terminalreporter.write_line("\n| fault | runs | lost | doubled |\n|---|---|---|---|")
-        for row in sorted(_DAMAGE):
+        for row in sorted(rows):
             terminalreporter.write_line(f"| {' | '.join(map(str, row))} |")
 
 
