@@ -26,7 +26,7 @@ ENV PATH="/opt/venv/bin:$PATH" PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 COPY --chmod=0755 spark_app/__init__.py spark_app/blocks.py spark_app/schemas.py spark_app/session.py spark_app/settings.py \
     spark_app/
 COPY --chmod=0755 spark_app/running/__init__.py spark_app/running/class_archive.py spark_app/running/cluster.py \
-    spark_app/running/java.py spark_app/running/
+    spark_app/running/errors.py spark_app/running/java.py spark_app/running/
 RUN python -c 'from pathlib import Path; from spark_app import session, settings; \
     session.fetch_jars(settings.load(), Path("/opt/jars"))'
 

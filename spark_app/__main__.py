@@ -9,7 +9,7 @@ if __name__ == "__main__":
         elif sys.argv[1:2] == ["web"]:
             from spark_app.web.verb import main
         else:
-            from spark_app.cli import main
+            from spark_app.cli.entry import main
     except KeyboardInterrupt:
         # Nothing was begun yet.
         sys.exit(130)

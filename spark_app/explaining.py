@@ -4,12 +4,13 @@ from typing import NamedTuple
 
 from spark_app import generations
 from spark_app.generations import Generation
+from spark_app.running.errors import SaidError
 from spark_app.serving import model, people, reasons
 from spark_app.serving.reasons import Part
 from spark_app.settings import Settings
 
 
-class UnknownIdError(LookupError):
+class UnknownIdError(SaidError, LookupError):
     """There is no such user or product in the generation; the message names it."""
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from spark_app.numbers.vectors import lists
 from spark_app.running import failpoints
+from spark_app.running.errors import SaidError
 from spark_app.settings import Settings
 from spark_app.storage import disk
 
@@ -40,15 +41,15 @@ INSTEAD_OF, NOT_REBUILDABLE = "instead_of", "not_rebuildable"
 _FACTORS_AT_ONCE = 100_000
 
 
-class NoGenerationError(LookupError):
+class NoGenerationError(SaidError, LookupError):
     """There is no such generation; the message names it."""
 
 
-class UnsoundError(RuntimeError):
+class UnsoundError(SaidError, RuntimeError):
     """A generation that failed its checks, or was damaged since, must not be published; the message says why."""
 
 
-class NotRebuildableError(RuntimeError):
+class NotRebuildableError(SaidError, RuntimeError):
     """What a generation was made from is gone for good; the message says why."""
 
 

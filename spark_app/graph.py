@@ -24,12 +24,13 @@ from pyspark.sql.types import StructType
 from spark_app import schemas
 from spark_app.frames import communities
 from spark_app.numbers import adjacency
+from spark_app.running.errors import SaidError
 
 RESET = 0.15
 PAIRED = 20  # products of a list that are paired with each other, best first: pairs grow with the square of it
 
 
-class GraphError(ValueError):
+class GraphError(SaidError, ValueError):
     """Vertices and edges that are no graph; the message says how many are wrong and names one."""
 
 

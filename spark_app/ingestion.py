@@ -16,12 +16,13 @@ from spark_app import events, layouts, session, sources, store
 from spark_app.intake import offered, records
 from spark_app.intake import topic as topic_
 from spark_app.intake.offered import File, Refusal
+from spark_app.running.errors import SaidError
 from spark_app.settings import Settings, size_in_bytes
 from spark_app.storage import checkpoints, ledger
 from spark_app.storage.tables import BatchId
 
 
-class IntakeError(RuntimeError):
+class IntakeError(SaidError, RuntimeError):
     """The stream stopped; the message says why."""
 
 

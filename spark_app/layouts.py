@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from spark_app import rules
+from spark_app.running.errors import SaidError
 
 PRODUCT_FIELDS = ("id", "name", "category", "brand", "price", "in_stock")
 CUSTOMER_FIELDS = ("id", "name", "email", "location", "age")
@@ -89,7 +90,7 @@ class Layout(NamedTuple):
     properties: Mapping[str, Text] = {}
 
 
-class UnknownHeaderError(ValueError):
+class UnknownHeaderError(SaidError, ValueError):
     """A header that no layout has; the message prints it and a mapping to copy into the settings."""
 
 

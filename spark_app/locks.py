@@ -17,6 +17,7 @@ from typing import IO, NamedTuple
 
 import structlog
 
+from spark_app.running.errors import SaidError
 from spark_app.settings import Settings
 
 # The two long ones, the short one around what makes a generation the published one, and that of the results folder.
@@ -28,7 +29,7 @@ _LOOKS_EVERY = 0.05
 _A_MOMENT = 0.2
 
 
-class LockedError(RuntimeError):
+class LockedError(SaidError, RuntimeError):
     """Another has the lock; the message names it, and says since when and what to do."""
 
 

@@ -16,6 +16,7 @@ from spark_app.frames import held
 from spark_app.generations import Generation
 from spark_app.lately import Late
 from spark_app.running import progress
+from spark_app.running.errors import SaidError
 from spark_app.settings import Settings, untuned
 from spark_app.storage import tables
 from spark_app.tuning import choice
@@ -40,7 +41,7 @@ _PICTURES = {
 }
 
 
-class DrawError(RuntimeError):
+class DrawError(SaidError, RuntimeError):
     """The pictures could not be drawn; the message is what visualize_graph.py said."""
 
 

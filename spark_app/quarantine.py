@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 
 from spark_app import events, layouts, schemas, store
 from spark_app.running import failpoints
+from spark_app.running.errors import SaidError
 from spark_app.settings import Settings
 from spark_app.storage import ledger, tables
 from spark_app.storage.tables import EVENTS, QUARANTINE, BatchId
@@ -23,7 +24,7 @@ from spark_app.storage.tables import EVENTS, QUARANTINE, BatchId
 _PLACE = ["source", "partition", "position"]
 
 
-class QuarantineError(RuntimeError):
+class QuarantineError(SaidError, RuntimeError):
     """A replay cannot begin; the message says what comes first."""
 
 

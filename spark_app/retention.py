@@ -21,6 +21,7 @@ from deltalake import DeltaTable
 from spark_app import generations
 from spark_app.intake import records
 from spark_app.running import failpoints
+from spark_app.running.errors import SaidError
 from spark_app.settings import Settings
 from spark_app.storage import history, ledger, tables
 from spark_app.storage.tables import BATCHES, EVENTS, QUARANTINE, DamagedError
@@ -32,7 +33,7 @@ _WHOLE_FILE = 32_000_000
 Told = Callable[[str], None]
 
 
-class RetentionError(RuntimeError):
+class RetentionError(SaidError, RuntimeError):
     """Nothing can be removed yet; the message says what comes first."""
 
 

@@ -23,12 +23,13 @@ import pyspark
 from pyspark.sql import SparkSession
 
 from spark_app.running import class_archive, cluster, java
+from spark_app.running.errors import SaidError
 from spark_app.settings import Settings, size_in_bytes
 
 SPARK_LOG = "spark.log"
 
 
-class NoSparkError(RuntimeError):
+class NoSparkError(SaidError, RuntimeError):
     """Spark did not start; the message says why and what to do."""
 
 

@@ -15,13 +15,14 @@ from pydantic_settings import (
 )
 
 from spark_app.blocks import Als, Blend, Explicit, Interests, Kafka, Neighbours, Serve, Spark, Web
+from spark_app.running.errors import WrongUsageError
 from spark_app.schemas import EVENT_WEIGHTS
 
 PREFIX = "MILLSTREAM_"
 MASK = "********"
 
 
-class WrongSettingError(ValueError):
+class WrongSettingError(WrongUsageError, ValueError):
     """A setting has a value that cannot be used; the message names the variable, the value and what was expected."""
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from spark_app.rules import MAX_NUMBER
+from spark_app.running.errors import WrongUsageError
 
 HIDE, BOOST, BURY = "hide", "boost", "bury"
 ACTIONS = (HIDE, BOOST, BURY)
@@ -22,7 +23,7 @@ _TABLES = "hide, boost or bury"
 _LONGEST = 60
 
 
-class WrongRulesError(ValueError):
+class WrongRulesError(WrongUsageError, ValueError):
     """Rules that cannot be used; the message is one line that names file, key, value and what was expected."""
 
 

@@ -22,6 +22,7 @@ from pyspark.sql import functions as F
 from spark_app import schemas
 from spark_app.intake.records import FILES
 from spark_app.running import failpoints
+from spark_app.running.errors import SaidError
 from spark_app.settings import PREFIX, Settings
 from spark_app.storage import forgotten, ledger, tables
 from spark_app.storage.event_ids import EventIds, Hashes
@@ -48,7 +49,7 @@ def read(spark: SparkSession, settings: Settings, name: str, version: int | None
     return (reader if version is None else reader.option("versionAsOf", version)).load(str(tables.path(settings, name)))
 
 
-class MostlyRejectedError(RuntimeError):
+class MostlyRejectedError(SaidError, RuntimeError):
     """A batch was not taken, because too much of it is bad; the message says how much, why, and what lifts it."""
 
 

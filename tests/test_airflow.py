@@ -12,7 +12,7 @@ import pytest
 from test_cli import environment
 from typer.main import get_command
 
-import spark_app.cli
+from spark_app.cli import verbs
 
 ROOT = Path(__file__).parent.parent
 DAGS = ROOT / "dags"
@@ -75,7 +75,7 @@ def test_airflow_reads_the_folder_without_an_error(found):
 
 
 def test_each_task_is_one_verb_of_the_program_and_is_named_after_it(tasks):
-    known = get_command(spark_app.cli.app).commands
+    known = get_command(verbs.line()).commands
     assert set(tasks) == set(VERBS) <= set(known)
     for name, task in tasks.items():
         assert task["bash_command"] == f'exec "$PYTHON" -m spark_app {name}'

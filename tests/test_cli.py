@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 from conftest import SMALL_SPARK
+from typer.main import get_command
 from typer.testing import CliRunner
 
-from spark_app.cli import app
+from spark_app.cli import verbs
 
 ROOT = Path(__file__).parent.parent
 VERBS = (
@@ -37,7 +38,7 @@ def environment(**settings):
 
 def test_every_verb_has_a_help_text_with_an_example():
     def helped(*words):
-        return CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "200"})
+        return CliRunner().invoke(verbs.line(), [*words, "--help"], env={"COLUMNS": "200"})
 
     listed = helped().stdout
     assert all(verb in listed for verb in VERBS)
@@ -50,6 +51,12 @@ def test_every_verb_has_a_help_text_with_an_example():
             found = helped(*words)
             assert found.exit_code == 0
             assert "Example: " in found.stdout, words
+
+
+@pytest.mark.parametrize("room", verbs.ROOMS)
+def test_a_room_has_the_verbs_that_are_looked_for_there(room):
+    alone = get_command(verbs.line(verbs.ROOMS[room][0])).commands
+    assert tuple(alone) == verbs.ROOMS[room]
 
 
 @pytest.mark.parametrize("verb", ["recommend ann", "graph", "generations show"])

@@ -32,11 +32,11 @@ from spark_app import generations, settings
 from spark_app.frames import near
 from spark_app.timeline import event_files
 near.SMALL = event_files.ALONE = 0
-from spark_app.cli import app
+from spark_app.cli import verbs
 for words in ("run --now", "segments", "trending"):
-    app(words.split(), standalone_mode=False)
+    verbs.line()(words.split(), standalone_mode=False)
 os.environ["MILLSTREAM_MASTER"] = "local[2]"
-app(["generations", "rebuild", generations.published(settings.load()).id], standalone_mode=False)
+verbs.line()(["generations", "rebuild", generations.published(settings.load()).id], standalone_mode=False)
 """
 
 

@@ -14,9 +14,9 @@ import pytest
 import yaml
 from typer.main import get_command
 
-import spark_app.cli
 from kafka_producer import __main__ as kafka_producer
 from spark_app import settings
+from spark_app.cli import verbs
 from spark_app.running import java
 from spark_app.serving.guard import OPEN_PATHS
 from spark_app.web import door
@@ -26,7 +26,7 @@ COMPOSE = ROOT / "docker-compose.yml"
 SERVICES = yaml.safe_load(COMPOSE.read_text())["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 PROGRAMS = {
-    ("python", "-m", "spark_app"): get_command(spark_app.cli.app),
+    ("python", "-m", "spark_app"): get_command(verbs.line()),
     ("python", "-m", "kafka_producer"): get_command(kafka_producer.app),
 }
 INSTRUCTIONS = {"FROM", "ARG", "RUN", "WORKDIR", "COPY", "ENV", "USER", "CMD"}

@@ -11,9 +11,10 @@ from test_pipeline import plain, refreshed, rows, simulate
 from test_retention import LONG_AGO, add, held, take, waiting
 from typer.testing import CliRunner
 
-from spark_app import cli, dumps, generations, ingestion, locks, pipeline
+from spark_app import dumps, generations, ingestion, locks, pipeline
+from spark_app.cli import verbs
 from spark_app.intake import offered
-from spark_app.running import failpoints
+from spark_app.running import endings, failpoints
 from spark_app.settings import tuned_file
 from spark_app.storage import archive, ledger, tables
 from spark_app.storage.archive import WrongDumpError
@@ -183,7 +184,7 @@ def said(shop, tmp_path, monkeypatch):
     def call_(*words, **settings):
         for name, value in ({"DATA_DIR": shop.data_dir, "ALGORITHM": "als"} | settings).items():
             monkeypatch.setenv(f"MILLSTREAM_{name}", str(value))
-        return CliRunner().invoke(cli.app, list(words))
+        return CliRunner().invoke(verbs.line(), list(words))
 
     return call_
 
@@ -192,7 +193,7 @@ def test_wrong_input_is_one_line_and_code_2(said, tmp_path, capsys):
     (tmp_path / "sales.csv").write_text("user,product\n")
     error = said("restore", "sales.csv", DATA_DIR="empty").exception
     with pytest.raises(SystemExit, match="2"):
-        cli._explain(error)
+        endings.leave(error)
     assert capsys.readouterr().err == "error: sales.csv is damaged: it was cut short, or never was a dump\n"
     assert not Path("empty").exists()
 

@@ -144,7 +144,13 @@ def test_serving_brings_no_spark_along_and_the_start_of_other_verbs_no_web_serve
     """However far: what a module imports may import what it must not."""
     everything = ", ".join(".".join(path.relative_to(ROOT).with_suffix("").parts) for path in SERVING)
     assert not loaded(everything) & {"pyspark", "py4j"}
-    assert not loaded("spark_app.cli") & {"fastapi", "starlette", "uvicorn", "prometheus_client", "streamlit"}
+    work = loaded("spark_app.cli.work")
+    assert not work & {"fastapi", "starlette", "uvicorn", "prometheus_client", "streamlit", "sklearn"}
+
+
+def test_a_verb_brings_only_what_it_needs_along():
+    assert not loaded("spark_app.cli.entry") & {"pyspark", "pyarrow", "pandas", "numba", "sklearn", "fastapi"}
+    assert not loaded("spark_app.cli.check") & {"sklearn", "fastapi"}
 
 
 def test_the_page_brings_no_spark_along():

@@ -7,7 +7,7 @@ from test_tail import add
 from typer.testing import CliRunner
 
 from spark_app import layers
-from spark_app.cli import app
+from spark_app.cli import verbs
 from spark_app.storage import tables
 from spark_app.storage.tables import EVENTS
 
@@ -35,10 +35,10 @@ def test_what_is_in_neither_view_is_told_and_ends_with_another_code(settings, mo
     first = add(settings, 0, 1)
     add(settings, 2)
     monkeypatch.setenv("MILLSTREAM_DATA_DIR", str(settings.data_dir))
-    agreed = CliRunner().invoke(app, ["layers"])
+    agreed = CliRunner().invoke(verbs.line(), ["layers"])
     assert agreed.exit_code == 0 and "they agree" in agreed.stdout
     # A day goes from the table, as by retention, while the speed view still counts from before it.
     DeltaTable(tables.path(settings, EVENTS)).delete("position = 0")
     found = layers.between(settings, first)
     assert not found.agrees and [day.agrees for day in found.days] == [False, True, True]
-    assert CliRunner().invoke(app, ["layers", "--days", "0"]).exit_code == 2
+    assert CliRunner().invoke(verbs.line(), ["layers", "--days", "0"]).exit_code == 2

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from test_recent import branded
 from typer.testing import CliRunner
 
-from spark_app import cli
+from spark_app.cli import verbs
 from spark_app.serving import app
 from spark_app.tuning import choice
 
@@ -72,11 +72,11 @@ def test_what_cannot_be_asked_for_is_refused(client, asked):
 
 def test_the_command_line_tells_the_same(settings, monkeypatch):
     monkeypatch.setenv("MILLSTREAM_DATA_DIR", str(settings.data_dir))
-    done = CliRunner().invoke(cli.app, ["recent", "ann", "--json", "--kind", "product"])
+    done = CliRunner().invoke(verbs.line(), ["recent", "ann", "--json", "--kind", "product"])
     found = json.loads(done.stdout)
     assert [one["product"] for one in found["recent"]] == ["nail", "bed", "lamp"] and found["user"] == "ann"
-    assert "Oak" in CliRunner().invoke(cli.app, ["recent", "ann"]).stdout
-    assert "no brand" in CliRunner().invoke(cli.app, ["recent", "nobody"]).stdout
-    assert CliRunner().invoke(cli.app, ["recent", "--json"]).exit_code == 2
-    assert CliRunner().invoke(cli.app, ["recent", "ann", "--limit", "51"]).exit_code == 2
-    assert CliRunner().invoke(cli.app, ["recent"]).exit_code == 3
+    assert "Oak" in CliRunner().invoke(verbs.line(), ["recent", "ann"]).stdout
+    assert "no brand" in CliRunner().invoke(verbs.line(), ["recent", "nobody"]).stdout
+    assert CliRunner().invoke(verbs.line(), ["recent", "--json"]).exit_code == 2
+    assert CliRunner().invoke(verbs.line(), ["recent", "ann", "--limit", "51"]).exit_code == 2
+    assert CliRunner().invoke(verbs.line(), ["recent"]).exit_code == 3

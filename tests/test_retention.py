@@ -18,7 +18,7 @@ from test_ledger import EVER, part
 from typer.testing import CliRunner
 
 from spark_app import ingestion, retention, status, store
-from spark_app.cli import app
+from spark_app.cli import verbs
 from spark_app.intake import offered, records
 from spark_app.retention import RetentionError
 from spark_app.running import failpoints
@@ -369,7 +369,7 @@ def test_days_that_make_no_sense_are_refused(monkeypatch, value):
 def test_the_verb_says_what_it_did_and_then_that_there_is_nothing(month, monkeypatch):
     monkeypatch.setenv("MILLSTREAM_DATA_DIR", str(month.data_dir))
     monkeypatch.setenv("MILLSTREAM_RETENTION_DAYS", "10")
-    says = [CliRunner().invoke(app, ["retention", *how]) for how in (["--dry-run"], [], [])]
+    says = [CliRunner().invoke(verbs.line(), ["retention", *how]) for how in (["--dry-run"], [], [])]
     assert [said.exit_code for said in says] == [0, 0, 0]
     assert "would remove 19 from before" in says[0].stdout
     assert "removed 19 from before" in says[1].stdout

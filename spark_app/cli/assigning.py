@@ -10,7 +10,7 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from spark_app.cli.workplace import or_too_little
+from spark_app.cli.wanting import or_too_little
 from spark_app.interests import assigning
 from spark_app.interests.assigning import Asked, NothingSaidError
 from spark_app.interests.catalogue import WrongCatalogueError, read

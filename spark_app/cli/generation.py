@@ -8,7 +8,8 @@ from rich.table import Table
 
 from spark_app import generations, locks, pipeline
 from spark_app.cli import outcome
-from spark_app.cli.workplace import published, working
+from spark_app.cli.wanting import published
+from spark_app.cli.workplace import working
 from spark_app.generations import Generation
 from spark_app.running import progress
 from spark_app.settings import Settings, load
@@ -18,6 +19,11 @@ FAILED = 1
 app = typer.Typer(help="Trained models with all that was made from them.", no_args_is_help=True)
 
 Name = Annotated[str | None, typer.Argument(help="Its id, as `generations list` shows it.")]
+
+
+def add_to(parent: typer.Typer) -> None:
+    """Give the verbs to the command line."""
+    parent.add_typer(app, name="generations")
 
 
 @app.command("list")

@@ -9,7 +9,8 @@ from rich.table import Table
 
 from spark_app import locks
 from spark_app.cli import assigning, outcome
-from spark_app.cli.workplace import ensure_events, or_too_little, working
+from spark_app.cli.wanting import ensure_events, or_too_little
+from spark_app.cli.workplace import working
 from spark_app.cohorts import interest_making
 from spark_app.cohorts.interest_making import MOST, Asked, NothingPostedError
 from spark_app.running import progress

@@ -11,8 +11,6 @@ import time
 from contextlib import suppress
 from types import FrameType
 
-from pyspark import SparkContext
-
 _TRIED_EVERY = 0.2
 _came = threading.Event()
 
@@ -45,6 +43,8 @@ def _is_inside(frame: FrameType | None, package: str) -> bool:
 
 def _again(number: int) -> None:
     """Cancel what the JVM does, and try again."""
+    from pyspark import SparkContext
+
     context = SparkContext._active_spark_context
     # It may be stopped at the same time.
     with suppress(Exception):

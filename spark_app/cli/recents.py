@@ -9,7 +9,8 @@ from rich.table import Table
 
 from spark_app import locks, personal
 from spark_app.cli import outcome
-from spark_app.cli.workplace import ensure_events, published, working
+from spark_app.cli.wanting import ensure_events, published
+from spark_app.cli.workplace import working
 from spark_app.running import progress
 from spark_app.serving import recents
 from spark_app.settings import Settings, load

@@ -16,6 +16,11 @@ from spark_app.storage import tables
 app = typer.Typer(help="Records that were rejected, each with its reason.", no_args_is_help=True)
 
 
+def add_to(parent: typer.Typer) -> None:
+    """Give the verbs to the command line."""
+    parent.add_typer(app, name="quarantine")
+
+
 @app.command("list")
 def list_quarantine() -> None:
     """Count rejected records by reason and source.

@@ -9,7 +9,8 @@ from rich.table import Table
 
 from spark_app import locks
 from spark_app.cli import outcome
-from spark_app.cli.workplace import ensure_events, or_too_little, published, working
+from spark_app.cli.wanting import ensure_events, or_too_little, published
+from spark_app.cli.workplace import working
 from spark_app.cohorts import segmenting
 from spark_app.cohorts.segmenting import Asked, Linkage, NothingToGroupError
 from spark_app.running import progress

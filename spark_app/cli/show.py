@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from spark_app import explaining, generations
-from spark_app.cli.workplace import published as published_
+from spark_app.cli.wanting import published as published_
 from spark_app.explaining import Explanation
 from spark_app.generations import Generation
 from spark_app.running import progress

@@ -4,18 +4,21 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
 from spark_app.generations import Generation
-from spark_app.ingestion import Intake, Preview
 from spark_app.intake.offered import Refusal
 from spark_app.running import progress
 from spark_app.segmentation import DECIDES
 from spark_app.settings import PREFIX, Settings, listed
 from spark_app.status import Due
 from spark_app.storage import ledger
+
+if TYPE_CHECKING:
+    # It brings Spark along, which verbs that show something do without.
+    from spark_app.ingestion import Intake, Preview
 
 _METRICS = {
     "ndcg_at_10": "NDCG@10",
@@ -29,7 +32,7 @@ _METRICS = {
 }
 
 
-def show(settings: Settings, published: Generation, intake: Intake) -> None:
+def show(settings: Settings, published: Generation, intake: "Intake") -> None:
     """Print the end of a run."""
     metrics = published.metrics
     console = progress.console
@@ -73,7 +76,7 @@ def show_by_segment(found: Mapping[str, Any], told: Mapping[str, Any]) -> None:
     progress.console.print("segments are made of all events, those of the hold-out too: they only cut the mean")
 
 
-def show_preview(preview: Preview) -> None:
+def show_preview(preview: "Preview") -> None:
     """Print what a dry run found."""
     console = progress.console
     for path, layout in preview.layouts.items():
@@ -95,7 +98,7 @@ def record(row: Mapping[str, Any]) -> str:
     return f"  {when}  {row['user']}  {what}"
 
 
-def taken(intake: Intake) -> str:
+def taken(intake: "Intake") -> str:
     """What was taken in, in one line."""
     rejected = sum(intake.rejected.values())
     return (
@@ -104,7 +107,7 @@ def taken(intake: Intake) -> str:
     )
 
 
-def warn_of(intake: Intake) -> None:
+def warn_of(intake: "Intake") -> None:
     """One line for each file that was refused, and one for those that were passed over."""
     warn_of_refused(intake.refused)
     if intake.passed_over:
@@ -135,7 +138,7 @@ def due_in_words(due: Due) -> str:
     return f"{due.new:,} of {due.threshold:,} new events{missing}"
 
 
-def _events_table(counts: ledger.Counts, intake: Intake) -> Table:
+def _events_table(counts: ledger.Counts, intake: "Intake") -> Table:
     table = Table("events", "this run", "in all", title_justify="left")
     for name in ("read", "accepted", "duplicates"):
         table.add_row(name, f"{getattr(intake, name):,}", f"{getattr(counts, name):,}")

@@ -11,7 +11,8 @@ from rich.table import Table
 
 from spark_app import lately, locks, pipeline
 from spark_app.cli import outcome
-from spark_app.cli.workplace import or_too_little, working
+from spark_app.cli.wanting import or_too_little
+from spark_app.cli.workplace import working
 from spark_app.lately import Asked
 from spark_app.running import progress
 from spark_app.segmentation import Features

@@ -7,7 +7,8 @@ import typer
 from rich.table import Table
 
 from spark_app import decisive, locks, pipeline, shop_rules, tracking
-from spark_app.cli.workplace import TOO_LITTLE, working
+from spark_app.cli.wanting import TOO_LITTLE
+from spark_app.cli.workplace import working
 from spark_app.running import progress
 from spark_app.settings import load
 from spark_app.storage import ledger

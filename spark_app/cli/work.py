@@ -9,7 +9,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from spark_app import following, generations, ingestion, locks, pipeline, shop_rules, status
 from spark_app.cli import endless, outcome, summary
-from spark_app.cli.workplace import TOO_LITTLE, published, working
+from spark_app.cli.wanting import TOO_LITTLE, published
+from spark_app.cli.workplace import working
 from spark_app.cohorts import belonging
 from spark_app.ingestion import Intake
 from spark_app.intake import offered

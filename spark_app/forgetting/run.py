@@ -14,6 +14,7 @@ from spark_app.forgetting import inputs, logged, receipts, shelved, shown, store
 from spark_app.forgetting.receipts import Receipt
 from spark_app.forgetting.whom import Whom
 from spark_app.intake import checks
+from spark_app.running.errors import SaidError
 from spark_app.settings import Settings
 from spark_app.storage import forgotten, ledger, tables
 from spark_app.storage.tables import BATCHES, EVENTS, QUARANTINE
@@ -25,7 +26,7 @@ PATIENCE = 300.0
 HOLDING = (locks.INGEST, locks.TRAIN, *locks.OF_USERS)
 
 
-class ForgetError(RuntimeError):
+class ForgetError(SaidError, RuntimeError):
     """Nobody can be forgotten yet; the message says what comes first."""
 
 

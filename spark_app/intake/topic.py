@@ -16,13 +16,14 @@ from kafka.admin import OffsetSpec
 
 from spark_app.blocks import Kafka
 from spark_app.intake import connection
+from spark_app.running.errors import SaidError
 
 TIMEOUT = 5.0
 _LOGGER = "kafka"
 _REFUSED = (kafka_errors.AuthorizationError, kafka_errors.SaslAuthenticationFailedError)
 
 
-class TopicError(RuntimeError):
+class TopicError(SaidError, RuntimeError):
     """The topic cannot be used; the message says why."""
 
 

@@ -18,9 +18,10 @@ from spark_app.numbers import equations
 from spark_app.numbers.arrays import Floats
 from spark_app.numbers.equations import Equations
 from spark_app.numbers.vectors import Places, lists
+from spark_app.running.errors import SaidError
 
 
-class NoLibraryError(RuntimeError):
+class NoLibraryError(SaidError, RuntimeError):
     """The library cannot be loaded; the message says why and what to do."""
 
 

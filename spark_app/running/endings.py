@@ -8,12 +8,12 @@ import structlog
 import typer
 
 from spark_app.running import logs, progress
-from spark_app.settings import WrongSettingError
+from spark_app.running.errors import SaidError, WrongUsageError
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 
 
-class NotInstalledError(ImportError):
+class NotInstalledError(SaidError, ImportError):
     """The packages of a verb are not there; the message says how to get them."""
 
 
@@ -36,13 +36,18 @@ def alone(app: typer.Typer) -> NoReturn:
         if end.code == INTERRUPTED:
             progress.warn("stopped before it had begun")
         raise
-    except WrongSettingError as error:
-        fail(error, WRONG_USAGE)
-    except (NotInstalledError, OSError) as error:
-        fail(error, FAILED)
     except Exception as error:  # noqa: BLE001 - the last resort: one line here, the rest in the log
-        fail_unexpectedly(error)
+        leave(error)
     sys.exit(0)
+
+
+def leave(error: Exception) -> NoReturn:
+    """Say an error in its own words where it has any, or what kind of fault it is."""
+    if isinstance(error, WrongUsageError):
+        fail(error, WRONG_USAGE)
+    if isinstance(error, (SaidError, OSError)):
+        fail(error, FAILED)
+    fail_unexpectedly(error)
 
 
 def fail(error: Exception, code: int) -> NoReturn:

@@ -7,13 +7,15 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from spark_app.running.errors import SaidError
+
 VERSIONS = (17, 21)
 APT_LINE = "apt-get install -y openjdk-17-jre-headless"
 # The wheels on PyPI carry a Java without this module, and Spark 4 does not start on it.
 MODULE = "jdk.incubator.vector"
 
 
-class NoJavaError(RuntimeError):
+class NoJavaError(SaidError, RuntimeError):
     """No usable Java; the message says what was looked at and what to do."""
 
 

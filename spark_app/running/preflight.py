@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from spark_app.running.errors import SaidError
+
 GIGABYTE = 1 << 30
 # Of the memory that is free, for a fit that nobody asked to be there: Java's heap may still grow.
 SHARE = 0.5
@@ -46,7 +48,7 @@ class Cost(NamedTuple):
         return f"about {max(self.seconds, 1):.0f} s and {max(self.memory / GIGABYTE, 0.1):.1f} GB"
 
 
-class TooLargeError(RuntimeError):
+class TooLargeError(SaidError, RuntimeError):
     """A fit does not fit into memory; the message names the settings that would."""
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+from spark_app.running.errors import WrongUsageError
 from spark_app.storage import disk
 
 MANIFEST = "manifest.json"
@@ -26,7 +27,7 @@ _GARBLED = (tarfile.TarError, OSError, EOFError, ValueError, KeyError, TypeError
 Manifest = Mapping[str, Any]
 
 
-class WrongDumpError(ValueError):
+class WrongDumpError(WrongUsageError, ValueError):
     """A dump cannot be made or used as it was asked for; the message names the file or folder, and what is wrong."""
 
 

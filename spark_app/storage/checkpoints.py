@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from spark_app.intake import records
+from spark_app.running.errors import SaidError
 from spark_app.settings import Settings
 from spark_app.storage import tables
 
@@ -32,7 +33,7 @@ Log = Mapping[int, Path]
 Kept = Callable[[str], int]
 
 
-class CheckpointError(RuntimeError):
+class CheckpointError(SaidError, RuntimeError):
     """A stream cannot go on from its checkpoint; the message names the file, its fault and the way out."""
 
     def __init__(self, fault: str) -> None:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import DeltaError
 
+from spark_app.running.errors import SaidError
 from spark_app.settings import Settings
 
 EVENTS, QUARANTINE, BATCHES = "events", "quarantine", "batches"
@@ -25,7 +26,7 @@ _ENTRY = re.compile(r"\d{20}\.json$")
 _SMALL_FILE, _WHOLE_FILE = 4_000_000, 32_000_000
 
 
-class DamagedError(RuntimeError):
+class DamagedError(SaidError, RuntimeError):
     """A table cannot be read as it was written; the message names what is missing."""
 
 

@@ -7,6 +7,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from spark_app.running.errors import WrongUsageError
+
 SECOND = 1_000_000
 HOUR, DAY, WEEK = 3_600 * SECOND, 86_400 * SECOND, 604_800 * SECOND
 LAST = "7d"
@@ -21,7 +23,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _END = 4_102_444_800 * SECOND
 
 
-class WrongRangeError(ValueError):
+class WrongRangeError(WrongUsageError, ValueError):
     """A range of time that cannot be; the message says what was expected."""
 
 
