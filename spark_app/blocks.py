@@ -203,6 +203,7 @@ class Interests(BaseModel):
     encoder: Literal["tfidf", "sentences"] = Field(
         "tfidf", description="tfidf: words and what goes with them; sentences: a model of sentence-transformers"
     )
+    least_users: int = Field(2, ge=2, description="a word is kept, and told of a group, if so many users say it")
     sentences_model: str = Field("all-MiniLM-L6-v2", min_length=1, description="its name, or the folder that it is in")
     pictures: Path | None = Field(None, description="folder that the paths of posted pictures are in; unset: none")
     fetch: bool = Field(False, description="pictures of posts are also fetched from http and https addresses")

@@ -3,7 +3,7 @@
 The groups are found on a sample of users on the driver. Executors place everyone by them and count the words of each.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from spark_app.cohorts.interest_placing import Everyone
 from spark_app.cohorts.seen_pictures import Counts
 from spark_app.frames import samples
 from spark_app.frames.held import hold, released
-from spark_app.interests import catalogue, keywords, making, spotting, strategies
+from spark_app.interests import catalogue, cleaning, keywords, making, spotting, strategies, vocabulary
 from spark_app.interests.catalogue import BOUGHT, WrongCatalogueError
 from spark_app.interests.model import Model
 from spark_app.interests.seeing import gemini
@@ -105,7 +105,7 @@ def _filled(
         step.say(model.said["structure"]["words"])
     seconds["groups"] = step.seconds
     with progress.phase("place") as step:
-        everyone = interest_placing.everyone(spark, stock.posted, model, interest_placing.known(model, sampled))
+        everyone = interest_placing.everyone(spark, stock.posted, model, _known(settings, model, sampled))
         shelf_tables.write(folder, interest_files.USERS, everyone.users.orderBy("user"))
         sizes = _sizes(everyone.users)
         step.say(f"{sum(sizes.values()):,} users, {sizes.get(None, 0):,} of them in no group")
@@ -144,6 +144,11 @@ def _given(before: Folder | None) -> int:
 
 def _sizes(users: DataFrame) -> dict[int | None, int]:
     return {row["group"]: row["count"] for row in users.groupBy("group").count().collect()}
+
+
+def _known(settings: Settings, model: Model, texts: Sequence[str]) -> Collection[str]:
+    """Words that may be told of a group; `texts` are those of the sample."""
+    return vocabulary.counted(model.encoder, map(cleaning.read, texts), settings.interests.least_users)
 
 
 def _keywords(everyone: Everyone, model: Model) -> dict[int, list[tuple[str, float]]]:

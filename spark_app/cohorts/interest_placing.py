@@ -1,11 +1,11 @@
 """What users have posted and a model of interests -> the group of each, and how often each group says each word.
 
-Executors read a text once for both. Of the words those are counted that the model knows, so that the counts are as many
-as these times the groups, whatever the number of users.
+Executors read a text once for both. Of the words those are counted that several users of the sample say, so that the
+counts are as many as these times the groups, whatever the number of users.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -19,8 +19,8 @@ from spark_app.frames.held import hold
 from spark_app.interests import cleaning, keywords
 from spark_app.interests.model import Model, Placed
 
-# Users who are placed at once, and words that are counted where the model has none of its own.
-_AT_ONCE, _WORDS = 1_000, 50_000
+# Users who are placed at once.
+_AT_ONCE = 1_000
 _ROWS = f"{schemas.INTEREST}, word STRING, count BIGINT"
 _SCHEMA = pa.schema([
     ("user", pa.string()), ("group", pa.int32()), ("nearest", pa.int32()), ("confidence", pa.float64()),
@@ -43,15 +43,6 @@ def everyone(spark: SparkSession, posted: DataFrame, model: Model, known: Collec
     found = hold(posted.select("user", "text", "posts").mapInArrow(_placing(shared), _ROWS))
     words = found.filter("word IS NOT NULL").groupBy("group", "word").agg(F.sum("count").alias("count"))
     return Everyone(found.filter("word IS NULL").select(*schemas.names(schemas.INTEREST)), words)
-
-
-def known(model: Model, texts: Sequence[str]) -> Collection[str]:
-    """The words that are counted: those of the model, or where it has none the most common ones of some texts."""
-    own: Collection[str] | None = getattr(model.encoder, "words", None)
-    if own is not None:
-        return own
-    counted = Counter(word for text in texts for word in cleaning.read(text))
-    return sorted(counted, key=lambda word: (-counted[word], word))[:_WORDS]
 
 
 def _placing(shared: "Broadcast[tuple[Model, frozenset[str]]]") -> Work:

@@ -63,14 +63,17 @@ class Encoder(Protocol):
 
 
 def fitted(asked: "Interests", texts: Sequence[Sequence[str]], seed: int) -> Encoder:
-    """Of the words of a sample of texts (cleaning.read). For `sentences` a model must be there, nothing is fitted."""
+    """Of the words of a sample of texts, one a user (cleaning.read).
+
+    For `sentences` a model must be there, nothing is fitted.
+    """
     if asked.encoder == "sentences":
         from spark_app.interests import sentences
 
         return sentences.loaded(asked.sentences_model)
     from spark_app.interests import tfidf
 
-    return tfidf.fitted(texts, seed)
+    return tfidf.fitted(texts, seed, asked.least_users)
 
 
 def load(folder: Path) -> Encoder:

@@ -64,7 +64,7 @@ def nothing(encoder: Encoder, texts: int) -> Found:
     """One group for texts of which nothing is known, which no text is in."""
     centres = np.zeros((1, encoder.dimensions))
     flat = Plane(np.zeros((1, 2)), np.zeros((encoder.dimensions, 2)), 1.0)
-    words = "no words: there is nothing to group" if texts else "no texts: there is nothing to group"
+    words = f"no {'words that several users say' if texts else 'texts'}: there is nothing to group"
     told = {"k": 1, "chosen_by": "no words to tell by", "tried": [], "silhouette": None, "stability": None}
     shown = told | {"structure": {"found": False, "words": words}}
     return Found(centres, np.full(texts, -1, np.int64), np.zeros(1), confidence.UNKNOWN, flat, shown)

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from spark_app.grouping import matching_ids
 from spark_app.grouping.nearest import Labels
-from spark_app.interests import cleaning, encoders, groups, keywords
+from spark_app.interests import cleaning, encoders, groups, keywords, vocabulary
 from spark_app.interests.model import Model
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ def made(
         encoder = encoders.fitted(asked, words, seed)
         found = groups.found(encoder, words, k=k, most=most, seed=seed)
     numbers = _numbers(found.labels, len(found.centres), _before(words, before, groups_before), before, given)
-    counts = keywords.counted(words, found.labels)
+    known = frozenset(vocabulary.counted(encoder, words, asked.least_users))
+    counts = keywords.counted(words, found.labels, known)
     best = keywords.of([counts.get(group, Counter()) for group in range(len(numbers))])
     named = {int(number): some for number, some in zip(numbers, best, strict=True)}
     said = {"encoder": encoder.name, **found.said}

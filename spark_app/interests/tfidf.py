@@ -4,7 +4,6 @@ What is kept is a list of words and a matrix. scikit-learn finds the matrix and 
 """
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain, repeat
 from pathlib import Path
@@ -15,11 +14,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from spark_app.grouping.nearest import Doubles
-from spark_app.interests import cleaning
+from spark_app.interests import cleaning, vocabulary
 from spark_app.interests.encoders import SAYS, Encoded
 
-# So many words at the most, the most common ones; of fewer texts than ENOUGH also those that one text has.
-MOST_WORDS, ENOUGH = 50_000, 50
+# What is fitted on other texts knows words of two of them or more, and of fewer than so many those of one, too.
+ENOUGH = 50
 # Components: so many at the most and at least. The first is what all texts have in common.
 MOST, LEAST = 100, 10
 # A component tells of topics if it is so much above the highest of the same words shuffled among the texts.
@@ -76,8 +75,9 @@ class TfIdf:
             yield raw / np.where(lengths > 0, lengths, 1.0)[:, None]
 
     def again(self, texts: Words, seed: int) -> "TfIdf":
-        """The same number of components, of other texts."""
-        return fitted(texts, seed, self.dimensions)
+        """The same number of components, of other texts; of words those that are known here."""
+        own = vocabulary.shared(texts, 2 if len(texts) >= ENOUGH else 1)
+        return _of([word for word in own if word in self._places], texts, seed, self.dimensions)
 
     def save(self, folder: Path) -> None:
         """encoder.json has the words, encoder.npz the numbers."""
@@ -94,9 +94,15 @@ def load(folder: Path) -> TfIdf:
         return TfIdf(said["words"], kept["rarity"], kept["components"].astype(np.float64), said["unknown"])
 
 
-def fitted(texts: Words, seed: int, dimensions: int | None = None) -> TfIdf:
-    """Of the words of texts: components above those of shuffled words (parallel analysis, Horn 1965), 10 to 100."""
-    words = vocabulary(texts)
+def fitted(texts: Words, seed: int, least: int) -> TfIdf:
+    """Of the words of `least` texts or more: components above those of shuffled words, 10 to 100.
+
+    That is parallel analysis (Horn 1965).
+    """
+    return _of(vocabulary.shared(texts, least), texts, seed)
+
+
+def _of(words: list[str], texts: Words, seed: int, dimensions: int | None = None) -> TfIdf:
     found = tokens(texts, {word: at for at, word in enumerate(words)})
     weights = rarity(found, len(words))
     matrix = table(found, weights)
@@ -107,14 +113,6 @@ def fitted(texts: Words, seed: int, dimensions: int | None = None) -> TfIdf:
     # float32 is what is kept: one that was loaded gives the same points.
     components = components.astype(np.float32).astype(np.float64)
     return TfIdf(words, weights, components, usual(found, weights))
-
-
-def vocabulary(texts: Words) -> list[str]:
-    """The words of two texts or more, by their name; of few texts all."""
-    counts = Counter(chain.from_iterable(map(set, texts)))
-    least = 2 if len(texts) >= ENOUGH else 1
-    common = sorted((word for word, count in counts.items() if count >= least), key=lambda word: (-counts[word], word))
-    return sorted(common[:MOST_WORDS])
 
 
 def tokens(texts: Words, places: dict[str, int]) -> Tokens:
