@@ -17,8 +17,8 @@ from spark_app.frames.held import hold
 from spark_app.interests.seeing import reading
 from spark_app.running import progress
 from spark_app.settings import Settings
+from spark_app.storage import interest_files
 
-HOME = "seen"
 SAID = "image STRING, said STRING"
 _STAMPED = "image STRING, stamp STRING"
 _READ = "image STRING, stamp STRING, reader STRING, said STRING"
@@ -57,20 +57,15 @@ def texts(spark: SparkSession, settings: Settings, images: DataFrame) -> tuple[D
     return some, Counts(read, number - of_all, of_all - read)
 
 
-def home(settings: Settings) -> Path:
-    """Where what was read is kept."""
-    return settings.data_dir / HOME
-
-
 def _read_new(spark: SparkSession, settings: Settings, stamped: DataFrame) -> None:
     new = stamped.join(_kept(spark, settings), ["image", "stamp"], "left_anti").transform(hold)
     number, failed, faults = new.count(), 0, list[str]()
-    turns = -(-number // _TURN)
+    turns, home = -(-number // _TURN), str(interest_files.seen(settings).absolute())
     for turn in range(turns):
         own = new.filter(F.pmod(F.xxhash64("image"), F.lit(turns)) == turn)
         spread = own.repartition(spark.sparkContext.defaultParallelism)
         found = spread.mapInArrow(partial(_looked_at, settings, _reader(settings)), _FOUND).persist()
-        found.filter("fault IS NULL").drop("fault").write.mode("append").parquet(str(home(settings).absolute()))
+        found.filter("fault IS NULL").drop("fault").write.mode("append").parquet(home)
         wrong = found.filter("fault IS NOT NULL")
         failed += wrong.count()
         faults += [row["fault"] for row in wrong.orderBy("image").limit(_TOLD).collect()]
@@ -82,7 +77,7 @@ def _read_new(spark: SparkSession, settings: Settings, stamped: DataFrame) -> No
 
 def _kept(spark: SparkSession, settings: Settings) -> DataFrame:
     """(image, stamp, said) of all that this reader has read before; parts that are damaged are left out."""
-    path = home(settings)
+    path = interest_files.seen(settings)
     if not any(path.glob("*.parquet")):
         return spark.createDataFrame([], _READ).drop("reader")
     rows = spark.read.schema(_READ).option("ignoreCorruptFiles", "true").parquet(str(path.absolute()))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from spark_app import generations, locks, retention
-from spark_app.forgetting import inputs, logged, receipts, shelved, shown, stored, trained
+from spark_app.forgetting import inputs, logged, pictured, receipts, shelved, shown, stored, trained
 from spark_app.forgetting.receipts import Receipt
 from spark_app.forgetting.whom import Whom
 from spark_app.intake import checks
@@ -51,6 +51,7 @@ def forget(settings: Settings, user: str) -> Receipt:
     forgotten.add(settings, user, begun_at)
     inputs.remove(settings, whom, receipt)
     lost = stored.remove(settings, whom, receipt)
+    pictured.remove(settings, whom, receipt)
     with locks.held(settings, locks.PUBLISH, VERB, wait=PATIENCE):
         generations.resume(settings)
         trained.remove(settings, whom, receipt, lost=lost)

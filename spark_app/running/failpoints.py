@@ -25,6 +25,7 @@ NAMES = (
     "after_removal_before_ledger",
     "forget_before_ledger",
     "forget_before_log",
+    "forget_between_pictures",
     "forget_before_manifest",
     "forget_between_generations",
     "forget_before_old_goes",

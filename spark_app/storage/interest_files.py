@@ -1,4 +1,4 @@
-"""Where the interests of users are kept: the newest three, as shelves.py keeps them."""
+"""Where the interests of users are kept, the newest three, as shelves.py keeps them; and what was read in pictures."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -14,7 +14,7 @@ from spark_app.storage.tables import DamagedError
 if TYPE_CHECKING:
     from spark_app.interests.model import Model
 
-HOME = "interests"
+HOME, SEEN = "interests", "seen"
 # schemas.INTEREST in the order of the users; what the users of a group turn to; and the folder of the model.
 USERS, TOPS, MODEL = "users.parquet", "tops.parquet", "model"
 NONE_KEPT = "no interests are kept yet: `python -m spark_app interests` makes them"
@@ -92,6 +92,11 @@ def loaded(folder: Folder) -> "Model":
 def home(settings: Settings) -> Path:
     """Where they are."""
     return settings.data_dir / HOME
+
+
+def seen(settings: Settings) -> Path:
+    """Where what was read in posted pictures is kept: (image, stamp, reader, said), the picture as posts name it."""
+    return settings.data_dir / SEEN
 
 
 def _shelf(settings: Settings) -> Shelf:
