@@ -33,11 +33,13 @@ def remove(settings: Settings, whom: Whom, receipt: Receipt) -> None:
     for home in (inbox, aside):
         for path in records.listed(home) if home.exists() else []:
             try:
-                rows = _without(path, inbox / path.relative_to(home), settings, whom)
+                number, others = _parted(path, whom)
             except _UNREADABLE as error:
                 receipt.note(receipt.left, f"{_named(path, settings)} cannot be read: {error}")
                 continue
-            receipt.remove(_named(path, settings), rows)
+            receipt.remove(_named(path, settings), number)
+            if number:
+                _leave(path, others, inbox / path.relative_to(home), settings)
     for name in sorted(ledger.taken_files(settings)):
         if Path(name).is_absolute() and Path(name).is_file() and _holds(Path(name), whom):
             receipt.note(receipt.left, f"{name} was read from where it is, and holds the user: it is yours to change")
@@ -53,8 +55,8 @@ def _wait_for_posted(settings: Settings, inbox: Path, receipt: Receipt) -> None:
         receipt.note(receipt.left, f"{_named(path, settings)} is left open by a server: forget again once it is closed")
 
 
-def _without(path: Path, known_as: Path, settings: Settings, whom: Whom) -> int:
-    """Rewrite one file, or delete it when nothing is left of it; gives how many records went."""
+def _parted(path: Path, whom: Whom) -> tuple[int, bytes]:
+    """(how many records of a file are the user's, all others as it would hold them: nothing where there are none)."""
     header = records.header_of(str(path))
     raw, left, number = Raw(whom, header), list[bytes](), 0
     for record in records.read(str(path), has_header=header is not None):
@@ -62,18 +64,18 @@ def _without(path: Path, known_as: Path, settings: Settings, whom: Whom) -> int:
             number += 1
         else:
             left.append(record)
-    if not number:
-        return 0
-    modified = path.stat().st_mtime_ns
-    if not left:
+    above = [header.rstrip("\r\n").encode()] if header is not None and left else []
+    return number, b"".join(line + b"\n" for line in [*above, *left])
+
+
+def _leave(path: Path, content: bytes, known_as: Path, settings: Settings) -> None:
+    """Rewrite one file, or delete it when nothing is left of it."""
+    if not content:
         path.unlink()
-        return number
-    lines = [*([header.rstrip("\r\n").encode()] if header is not None else []), *left]
-    content = b"".join(line + b"\n" for line in lines)
+        return
     packed = path.suffix.lower() == ".gz"
     _tell_ledger(settings, known_as, gzip.compress(content, mtime=0) if packed else content)
-    copies.put(path, content, packed=packed, modified_ns=modified)
-    return number
+    copies.put(path, content, packed=packed, modified_ns=path.stat().st_mtime_ns)
 
 
 def _tell_ledger(settings: Settings, path: Path, content: bytes) -> None:

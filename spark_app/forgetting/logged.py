@@ -17,17 +17,22 @@ def remove(settings: Settings, whom: Whom, receipt: Receipt) -> None:
     words = Words(whom.user)
     home = settings.data_dir / "logs"
     for path in sorted(path for path in home.rglob("*") if path.is_file()) if home.exists() else []:
-        receipt.remove(f"logs/{words.redacted(path.name)}", _written_over(path, words))
+        found = _found(path, words)
+        receipt.remove(f"logs/{words.redacted(path.name)}", len(found))
+        _write_over(path, found)
 
 
-def _written_over(path: Path, words: Words) -> int:
-    number = 0
+def _found(path: Path, words: Words) -> list[tuple[int, int]]:
+    """Where it stands in a file, by bytes."""
+    found, begins = [], 0
+    for line in path.read_bytes().splitlines(keepends=True):
+        found += [(begins + start, begins + end) for start, end in words.places(line)]
+        begins += len(line)
+    return found
+
+
+def _write_over(path: Path, found: list[tuple[int, int]]) -> None:
     with path.open("r+b") as file:
-        begins = 0
-        for line in file.read().splitlines(keepends=True):
-            for start, end in words.places(line):
-                file.seek(begins + start)
-                file.write(_OVER * (end - start))
-                number += 1
-            begins += len(line)
-    return number
+        for start, end in found:
+            file.seek(start)
+            file.write(_OVER * (end - start))

@@ -1,6 +1,6 @@
 """The receipt: what was removed where. It is begun before anything goes, and a run that was killed is gone on with.
 
-A receipt names no user: a salted hash stands for the id, as in `forgotten`.
+What goes is told before it goes. A receipt names no user: a salted hash stands for the id, as in `forgotten`.
 """
 
 import json
@@ -44,13 +44,16 @@ class Receipt:
         }  # fmt: skip
 
     def remove(self, place: str, rows: int) -> None:
-        """Count rows that went; kept at once."""
-        if rows:
-            self.removed[place] = self.removed.get(place, 0) + rows
+        """Count rows that are about to go; kept at once, so that a kill leaves none of them out.
+
+        A run that goes on finds as many again, or those that are left: the larger number is right.
+        """
+        if rows > self.removed.get(place, 0):
+            self.removed[place] = rows
             self.keep()
 
     def note(self, what: list[str], *names: str) -> None:
-        """Add names to `rewritten`, `deleted` or `left`; kept at once."""
+        """Add names to `rewritten`, `deleted` or `left`, before it is done; kept at once."""
         new = [name for name in names if name not in what]
         if new:
             what += new

@@ -18,23 +18,25 @@ from spark_app.storage import disk, shelves
 
 # Folders of the data folder in which shelves are, however deep.
 HOMES = ("segments", "interests")
+# What they are called.
+_IDS = "????????T??????Z-????"
 INSTEAD_OF = "instead_of"
 
 
 def remove(settings: Settings, whom: Whom, receipt: Receipt) -> None:
     """Replace the folders that name the user."""
     for name in HOMES:
+        _remove_unfinished(settings.data_dir / name)
         for summary in sorted((settings.data_dir / name).rglob(shelves.SUMMARY)):
             old = summary.parent
+            place = str(old.relative_to(settings.data_dir))
             if (new := _replacement(old)) is None:
                 if not _names(old, whom):
                     continue
-                new, went = _written(old, whom)
-                for file, rows in went.items():
-                    receipt.remove(f"{old.relative_to(settings.data_dir)}/{file}", rows)
+                new = _written(old, whom, place, receipt)
             failpoints.reach("forget_between_shelves")
+            receipt.note(receipt.rewritten, f"{place} as {new.name}")
             _take_place(old, new)
-            receipt.note(receipt.rewritten, f"{old.relative_to(settings.data_dir)} as {new.name}")
 
 
 def renamed(settings: Settings) -> dict[str, str]:
@@ -42,6 +44,12 @@ def renamed(settings: Settings) -> dict[str, str]:
     found = (path for name in HOMES for path in (settings.data_dir / name).rglob(shelves.SUMMARY))
     pairs = ((_said(path).get(INSTEAD_OF), path.parent.name) for path in found)
     return {str(old): new for old, new in pairs if old}
+
+
+def _remove_unfinished(home: Path) -> None:
+    """What one who was killed has left, here or while it was made: nobody reads it, and it may name the user."""
+    for path in [path for path in home.rglob(_IDS) if path.is_dir() and not (path / shelves.SUMMARY).exists()]:
+        shutil.rmtree(path)
 
 
 def _replacement(old: Path) -> Path | None:
@@ -59,14 +67,16 @@ def _names(old: Path, whom: Whom) -> bool:
     return bool(Renamed(whom.user).of(said) != said)
 
 
-def _written(old: Path, whom: Whom) -> tuple[Path, dict[str, int]]:
-    """(the new folder, file -> rows that went); its summary comes last."""
+def _written(old: Path, whom: Whom, place: str, receipt: Receipt) -> Path:
+    """The new folder; its summary comes last."""
     new = old.with_name(f"{old.name.rpartition('-')[0]}-{secrets.token_hex(2)}")
     new.mkdir()
     went = copies.folder(old, new, Who(whom), leave=frozenset({shelves.SUMMARY}))
+    for file, rows in went.items():
+        receipt.remove(f"{place}/{file}", rows)
     said = Renamed(whom.user, {old.name: new.name}).of(_said(old / shelves.SUMMARY)) | {INSTEAD_OF: old.name}
     disk.replace_text(new / shelves.SUMMARY, json.dumps(said, indent=2, ensure_ascii=False) + "\n")
-    return new, went
+    return new
 
 
 def _take_place(old: Path, new: Path) -> None:

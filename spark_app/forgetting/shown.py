@@ -39,8 +39,8 @@ def remove(settings: Settings, whom: Whom, receipt: Receipt, names: Mapping[str,
     if logged.exists():
         _delete_models(logged, settings.data_dir, Who(whom), receipt)
         for aside, path, number in _prepared(logged, Who(whom)):
-            copies.take_place(aside, path)
             receipt.remove(str(path.relative_to(settings.data_dir)), number)
+            copies.take_place(aside, path)
         _delete_pictures(logged, settings.data_dir, receipt)
     if settings.mlflow_uri and settings.mlflow_uri.get_secret_value() != _EMBEDDED:
         receipt.note(receipt.left, "what an MLflow server keeps: delete the runs and the models there")
@@ -58,15 +58,15 @@ def _results(settings: Settings, results: Path, who: Who, receipt: Receipt) -> N
         (results / name).unlink(missing_ok=True)
     disk.sync(results)
     for aside, path, number in ready:
+        receipt.remove(f"{results.name}/{path.relative_to(results)}", number)
         copies.take_place(aside, path)
         failpoints.reach("forget_mid_results")
-        receipt.remove(f"{results.name}/{path.relative_to(results)}", number)
     if receipt.held or receipt.again:
         _delete_pictures(results, results.parent, receipt)
     for name, said in now.items():
         if said != before[name] or not (results / name).exists():
-            generations.write_json(results / name, said)
             receipt.note(receipt.rewritten, f"{results.name}/{name}")
+            generations.write_json(results / name, said)
         _aside(results, name).unlink(missing_ok=True)
 
 
@@ -104,11 +104,11 @@ def _delete_models(home: Path, below: Path, who: Who, receipt: Receipt) -> None:
     """Logged models that know the user: their vectors and examples are of users by their places."""
     for path in sorted(home.rglob("MLmodel")):
         if any(copies.number_in(part, who) for part in path.parent.rglob("*.parquet")):
-            shutil.rmtree(path.parent)
             receipt.note(receipt.deleted, str(path.parent.relative_to(below)))
+            shutil.rmtree(path.parent)
 
 
 def _delete_pictures(home: Path, below: Path, receipt: Receipt) -> None:
     for path in sorted(path for name in PICTURES for path in home.rglob(name)):
-        path.unlink()
         receipt.note(receipt.deleted, str(path.relative_to(below)))
+        path.unlink()

@@ -34,32 +34,32 @@ def remove(settings: Settings, whom: Whom, receipt: Receipt) -> bool:
     for name in (EVENTS, QUARANTINE):
         if not tables.exists(settings, name):
             continue
-        number = _events(settings, whom) if name == EVENTS else _rejected(settings, whom)
+        folder = tables.path(settings, name)
+        table = DeltaTable(folder)
+        number = _number(table, name, whom)
+        receipt.remove(name, number)
+        if number:
+            _leave(table, _others(table, name, whom))
         failpoints.reach("forget_before_ledger")
         retention.settle(settings)
-        receipt.remove(name, number)
-        folder = tables.path(settings, name)
         if number or receipt.again or _remembers(folder, name, whom):
-            receipt.note(receipt.deleted, *(f"{name}/{file}" for file in _let_go(folder)))
+            _let_go(folder, name, receipt)
             lost |= name == EVENTS
     return lost
 
 
-def _events(settings: Settings, whom: Whom) -> int:
-    table = DeltaTable(tables.path(settings, EVENTS))
-    mine = pc.field("user") == whom.user
-    number = sum(map(len, tables.where(table, ["user"], mine)))
-    if number:
-        _leave(table, (some.filter(pc.not_equal(some["user"], whom.user)) for some in _rows(table)))
-    return number
+def _number(table: DeltaTable, name: str, whom: Whom) -> int:
+    """How many rows are the user's."""
+    if name == EVENTS:
+        return sum(map(len, tables.where(table, ["user"], pc.field("user") == whom.user)))
+    return sum(batch.num_rows for batch in _of(_rows(table), whom))
 
 
-def _rejected(settings: Settings, whom: Whom) -> int:
-    table = DeltaTable(tables.path(settings, QUARANTINE))
-    number = sum(batch.num_rows for batch in _of(_rows(table), whom))
-    if number:
-        _leave(table, _of(_rows(table), whom, others=True))
-    return number
+def _others(table: DeltaTable, name: str, whom: Whom) -> Iterator[pa.RecordBatch]:
+    """All other rows."""
+    if name == EVENTS:
+        return (some.filter(pc.not_equal(some["user"], whom.user)) for some in _rows(table))
+    return _of(_rows(table), whom, others=True)
 
 
 def _rows(table: DeltaTable) -> Iterator[pa.RecordBatch]:
@@ -114,15 +114,15 @@ def _is_in(file: Path, name: str, whom: Whom) -> bool:
         return any(pc.any(pc.equal(some.cast(pa.string()), whom.user)).as_py() for some in users)
 
 
-def _let_go(folder: Path) -> list[str]:
-    """Leave the newest version alone of a table, behind an entry without a word of rows; gives what was deleted."""
-    before = history.files(folder)
+def _let_go(folder: Path, name: str, receipt: Receipt) -> None:
+    """Leave the newest version alone of a table, behind an entry without a word of rows."""
+    gone = history.files(folder) - history.parts(folder)
+    receipt.note(receipt.deleted, *(f"{name}/{file}" for file in sorted(gone)))
     history.vacuum(folder)
-    gone = before - history.files(folder)
     history.remove_checksums(folder, gone)
     DeltaTable(folder).alter.set_table_properties(tables.KEEP_LOG)
     failpoints.reach("forget_before_log")
     newest = DeltaTable(folder).version()
     entries = history.entries_before(folder, newest)
+    receipt.note(receipt.deleted, *sorted(f"{name}/{history.LOG}/{path.name}" for path in entries))
     history.shorten_log(folder, entries, newest)
-    return sorted([*gone, *(f"{history.LOG}/{path.name}" for path in entries)])

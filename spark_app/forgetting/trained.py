@@ -45,8 +45,8 @@ def remove(settings: Settings, whom: Whom, receipt: Receipt, *, lost: bool) -> N
                 continue
             new = _written(old, who, receipt)
         failpoints.reach("forget_between_generations")
-        _take_place(settings, old, new)
         receipt.note(receipt.rewritten, f"generations/{old.id} as {new.id}")
+        _take_place(settings, old, new)
     names = renamed(settings)
     for one in generations.listed(settings):
         if lost or one.manifest.get(INSTEAD_OF):
