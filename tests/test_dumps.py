@@ -217,7 +217,7 @@ def test_a_verb_is_refused_while_another_works_and_before_it_touches_anything(sa
 
 
 @pytest.mark.whole
-def test_what_is_trained_from_a_restored_folder_is_the_same_byte_for_byte(spark, tmp_path):
+def test_what_is_trained_or_made_again_in_a_restored_folder_is_the_same_byte_for_byte(spark, tmp_path):
     settings, other = (settings_for(tmp_path / name, als={"factors": 8, "iterations": 3}) for name in ("one", "two"))
     inbox, copied = (one.data_dir / "inbox" for one in (settings, other))
     simulate(inbox, events=1500, users=60, products=40)
@@ -238,3 +238,7 @@ def test_what_is_trained_from_a_restored_folder_is_the_same_byte_for_byte(spark,
     for name in ("recommendations.csv", "user_mappings.csv", "product_mappings.csv", "edges.csv", "vertices.csv"):
         assert (settings.results_dir / name).read_bytes() == (other.results_dir / name).read_bytes(), name
     assert len(rows(other.results_dir / "recommendations.csv")) > 500
+    # What came along is made again from the events that came along.
+    came = generations.listed(other)[0]
+    assert came.id in {one.id for one in generations.listed(settings)}
+    assert pipeline.rebuild(spark, other, came)[1] == []
