@@ -1,14 +1,18 @@
 """The process is killed, at named places and at random, and started again: nothing is lost and nothing doubled."""
 
+import json
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 
 import pytest
+import remembered
 import segmented
 from conftest import settings_for
 from sales import SMALL, Sales
@@ -16,7 +20,8 @@ from test_cli import call, environment
 
 from spark_app import generations, pipeline
 from spark_app.cohorts import segment_exports
-from spark_app.storage import segment_files
+from spark_app.forgetting import receipts
+from spark_app.storage import forgotten, ledger, segment_files, tables
 
 pytestmark = pytest.mark.chaos
 
@@ -87,6 +92,42 @@ def test_killed_while_it_makes_segments(spark, tmp_path, report):
     assert segment_exports.is_current(settings) and not pipeline.outdated(settings)
     damage = sales.damage()
     report("SIGKILL while segments are made, and mid-CSV", 2, *damage)
+    assert damage == (0, 0)
+
+
+def ids_of_others(settings):
+    """Event id -> how often the table has it, of all but her."""
+    rows = tables.scan(settings, tables.EVENTS, ["user", "event_id"]).to_pylist()
+    return Counter(row["event_id"] for row in rows if row["user"] != remembered.ANN)
+
+
+def receipt_in(home):
+    """The only one that is kept."""
+    (path,) = (settings_for(home).data_dir / forgotten.HOME / receipts.HOME).iterdir()
+    return json.loads(path.read_text())
+
+
+@pytest.mark.slow
+def test_killed_while_a_user_is_forgotten(spark, tmp_path, report):
+    """No byte of hers is left, and the only receipt says what that of a run says that nothing disturbed."""
+    ours, calm = tmp_path / "ours", tmp_path / "calm"
+    settings = remembered.folder(spark, ours)
+    shutil.copytree(ours, calm)
+    others, counts = ids_of_others(settings), ledger.counts(settings)
+    places = ("forget_before_ledger:1", "forget_before_manifest:1", "forget_mid_results:1")
+    for place in places:
+        killed(ours, place, "forget", remembered.ANN)
+    for home in (ours, calm):
+        whole(home, "forget", remembered.ANN)
+    assert remembered.everywhere(settings) == []
+    one, other = (receipt_in(home) for home in (ours, calm))
+    assert one["finished_at"] and one["removed"] == other["removed"] and {*other["deleted"]} <= {*one["deleted"]}
+    assert len(one["rewritten"]) == len(other["rewritten"])
+    assert generations.published_in(settings.results_dir) == generations.published(settings).id
+    assert ledger.counts(settings) == counts and not ledger.is_cut_short(settings)
+    left = ids_of_others(settings)
+    damage = (others - left).total(), (left - others).total()
+    report("SIGKILL while a user is forgotten", len(places), *damage)
     assert damage == (0, 0)
 
 
