@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from spark_app.interests.model import Model
 from spark_app.settings import Settings
 from spark_app.storage import interest_files, shelves
 from spark_app.storage.shelves import Folder
@@ -57,13 +58,17 @@ def _group(number: int, users: list[dict[str, Any]]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def keep(settings: Settings, users: list[dict[str, Any]] | None = None, **said: Any) -> Folder:
-    """Published interests of these users, without a model; each a second after the one before."""
+def keep(
+    settings: Settings, users: list[dict[str, Any]] | None = None, model: Model | None = None, **said: Any
+) -> Folder:
+    """Published interests of these users, without a model if none is given; each a second after the one before."""
     users = rows() if users is None else users
     moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=next(SECONDS))
     folder = interest_files.new(settings, moment)
     shelves.write_rows(folder, interest_files.USERS, table(users))
     shelves.write_rows(folder, interest_files.TOPS, pa.table({"group": pa.array([1], pa.int32()), "product": ["p1"]}))
+    if model is not None:
+        model.save(interest_files.model(folder))
     interest_files.publish(folder, summary(users, **said))
     return folder
 

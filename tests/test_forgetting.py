@@ -1,94 +1,36 @@
 """A user is forgotten: every byte that is kept is searched, books are right, and what is published goes on being so."""
 
-import gzip
 import json
 import shutil
 from datetime import UTC, datetime
 
 import numpy as np
-import pyarrow as pa
 import pytest
-from builders import generation
+import remembered
 from conftest import settings_for
 from deltalake import DeltaTable
 from fastapi.testclient import TestClient
+from remembered import ANN, READ, WORD, everywhere
 from searched import found
 from test_fresh import event
 from test_ingestion import inbox
 from test_tail import add
 
-from spark_app import exports, generations, ingestion, interactions, pipeline, retention, store
+from spark_app import generations, ingestion, interactions, pipeline, retention
 from spark_app.forgetting import receipts, run, shown
 from spark_app.forgetting.whom import Raw, Whom, Words
-from spark_app.generations import Generation, NotRebuildableError
+from spark_app.generations import NotRebuildableError
 from spark_app.running import failpoints
 from spark_app.serving.app import create
 from spark_app.serving.forgetting import Follower
 from spark_app.serving.fresh import Fresh
-from spark_app.storage import forgotten, ledger, segment_files, shelves, tables
-
-ANN = "zz-9-Änn"
-CSV = "user,product,quantity,timestamp"
-
-
-def line(user, product, day, **more):
-    return json.dumps({"user": user, "product": product, "timestamp": f"2026-01-{day:02}"} | more, ensure_ascii=False)
+from spark_app.storage import forgotten, interest_files, ledger, segment_files, tables
 
 
 @pytest.fixture(scope="module")
 def kept(spark, tmp_path_factory):
     """A data folder that knows ANN wherever it can, and others beside her."""
-    settings = settings_for(tmp_path_factory.mktemp("kept"))
-    others = [line(user, product, day) for day, (user, product) in enumerate(
-        [("bob", "lamp"), ("bob", "desk"), ("eve", "lamp"), ("eve", "sofa"), ("dan", "desk")], 1)]  # fmt: skip
-    hers = [line(ANN, "lamp", 8, event_id="a1", customer_data={"name": "A"}), line(ANN, "rug", 9)]
-    bad = [line(ANN, "lamp", 9, quantity="many"), f'{{"user": "{ANN}", "product": ', line("bob", "x", 9, rating="x")]
-    (inbox(settings) / "a.jsonl").write_text("\n".join([*others, *hers, *bad]) + "\n")
-    rows = f"{CSV}\n{ANN},desk,1,2026-01-10\nbob,rug,1,2026-01-11\n{ANN},desk,much,2026-01-10\n"
-    (inbox(settings) / "b.csv.gz").write_bytes(gzip.compress(rows.encode()))
-    ingestion.take_files(spark, settings, inbox(settings))
-    # Later files, so that there are older versions, and one that waits.
-    (inbox(settings) / "c.jsonl").write_text(line(ANN, "desk", 12) + "\n")
-    ingestion.take_files(spark, settings, inbox(settings))
-    (inbox(settings) / "d.jsonl").write_text(line(ANN, "sofa", 13) + "\n" + line("eve", "rug", 13) + "\n")
-    events = store.read(spark, settings, tables.EVENTS).localCheckpoint()
-    made = generation(settings, events, version=1, graph=True)
-    older = Generation("20260101T000000Z-0001", made.folder.with_name("20260101T000000Z-0001"))
-    shutil.copytree(made.folder, older.folder)
-    DeltaTable(tables.path(settings, tables.EVENTS)).create_checkpoint()
-    _results(settings, made)
-    _segments(settings)
-    (settings.data_dir / "logs").mkdir()
-    log = {"event": f"asked for {ANN}, 17 times", "arguments": ["recommend", ANN], "level": "info"}
-    (settings.data_dir / "logs" / "run.jsonl").write_text(json.dumps(log, ensure_ascii=False) + "\n" + json.dumps(log))
-    for one in (older, made):
-        manifest = one.manifest | {"busiest_user": ANN, "parent": None if one is older else older.id}
-        generations.write_json(one.folder / generations.MANIFEST, manifest)
-    return settings
-
-
-def _results(settings, made):
-    results = settings.results_dir
-    results.mkdir()
-    csvs = {"recommendations.csv": generations.RECOMMENDATIONS, "vertices.csv": generations.VERTICES,
-            "edges.csv": generations.EDGES, "user_mappings.csv": generations.USERS}  # fmt: skip
-    for name, table in csvs.items():
-        rows = generations.scan(made, table)
-        flat = [column for column in rows.column_names if column != "because"]
-        exports.write_rows([list(row.values()) for row in rows.select(flat).to_pylist()], flat, results / name)
-    for name in ("recommendation_graph.png", "recommendation_graph.html", "top_products.png"):
-        (results / name).write_text(f"drawn of {ANN}" if "graph" in name else "drawn")
-    generations.write_json(results / "metrics.json", made.metrics | {"generation": made.id, "users": 4})
-
-
-def _segments(settings):
-    folder = segment_files.new(settings, "behaviour")
-    places = {name: [0.0, 1.0, 2.0] for name in ("x", "y", "distance")}
-    users = pa.table({"user": ["bob", "eve", ANN], "method": ["kmeans"] * 3, "segment": [0, 1, 1]} | places)
-    alike = pa.table({"user": ["bob", ANN], "similar_user": [ANN, "bob"], "score": [0.5, 0.5]})
-    shelves.write_rows(folder, segment_files.SEGMENTS, users)
-    shelves.write_rows(folder, segment_files.SIMILARITY, alike)
-    segment_files.publish(folder, {"segments": {"kmeans": []}, "users": 3})
+    return remembered.folder(spark, tmp_path_factory.mktemp("kept"))
 
 
 @pytest.fixture
@@ -99,8 +41,13 @@ def settings(kept, tmp_path):
     return settings_for(tmp_path)
 
 
-def everywhere(settings):
-    return found(settings.data_dir, ANN) + found(settings.results_dir, ANN)
+@pytest.fixture(scope="module")
+def removed(kept, tmp_path_factory):
+    """What the receipt of a run that nothing disturbs says is gone."""
+    home = tmp_path_factory.mktemp("calm")
+    shutil.copytree(kept.data_dir, home / "data")
+    shutil.copytree(kept.results_dir, home / "results")
+    return run.forget(settings_for(home), ANN).removed
 
 
 class Killed(BaseException):
@@ -125,12 +72,16 @@ def users(settings, name=tables.EVENTS):
 
 @pytest.mark.slow
 def test_no_byte_of_the_user_is_left(settings):
-    assert len(everywhere(settings)) > 25
+    """Nor of what she posted, in words and in pictures; words that she alone has are in no interests before either."""
+    parts = [f"seen/part-{number}.snappy.parquet" for number in (0, 1)]
+    assert len(everywhere(settings)) > 25 and found(settings.data_dir, READ) == parts
+    assert found(settings.data_dir, WORD) and not found(interest_files.home(settings), WORD)
     receipt = run.forget(settings, ANN)
     assert everywhere(settings) == []
     assert receipt.held and receipt.finished_at and not receipt.left
-    assert (receipt.removed["events"], receipt.removed["quarantine"]) == (4, 3)
+    assert (receipt.removed["events"], receipt.removed["quarantine"]) == (6, 3)
     assert (receipt.removed["inbox/a.jsonl"], receipt.removed["inbox/b.csv.gz"]) == (4, 2)
+    assert [receipt.removed[part] for part in parts] == [1, 1]
     assert found(settings.data_dir, forgotten.read(settings).hash(ANN))
 
 
@@ -138,11 +89,11 @@ def test_no_byte_of_the_user_is_left(settings):
 def test_the_books_are_right_and_others_stay(settings):
     before = ledger.counts(settings)
     run.forget(settings, ANN)
-    assert users(settings) == ["bob", "bob", "bob", "dan", "eve", "eve"]
+    assert users(settings) == ["bob", "bob", "bob", "bob", "dan", "eve", "eve"]
     assert tables.rows(settings, tables.QUARANTINE) == 1
     assert ledger.counts(settings) == before and not ledger.is_cut_short(settings)
     assert before.read == before.accepted + before.duplicates + sum(before.rejected.values())
-    assert (ledger.removed(settings), ledger.removed(settings, tables.QUARANTINE)) == (4, 3)
+    assert (ledger.removed(settings), ledger.removed(settings, tables.QUARANTINE)) == (6, 3)
 
 
 @pytest.mark.slow
@@ -192,14 +143,14 @@ def test_an_engine_id_is_never_given_to_another(spark, settings):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("place", [
-    "forget_before_ledger", "forget_before_log", "forget_before_manifest", "forget_between_generations",
-    "forget_before_old_goes", "forget_between_shelves", "forget_mid_results",
+    "forget_before_ledger", "forget_before_log", "forget_between_pictures", "forget_before_manifest",
+    "forget_between_generations", "forget_before_old_goes", "forget_between_shelves", "forget_mid_results",
 ])  # fmt: skip
-def test_killed_anywhere_the_same_command_carries_it_to_its_end(settings, monkeypatch, place):
+def test_killed_anywhere_the_same_command_carries_it_to_its_end(settings, removed, monkeypatch, place):
     killed(settings, monkeypatch, place)
     assert not ledger.is_cut_short(settings) or retention.settle(settings)
     receipt = run.forget(settings, ANN)
-    assert everywhere(settings) == [] and receipt.finished_at
+    assert everywhere(settings) == [] and receipt.finished_at and receipt.removed == removed
     assert len(generations.listed(settings)) == 2 and not ledger.is_cut_short(settings)
     assert generations.published_in(settings.results_dir) == generations.published(settings).id
     assert [segment_files.latest(settings, "behaviour")] == segment_files.listed(settings, "behaviour")
@@ -251,6 +202,16 @@ def test_of_the_only_user_an_empty_table_is_left_and_the_books_are_right(tmp_pat
     assert users(settings) == [] and found(settings.data_dir, user) == []
     assert (ledger.removed(settings), ledger.is_cut_short(settings)) == (3, False)
     assert not run.forget(settings, user).held
+
+
+def test_a_user_is_found_in_a_file_that_retention_has_rewritten(tmp_path):
+    settings = settings_for(tmp_path)
+    add(settings, 0, 1)
+    add(settings, 2, user="bob")
+    DeltaTable(tables.path(settings, tables.EVENTS)).delete("event_id = 'e0'")
+    retention.settle(settings)
+    assert run.forget(settings, "ann").removed == {"events": 1}
+    assert users(settings) == ["bob"] and ledger.removed(settings) == 2
 
 
 @pytest.mark.parametrize(("record", "header", "is_hers"), [
