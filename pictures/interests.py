@@ -21,7 +21,7 @@ def interests(found: Interests) -> Figure:
     """The map on the left, the groups on the right, the largest first."""
     lines = [*told(found)]
     high = HEAD + max(HIGH, LINE * len(lines)) + 0.45
-    under = "each dot is a user, placed by what the posts say: near is alike, as far as a plane can tell"
+    under = "each dot is a user, each cloud a group; clouds that are near are alike, as far as a plane can tell"
     figure = sheet("What users post about", under, (WIDE, high), nothing="" if found.users else NOTHING)
     heading = f"{counted(found.users, 'user')}, {counted(found.posts, 'post')}, {counted(len(found.groups), 'group')}"
     figure.text(LEFT / WIDE, 1 - 1.3 / high, heading, fontsize=12, fontweight="bold", va="center")

@@ -131,6 +131,25 @@ def test_confidence_means_what_it_says_of_users_who_came_later(kind):
     assert -0.05 < np.mean(right[inside]) - np.mean(found.confidence[inside]) < 0.2
 
 
+@pytest.mark.parametrize("dirt", [0.0, 0.5])
+def test_confidence_of_short_posts_is_neither_too_careful_nor_too_bold(dirt):
+    """Of users who were not among those that the groups were found of; the error is that of Guo et al. 2017."""
+    said = planted(Posts(topics=8, users=1_600, words=(5, 8), vocabulary=40, dirt=dirt))
+    found = made(Interests(), said.texts[:800], k=8, seed=7)
+    groups = found.placed(said.texts[:800]).nearest
+    topics = {number: np.bincount(said.topics[:800][groups == number]).argmax() for number in found.numbers.tolist()}
+    placed = found.placed(said.texts[800:])
+    right = np.array([topics[number] for number in placed.nearest.tolist()]) == said.topics[800:]
+    inside = placed.group > 0
+    assert calibration_error(placed.confidence[inside], right[inside]) < 0.05
+
+
+def calibration_error(sure: np.ndarray, right: np.ndarray) -> float:
+    """How far ten parts by confidence are right more or less often than they say, on average."""
+    part = np.minimum((10 * sure).astype(int), 9)
+    return float(np.abs(np.bincount(part, weights=right - sure)).sum() / len(sure))
+
+
 def test_confidences_sum_to_1_and_the_next_groups_are_the_surest():
     found = of("plain").placed(posts("plain").texts[:50])
     assert found.all.sum(1) == pytest.approx(np.ones(50))

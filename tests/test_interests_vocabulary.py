@@ -4,14 +4,14 @@ import pytest
 from searched import found
 
 from spark_app.blocks import Interests
-from spark_app.interests import vocabulary
+from spark_app.interests import tokens, vocabulary
 from spark_app.interests.making import made
 
 TOPICS = ("puppy kitten walk collar", "seeds rose compost bloom")
 
 
 def test_a_word_is_shared_by_as_many_texts_as_have_it_however_often():
-    texts = [["rose", "rose", "lamp"], ["rose"], ["lamp", "sofa", "sofa"]]
+    texts = tokens.of([["rose", "rose", "lamp"], ["rose"], ["lamp", "sofa", "sofa"]])
     assert vocabulary.shared(texts, 2) == ["lamp", "rose"]
     assert vocabulary.shared(texts, 3) == []
 
@@ -20,8 +20,8 @@ def test_words_that_are_told_are_those_of_the_encoder_or_where_it_keeps_none_tho
     class Knows:
         words = ("sofa",)
 
-    assert vocabulary.counted(Knows(), [["rose"], ["rose"]], 2) == ("sofa",)
-    assert vocabulary.counted(object(), [["rose"], ["rose", "lamp"]], 2) == ["rose"]
+    assert vocabulary.counted(Knows(), tokens.of([["rose"], ["rose"]]), 2) == ("sofa",)
+    assert vocabulary.counted(object(), tokens.of([["rose"], ["rose", "lamp"]]), 2) == ["rose"]
 
 
 @pytest.mark.parametrize("users", [6, 80])

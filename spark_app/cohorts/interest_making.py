@@ -16,10 +16,11 @@ from spark_app.cohorts.interest_placing import Everyone
 from spark_app.cohorts.seen_pictures import Counts
 from spark_app.frames import samples
 from spark_app.frames.held import hold, released
-from spark_app.interests import catalogue, cleaning, keywords, making, spotting, strategies, vocabulary
+from spark_app.interests import catalogue, cleaning, keywords, making, spotting, strategies, tokens, vocabulary
 from spark_app.interests.catalogue import BOUGHT, WrongCatalogueError
 from spark_app.interests.model import Model
 from spark_app.interests.seeing import gemini
+from spark_app.interests.tokens import Tokens
 from spark_app.running import failpoints, progress
 from spark_app.segments import strategies as of_segments
 from spark_app.segments import tops
@@ -100,12 +101,20 @@ def _filled(
     seconds: dict[str, float],
 ) -> dict[str, Any]:  # fmt: skip
     """Write all tables and the model; gives the summary."""
+    with progress.phase("sample") as step:
+        sampled, groups_before, total = _sampled(spark, settings, stock, before)
+        step.say(f"{len(sampled):,} of {total:,} users")
+    seconds["sample"] = step.seconds
     with progress.phase("groups") as step:
-        model, sampled = _found(spark, settings, asked, stock, before)
+        said = tokens.of([cleaning.read(text) for text in sampled])
+        model = making.of_tokens(
+            settings.interests, said, k=asked.k, most=asked.most, seed=settings.seed, groups_before=groups_before,
+            given=_given(before),
+        )  # fmt: skip
         step.say(model.said["structure"]["words"])
     seconds["groups"] = step.seconds
     with progress.phase("place") as step:
-        everyone = interest_placing.everyone(spark, stock.posted, model, _known(settings, model, sampled))
+        everyone = interest_placing.everyone(spark, stock.posted, model, _known(settings, model, said))
         shelf_tables.write(folder, interest_files.USERS, everyone.users.orderBy("user"))
         sizes = _sizes(everyone.users)
         step.say(f"{sum(sizes.values()):,} users, {sizes.get(None, 0):,} of them in no group")
@@ -120,21 +129,16 @@ def _filled(
     return _summary(stock, model, sizes, groups, len(sampled), _given(before))
 
 
-def _found(
-    spark: SparkSession, settings: Settings, asked: Asked, stock: _Stock, before: Folder | None
-) -> tuple[Model, list[str]]:
-    """The model of a sample, and the texts of that."""
+def _sampled(
+    spark: SparkSession, settings: Settings, stock: _Stock, before: Folder | None
+) -> tuple[list[str], list[int | None] | None, int]:
+    """Texts of a sample of users, the groups that these had before, and how many users there are in all."""
     table = stock.posted.select("user", "text")
     if before is not None:
         earlier = shelf_tables.read(spark, before, interest_files.USERS)
         table = table.join(earlier.select("user", F.col("group").alias("before")), "user", "left")
-    sampled, _ = samples.drawn(table, settings.seed)
-    texts = sampled["text"].to_pylist()
-    model = making.made(
-        settings.interests, texts, k=asked.k, most=asked.most, seed=settings.seed,
-        groups_before=sampled["before"].to_pylist() if before is not None else None, given=_given(before),
-    )  # fmt: skip
-    return model, texts
+    sampled, total = samples.drawn(table, settings.seed)
+    return sampled["text"].to_pylist(), sampled["before"].to_pylist() if before is not None else None, total
 
 
 def _given(before: Folder | None) -> int:
@@ -146,9 +150,9 @@ def _sizes(users: DataFrame) -> dict[int | None, int]:
     return {row["group"]: row["count"] for row in users.groupBy("group").count().collect()}
 
 
-def _known(settings: Settings, model: Model, texts: Sequence[str]) -> Collection[str]:
-    """Words that may be told of a group; `texts` are those of the sample."""
-    return vocabulary.counted(model.encoder, map(cleaning.read, texts), settings.interests.least_users)
+def _known(settings: Settings, model: Model, said: Tokens) -> Collection[str]:
+    """Words that may be told of a group; `said` are the texts of the sample."""
+    return vocabulary.counted(model.encoder, said, settings.interests.least_users)
 
 
 def _keywords(everyone: Everyone, model: Model) -> dict[int, list[tuple[str, float]]]:

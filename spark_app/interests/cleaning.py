@@ -7,8 +7,10 @@ import html
 import re
 import unicodedata
 from functools import cache
+from itertools import filterfalse
 
-_ADDRESS = re.compile(r"(?:https?://|ftp://|www\.)\S+|\S+@\S+\.\w+|(?<!\w)@[\w.]*\w", re.IGNORECASE)
+_LINK = re.compile(r"(?:https?://|ftp://|www\.)\S+", re.IGNORECASE)
+_MAIL, _MENTION = re.compile(r"(?<!\S)\S+@\S+\.\w+"), re.compile(r"(?<!\w)@[\w.]*\w")
 _MARKUP = re.compile(r"<[/!]?[A-Za-z][^<>]*>")
 _HASHTAG = re.compile(r"#(\w+)")
 # Where a hashtag is split: before a capital that begins a word, at digits, at underscores.
@@ -19,7 +21,11 @@ _DENSE = (
     "\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
 _EMOJI = "\u2600-\u27bf\U0001f300-\U0001faff"
-_ASCII = re.compile(r"[a-z]{2,}")
+# Of ASCII: letters, in lower case; a blank for all else.
+_LETTERS = "".join(chr(code).lower() if chr(code).isalpha() else " " for code in range(128))
+_LONE = frozenset("abcdefghijklmnopqrstuvwxyz")
+# Without any of these there is nothing to be taken out.
+_MARK = re.compile(r"[&<:@#]")
 
 
 def cleaned(text: str) -> str:
@@ -30,8 +36,12 @@ def cleaned(text: str) -> str:
         text = _MARKUP.sub(" ", text)
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
-    if ":" in text or "@" in text or "www" in text.lower():
-        text = _ADDRESS.sub(" ", text)
+    if "@" in text:
+        text = _MAIL.sub(" ", text)
+    if ":" in text or "www" in text.lower():
+        text = _LINK.sub(" ", text)
+    if "@" in text:
+        text = _MENTION.sub(" ", text)
     if "#" in text:
         text = _HASHTAG.sub(_split, text)
     return " ".join(text.lower().split())
@@ -40,7 +50,7 @@ def cleaned(text: str) -> str:
 def words(text: str) -> list[str]:
     """The words of a cleaned text: two letters or more; an emoji; pairs of characters where a script has no blanks."""
     if text.isascii():
-        return _ASCII.findall(text)
+        return [*filterfalse(_LONE.__contains__, text.translate(_LETTERS).split())]
     found: list[str] = []
     for plain, dense, emoji in _tokens().findall(text):
         if dense:
@@ -52,6 +62,8 @@ def words(text: str) -> list[str]:
 
 def read(text: str) -> list[str]:
     """The words of a text as it was posted."""
+    if text.isascii() and not _MARK.search(text) and "www" not in text.lower():
+        return words(text)
     return words(cleaned(text))
 
 

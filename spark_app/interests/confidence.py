@@ -1,23 +1,20 @@
 """How near a point is to each group -> how sure its group is, and whether it is near enough to be in one at all.
 
 How sure: a softmax over the similarities, sharper the more words are known and the more they tell. How sharp is learnt
-from texts cut in two: one part is placed, and the group of the rest is what it should say.
+from texts cut in two, which are about the same, whatever that is (sharpening).
 """
 
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
-from scipy.special import expit, log_softmax, softmax
+from scipy.special import softmax
 
 from spark_app.grouping.nearest import Doubles, Labels
 from spark_app.interests.encoders import Encoded
 
 # Of the members' nearness: this share of the median is near enough, and so is all but so few of the members.
 SHARE, FEW = 0.25, 0.03
-# A half may be wrong about its text, but not more often than this.
-MOST_WRONG = 0.5
 
 
 class Sharpness(NamedTuple):
@@ -29,12 +26,22 @@ class Sharpness(NamedTuple):
 
     def of(self, encoded: Encoded) -> Doubles:
         """(n,), what similarities are multiplied by."""
-        known, telling = np.log(np.maximum(encoded.known, 1)), np.log(np.maximum(encoded.telling, 1e-9))
-        return np.exp(np.clip(self.at + self.words * known + self.telling * telling, -20, 20))
+        return sharp(about(encoded), np.array(self))
 
 
 # Where there are too few texts to learn from.
 UNKNOWN = Sharpness(1.0, 0.0, 0.0)
+
+
+def about(encoded: Encoded) -> Doubles:
+    """(n, 3), what sharpness is of: 1, log(known) and log(telling)."""
+    known, telling = np.log(np.maximum(encoded.known, 1)), np.log(np.maximum(encoded.telling, 1e-9))
+    return np.column_stack([np.ones(len(known)), known, telling])
+
+
+def sharp(about: Doubles, values: NDArray[np.float64]) -> Doubles:
+    """(n,), from the three of Sharpness."""
+    return np.asarray(np.exp(np.clip(about @ values, -20, 20)))
 
 
 def similar(points: Doubles, centres: Doubles) -> Doubles:
@@ -60,28 +67,6 @@ def enough(encoded: Encoded, centres: Doubles, labels: Labels) -> Doubles:
         return np.full(1, -np.inf)
     members = [near[labels == group] for group in range(len(centres))]
     return np.array([_enough(some) if len(some) else np.inf for some in members])
-
-
-def learnt(halves: Encoded, others: Labels, centres: Doubles) -> Sharpness:
-    """From encoded halves and the groups of the other halves.
-
-    Most likely under: the other half says the group of the softmax, or with a probability of its own any group. That
-    probability is learnt too and left out of what is said, since it is that of the other half to be wrong.
-    """
-    cosines, at = similar(halves.points, centres), np.arange(len(others))
-    if len(others) < 2:
-        return UNKNOWN
-
-    def unlikely(values: NDArray[np.float64]) -> float:
-        sharp = Sharpness(*values[:3]).of(halves)[:, None]
-        said = np.exp(log_softmax(cosines * sharp, axis=1)[at, others])
-        wrong = MOST_WRONG * float(expit(values[3]))
-        # Words and what they tell make it sharper, unless the texts say otherwise.
-        return float(-np.log((1 - wrong) * said + wrong / len(centres)).sum() + (values[1:3] ** 2).sum())
-
-    until = {"maxiter": 200, "xatol": 1e-2, "fatol": 1e-1}
-    found = minimize(unlikely, [2.0, 0.0, 0.0, -2.0], method="Nelder-Mead", options=until)
-    return Sharpness(*(float(value) for value in found.x[:3]))
 
 
 def _enough(near: Doubles) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_app.grouping.nearest import Doubles
+from spark_app.interests.tokens import Tokens
 
 if TYPE_CHECKING:
     from spark_app.blocks import Interests
@@ -45,15 +46,15 @@ class Encoder(Protocol):
         """(n, d), rows of length 1, or 0 where nothing is known of the words."""
         ...
 
-    def encoded(self, texts: Sequence[Sequence[str]]) -> Encoded:
+    def encoded(self, said: Tokens) -> Encoded:
         """Of texts given as their words."""
         ...
 
-    def shuffled(self, texts: Sequence[Sequence[str]], seeds: Sequence[int]) -> Iterator[Doubles]:
-        """For each seed points of the same texts with all words shuffled among them, encoded anew: no topic is left."""
+    def dealt(self, said: Tokens, seeds: Sequence[int]) -> Iterator[Doubles]:
+        """For each seed points of the same texts, encoded anew, with their words dealt anew: no topic is left."""
         ...
 
-    def again(self, texts: Sequence[Sequence[str]], seed: int) -> "Encoder":
+    def again(self, said: Tokens, seed: int) -> "Encoder":
         """One like this that is fitted on other texts."""
         ...
 
@@ -62,18 +63,15 @@ class Encoder(Protocol):
         ...
 
 
-def fitted(asked: "Interests", texts: Sequence[Sequence[str]], seed: int) -> Encoder:
-    """Of the words of a sample of texts, one a user (cleaning.read).
-
-    For `sentences` a model must be there, nothing is fitted.
-    """
+def fitted(asked: "Interests", said: Tokens, seed: int) -> Encoder:
+    """Of the words of a sample of texts. For `sentences` a model must be there, nothing is fitted."""
     if asked.encoder == "sentences":
         from spark_app.interests import sentences
 
         return sentences.loaded(asked.sentences_model)
     from spark_app.interests import tfidf
 
-    return tfidf.fitted(texts, seed, asked.least_users)
+    return tfidf.fitted(said, seed, asked.least_users)
 
 
 def load(folder: Path) -> Encoder:

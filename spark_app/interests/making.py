@@ -10,8 +10,9 @@ from threadpoolctl import threadpool_limits
 
 from spark_app.grouping import matching_ids
 from spark_app.grouping.nearest import Labels
-from spark_app.interests import cleaning, encoders, groups, keywords, vocabulary
+from spark_app.interests import cleaning, encoders, groups, keywords, tokens, vocabulary
 from spark_app.interests.model import Model
+from spark_app.interests.tokens import Tokens
 
 if TYPE_CHECKING:
     from spark_app.blocks import Interests
@@ -31,32 +32,46 @@ def made(
     groups_before: Sequence[int | None] | None = None,
     given: int = 0,
 ) -> Model:
-    """Groups of users by what they say, one text each.
+    """Groups of users by what they say, one text each; as of_tokens."""
+    said = tokens.of([cleaning.read(text) for text in texts])
+    return of_tokens(asked, said, k=k, most=most, seed=seed, before=before, groups_before=groups_before, given=given)
+
+
+def of_tokens(
+    asked: "Interests",
+    texts: Tokens,
+    *,
+    k: int | None = None,
+    most: int = MOST,
+    seed: int,
+    before: Model | None = None,
+    groups_before: Sequence[int | None] | None = None,
+    given: int = 0,
+) -> Model:
+    """Groups of users by what they say, one text each, whose words were read before.
 
     Numbers go on from `before` by the users that both know: `groups_before` (n,) are the numbers that the users of
     these texts had, None for no group; without it the model before is asked where they are. No number up to `given`
     that is gone comes again.
     """
-    words = [cleaning.read(text) for text in texts]
     # Many small steps: threads that wait for one another take longer than one does, above all on a busy machine.
     with threadpool_limits(1):
-        encoder = encoders.fitted(asked, words, seed)
-        found = groups.found(encoder, words, k=k, most=most, seed=seed)
-    numbers = _numbers(found.labels, len(found.centres), _before(words, before, groups_before), before, given)
-    known = frozenset(vocabulary.counted(encoder, words, asked.least_users))
-    counts = keywords.counted(words, found.labels, known)
-    best = keywords.of([counts.get(group, Counter()) for group in range(len(numbers))])
+        encoder = encoders.fitted(asked, texts, seed)
+        found = groups.found(encoder, texts, k=k, most=most, seed=seed)
+    numbers = _numbers(found.labels, len(found.centres), _before(texts, before, groups_before), before, given)
+    told = texts.of_names(vocabulary.counted(encoder, texts, asked.least_users))
+    best = keywords.of_tokens(told, found.labels, len(numbers))
     named = {int(number): some for number, some in zip(numbers, best, strict=True)}
     said = {"encoder": encoder.name, **found.said}
     return Model(encoder, found.centres, numbers, found.enough, found.sharpness, found.plane, named, said)
 
 
 def _before(
-    words: Sequence[Sequence[str]], before: Model | None, groups_before: Sequence[int | None] | None
+    texts: Tokens, before: Model | None, groups_before: Sequence[int | None] | None
 ) -> Sequence[int | None] | None:
     if before is None or groups_before is not None:
         return groups_before
-    return [int(group) or None for group in before.placed_words(words).group]
+    return [int(group) or None for group in before.placed_tokens(texts).group]
 
 
 def _numbers(

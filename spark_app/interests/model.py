@@ -13,14 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_app.grouping.nearest import Doubles, Labels
-from spark_app.interests import cleaning, confidence, encoders
+from spark_app.interests import cleaning, confidence, encoders, tokens
 from spark_app.interests.confidence import Sharpness
 from spark_app.interests.encoders import Encoder
 from spark_app.interests.plane import Plane
+from spark_app.interests.tokens import Tokens
 
 # Next groups that are told, words of a text, and of so many of its first ones.
 OTHERS, TELLING, MOST_TOLD = 3, 10, 1_000
-ARRAYS = ("centres", "numbers", "enough", "places", "axes")
+ARRAYS = ("centres", "numbers", "enough", "places", "radii", "axes")
 
 
 class Assigned(NamedTuple):
@@ -84,16 +85,20 @@ class Model:
 
     def placed_words(self, texts: Sequence[Sequence[str]]) -> Placed:
         """Of texts whose words were read before (cleaning.read)."""
+        return self.placed_tokens(tokens.of(texts))
+
+    def placed_tokens(self, texts: Tokens) -> Placed:
+        """The same, of words as numbers."""
         encoded = self.encoder.encoded(texts)
         sure = confidence.sure(encoded, self.centres, self.sharpness)
         near = confidence.nearness(encoded, self.centres)
-        nearest, rows = sure.argmax(1), np.arange(len(texts))
+        nearest, rows = sure.argmax(1), np.arange(texts.texts)
+        x, y = self.plane.of(encoded.points, sure).T
         near, enough = near[rows, nearest], self.enough[nearest]
         inside = (encoded.known > 0) & (near >= enough)
         # The further a text is from being near enough, the less sure; of unknown words nothing is.
         part = np.clip(np.where(enough > 0, near / np.where(enough > 0, enough, 1.0), 1.0), 0.0, 1.0)
         sure = sure * np.where(encoded.known > 0, part, 0.0)[:, None]
-        x, y = self.plane.of(encoded, self.centres).T
         numbers = self.numbers[nearest]
         return Placed(np.where(inside, numbers, 0), numbers, sure[rows, nearest], x, y, sure)
 
@@ -101,8 +106,9 @@ class Model:
         """The words that tell of the nearest group of a text, the nearest first: those that alone are near enough."""
         words = cleaning.read(text)[:MOST_TOLD]
         different = sorted(set(words))
-        at = int(confidence.similar(self.encoder.encoded([words]).points, self.centres)[0].argmax())
-        near = confidence.nearness(self.encoder.encoded([[word] for word in different]), self.centres)[:, at]
+        whole, alone = (self.encoder.encoded(tokens.of(said)) for said in ([words], [[word] for word in different]))
+        at = int(confidence.similar(whole.points, self.centres)[0].argmax())
+        near = confidence.nearness(alone, self.centres)[:, at]
         least = max(float(self.enough[at]), 0.0)
         told = [(word, value) for word, value in zip(different, near.tolist(), strict=True) if value > least]
         return sorted(told, key=lambda pair: (-pair[1], pair[0]))[:TELLING]
@@ -112,14 +118,13 @@ class Model:
         self.encoder.save(folder)
         told = {
             "sharpness": list(self.sharpness),
-            "plane": self.plane.sharpness,
             "keywords": {str(number): words for number, words in self.keywords.items()},
             "said": self.said,
         }
         (folder / "model.json").write_text(json.dumps(told, ensure_ascii=False), "utf-8")
         np.savez(
             folder / "model.npz", centres=self.centres, numbers=self.numbers, enough=self.enough,
-            places=self.plane.places, axes=self.plane.axes,
+            **self.plane._asdict(),
         )  # fmt: skip
 
     def _assigned(self, found: Placed, at: int) -> Assigned:
@@ -136,6 +141,6 @@ def load(folder: Path) -> Model:
     told = json.loads((folder / "model.json").read_text("utf-8"))
     keywords = {int(number): [(word, weight) for word, weight in words] for number, words in told["keywords"].items()}
     with np.load(folder / "model.npz", allow_pickle=False) as kept:
-        centres, numbers, enough, places, axes = (kept[name] for name in ARRAYS)
-    plane, sharpness = Plane(places, axes, told["plane"]), Sharpness(*told["sharpness"])
+        centres, numbers, enough, *drawn = (kept[name] for name in ARRAYS)
+    plane, sharpness = Plane(*drawn), Sharpness(*told["sharpness"])
     return Model(encoders.load(folder), centres, numbers, enough, sharpness, plane, keywords, told["said"])

@@ -6,15 +6,15 @@ Nothing is fitted, so words that no user has said count too. The model itself is
 import json
 from collections.abc import Iterator, Sequence
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from spark_app.grouping.nearest import Doubles
-from spark_app.interests import cleaning
+from spark_app.interests import cleaning, tokens
 from spark_app.interests.encoders import SAYS, Encoded
+from spark_app.interests.tokens import Tokens
 
 EXTRA = "requirements-interests.txt"
 BATCH = 64
@@ -35,26 +35,22 @@ class Sentences:
 
     def encode(self, texts: Sequence[str]) -> Doubles:
         """(n, d), rows of length 1, or 0 for a text without words."""
-        return self.encoded([cleaning.read(text) for text in texts]).points
+        return self.encoded(tokens.of([cleaning.read(text) for text in texts])).points
 
-    def encoded(self, texts: Sequence[Sequence[str]]) -> Encoded:
+    def encoded(self, said: Tokens) -> Encoded:
         """Any word is known, and all tell the same."""
-        known = np.array([len(set(words)) for words in texts], np.int64)
-        points = np.zeros((len(texts), self.dimensions))
-        said = np.flatnonzero(known)
-        if len(said):
-            points[said] = _points(self.model, [" ".join(texts[at]) for at in said.tolist()])
-        return Encoded(points, np.ones(len(texts)), known)
+        known, points = said.different, np.zeros((said.texts, self.dimensions))
+        some = np.flatnonzero(known)
+        if len(some):
+            points[some] = _points(self.model, said.some(some).spelt())
+        return Encoded(points, np.ones(said.texts), known)
 
-    def shuffled(self, texts: Sequence[Sequence[str]], seeds: Sequence[int]) -> Iterator[Doubles]:
+    def dealt(self, said: Tokens, seeds: Sequence[int]) -> Iterator[Doubles]:
         """By the same model: sentences without sense."""
-        words = [word for text in texts for word in text]
-        ends = np.cumsum([0, *map(len, texts)])
         for seed in seeds:
-            mixed = [words[at] for at in np.random.default_rng(seed).permutation(len(words)).tolist()]
-            yield self.encoded([mixed[first:last] for first, last in pairwise(ends)]).points
+            yield self.encoded(said.dealt(np.random.default_rng(seed))).points
 
-    def again(self, texts: Sequence[Sequence[str]], seed: int) -> "Sentences":  # noqa: ARG002
+    def again(self, said: Tokens, seed: int) -> "Sentences":  # noqa: ARG002
         """This one: nothing was fitted."""
         return self
 

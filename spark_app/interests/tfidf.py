@@ -1,39 +1,30 @@
 """Words -> TF-IDF -> the components of it that texts without topics do not have (SVD): the default encoder.
 
-What is kept is a list of words and a matrix. scikit-learn finds the matrix and is not loaded to use it.
+What is kept is a list of words and a matrix.
 """
 
 import json
 from collections.abc import Iterator, Sequence
-from itertools import chain, repeat
+from itertools import repeat
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from spark_app.grouping.nearest import Doubles
-from spark_app.interests import cleaning, vocabulary
+from spark_app.interests import cleaning, tokens, vocabulary
+from spark_app.interests.components import decomposed
 from spark_app.interests.encoders import SAYS, Encoded
+from spark_app.interests.tokens import Places, Tokens
 
 # What is fitted on other texts knows words of two of them or more, and of fewer than so many those of one, too.
 ENOUGH = 50
-# Components: so many at the most and at least. The first is what all texts have in common.
-MOST, LEAST = 100, 10
+# Components: so many at the most and at least, and so many are looked at first. The first is what all have in common.
+MOST, LEAST, FIRST = 100, 10, 32
 # A component tells of topics if it is so much above the highest of the same words shuffled among the texts.
-ABOVE, SHUFFLES = 1.05, 2
+ABOVE, SHUFFLED_COMPONENTS = 1.05, 5
 UNKNOWN = 2
-
-Words = Sequence[Sequence[str]]
-
-
-class Tokens(NamedTuple):
-    """All words of some texts: which text each is in and which word it is, -1 where it is not known."""
-
-    text: NDArray[np.int64]
-    word: NDArray[np.int64]
-    texts: int
 
 
 class TfIdf:
@@ -49,35 +40,35 @@ class TfIdf:
 
     def encode(self, texts: Sequence[str]) -> Doubles:
         """(n, d), rows of length 1, or 0 where no word is known."""
-        return self.encoded([cleaning.read(text) for text in texts]).points
+        return self.encoded(tokens.of([cleaning.read(text) for text in texts])).points
 
-    def encoded(self, texts: Words) -> Encoded:
+    def encoded(self, said: Tokens) -> Encoded:
         """What is not known counts as a word that points nowhere, up to UNKNOWN such words for each known one.
 
         Who writes a whole sentence uses words that posts which are lists of words have not.
         """
-        matrix, unknown = weighted(tokens(texts, self._places), self.rarity)
+        counts = counted(said, self._known(said), len(self.words))
+        matrix = weighted(counts, self.rarity)
         raw = np.asarray(matrix @ self.components)
         lengths = np.linalg.norm(raw, axis=1)
         known = np.diff(matrix.indptr).astype(np.int64)
+        unknown = said.sizes - np.asarray(counts.sum(1)).ravel()
         weights = np.asarray(matrix.sum(1)).ravel() + self.unknown * np.minimum(unknown, UNKNOWN * known)
-        points = raw / np.where(lengths > 0, lengths, 1.0)[:, None]
-        return Encoded(points, lengths / np.where(weights > 0, weights, 1.0), known)
+        return Encoded(_unit(raw, lengths), lengths / np.where(weights > 0, weights, 1.0), known)
 
-    def shuffled(self, texts: Words, seeds: Sequence[int]) -> Iterator[Doubles]:
-        """As many components of the shuffled words, for each seed."""
-        found = tokens(texts, self._places)
+    def dealt(self, said: Tokens, seeds: Sequence[int]) -> Iterator[Doubles]:
+        """As many components of the words dealt anew, for each seed."""
+        known = self._known(said)
         for seed in seeds:
-            mixed = _mixed(found, np.random.default_rng(seed))
-            matrix = table(mixed, rarity(mixed, len(self.words)))
+            counts = counted(said.dealt(np.random.default_rng(seed)), known, len(self.words))
+            matrix = table(weighted(counts, rarity(counts)), said.sizes)
             raw = np.asarray(matrix @ decomposed(matrix, self.dimensions, seed)[1])
-            lengths = np.linalg.norm(raw, axis=1)
-            yield raw / np.where(lengths > 0, lengths, 1.0)[:, None]
+            yield _unit(raw, np.linalg.norm(raw, axis=1))
 
-    def again(self, texts: Words, seed: int) -> "TfIdf":
+    def again(self, said: Tokens, seed: int) -> "TfIdf":
         """The same number of components, of other texts; of words those that are known here."""
-        own = vocabulary.shared(texts, 2 if len(texts) >= ENOUGH else 1)
-        return _of([word for word in own if word in self._places], texts, seed, self.dimensions)
+        own = vocabulary.shared(said, 2 if said.texts >= ENOUGH else 1)
+        return _of(said, [word for word in own if word in self._places], seed, self.dimensions)
 
     def save(self, folder: Path) -> None:
         """encoder.json has the words, encoder.npz the numbers."""
@@ -85,6 +76,9 @@ class TfIdf:
         said = {"name": self.name, "unknown": self.unknown, "words": self.words}
         (folder / SAYS).write_text(json.dumps(said, ensure_ascii=False), "utf-8")
         np.savez(folder / "encoder.npz", rarity=self.rarity, components=self.components.astype(np.float32))
+
+    def _known(self, said: Tokens) -> Places:
+        return _among(said, self._places)
 
 
 def load(folder: Path) -> TfIdf:
@@ -94,94 +88,98 @@ def load(folder: Path) -> TfIdf:
         return TfIdf(said["words"], kept["rarity"], kept["components"].astype(np.float64), said["unknown"])
 
 
-def fitted(texts: Words, seed: int, least: int) -> TfIdf:
-    """Of the words of `least` texts or more: components above those of shuffled words, 10 to 100.
+def fitted(said: Tokens, seed: int, least: int) -> TfIdf:
+    """Of the words of `least` texts or more: components above those of dealt words, 10 to 100.
 
     That is parallel analysis (Horn 1965).
     """
-    return _of(vocabulary.shared(texts, least), texts, seed)
+    return _of(said, vocabulary.shared(said, least), seed)
 
 
-def _of(words: list[str], texts: Words, seed: int, dimensions: int | None = None) -> TfIdf:
-    found = tokens(texts, {word: at for at, word in enumerate(words)})
-    weights = rarity(found, len(words))
-    matrix = table(found, weights)
-    most = max(1, min(MOST if dimensions is None else dimensions, *(size - 1 for size in matrix.shape)))
-    strengths, components = decomposed(matrix, most, seed)
-    if dimensions is None:
-        components = components[:, : max(LEAST, _telling(strengths, found, len(words), seed))]
+def _of(said: Tokens, words: list[str], seed: int, dimensions: int | None = None) -> TfIdf:
+    known = _among(said, {word: at for at, word in enumerate(words)})
+    counts = counted(said, known, len(words))
+    weights = rarity(counts)
+    matrix = table(weighted(counts, weights), said.sizes)
+    components = _components(matrix, said, known, seed, dimensions)
     # float32 is what is kept: one that was loaded gives the same points.
     components = components.astype(np.float32).astype(np.float64)
-    return TfIdf(words, weights, components, usual(found, weights))
+    return TfIdf(words, weights, components, usual(counts, weights))
 
 
-def tokens(texts: Words, places: dict[str, int]) -> Tokens:
-    """Words as their places among those that are known."""
-    sizes = np.fromiter(map(len, texts), np.int64, len(texts))
-    word = np.fromiter(map(places.get, chain.from_iterable(texts), repeat(-1)), np.int64, int(sizes.sum()))
-    return Tokens(np.repeat(np.arange(len(texts)), sizes), word, len(texts))
+def _among(said: Tokens, places: dict[str, int]) -> Places:
+    """The place of each name among known words, or -1."""
+    return np.fromiter(map(places.get, said.names, repeat(-1)), np.int64, len(said.names))
 
 
-def rarity(found: Tokens, words: int) -> Doubles:
+def counted(said: Tokens, known: Places, words: int) -> sparse.csr_matrix:
+    """How often each text says each known word, (texts, words); `known` is the place of each name, -1 of none."""
+    word = known[said.word]
+    is_known = word >= 0
+    starts = np.concatenate([[0], np.cumsum(np.bincount(said.text[is_known], minlength=said.texts))])
+    matrix = sparse.csr_matrix((np.ones(int(starts[-1])), word[is_known], starts), (said.texts, words))
+    matrix.sum_duplicates()
+    return matrix
+
+
+def rarity(counts: sparse.csr_matrix) -> Doubles:
     """sqrt(log((1 + n) / (1 + df)) / (1 + df / mean df)): 0 for a word that all texts have.
 
     What is divided by keeps a common word from being a component of its own, the mean in it keeps a rare one from that
     (as Qin and Rohe 2013 do for degrees of graphs). So what shuffled words reach is the same for all words, and
     components above it are what words have in common.
     """
-    known = found.word >= 0
-    pairs = np.unique(found.text[known] * words + found.word[known])
-    counts = np.bincount(pairs % max(words, 1), minlength=words)
-    usual = max(float(counts.sum()) / max(words, 1), 1.0)
-    return np.sqrt(np.log((1 + found.texts) / (1 + counts)) / (1 + counts / usual))
+    count, words = counts.shape
+    texts = np.bincount(counts.indices, minlength=words)
+    mean = max(float(texts.sum()) / max(words, 1), 1.0)
+    return np.sqrt(np.log((1 + count) / (1 + texts)) / (1 + texts / mean))
 
 
-def usual(found: Tokens, weights: Doubles) -> float:
+def usual(counts: sparse.csr_matrix, weights: Doubles) -> float:
     """The mean weight of a known word, as often as it is said; what one that is not known weighs."""
-    said = found.word[found.word >= 0]
-    return float(weights[said].mean()) if len(said) else 1.0
+    total = float(counts.data.sum())
+    return float(counts.data @ weights[counts.indices]) / total if total else 1.0
 
 
-def weighted(found: Tokens, weights: Doubles) -> tuple[sparse.csr_matrix, NDArray[np.int64]]:
-    """Sublinear TF-IDF (1 + log(count)) * weight, (texts, words); and how many words of each text are unknown."""
-    known = found.word >= 0
-    shape = (found.texts, len(weights))
-    ones = np.ones(int(known.sum()))
-    matrix = sparse.coo_matrix((ones, (found.text[known], found.word[known])), shape).tocsr()
-    matrix.sum_duplicates()
-    matrix.data = (1 + np.log(matrix.data)) * weights[matrix.indices]
-    return matrix, np.bincount(found.text[~known], minlength=found.texts)
+def weighted(counts: sparse.csr_matrix, weights: Doubles) -> sparse.csr_matrix:
+    """Sublinear TF-IDF: (1 + log(count)) * weight."""
+    data = (1 + np.log(counts.data)) * weights[counts.indices]
+    return sparse.csr_matrix((data, counts.indices, counts.indptr), counts.shape)
 
 
-def table(found: Tokens, weights: Doubles) -> sparse.csr_matrix:
+def table(matrix: sparse.csr_matrix, sizes: Places) -> sparse.csr_matrix:
     """What is decomposed: rows over the root of how many words a text has.
 
     Rows of length 1 would give weight to the common words of texts that have no rare ones.
     """
-    sizes = np.bincount(found.text, minlength=found.texts)
-    return sparse.diags(1 / np.sqrt(np.maximum(sizes, 1))) @ weighted(found, weights)[0]
+    scale = np.repeat(1 / np.sqrt(np.maximum(sizes, 1)), np.diff(matrix.indptr))
+    return sparse.csr_matrix((matrix.data * scale, matrix.indices, matrix.indptr), matrix.shape)
 
 
-def decomposed(matrix: sparse.csr_matrix, count: int, seed: int) -> tuple[Doubles, Doubles]:
-    """Singular values and right vectors (words, count), the largest first (Halko, Martinsson and Tropp 2011)."""
-    from sklearn.utils.extmath import randomized_svd
-
-    if 0 in matrix.shape or not matrix.nnz:
-        return np.zeros(count), np.zeros((matrix.shape[1], count))
-    _, strengths, rows = randomized_svd(matrix, count, n_iter=4, random_state=seed % 2**32)
-    return strengths, rows.T
-
-
-def _telling(strengths: Doubles, found: Tokens, words: int, seed: int) -> int:
-    """How many components, with the first, are above the second of shuffled words: the first is what all share."""
-    random = np.random.default_rng(seed)
-    noise = 0.0
-    for _ in range(SHUFFLES):
-        mixed = _mixed(found, random)
-        matrix = table(mixed, rarity(mixed, words))
-        noise = max(noise, float(decomposed(matrix, min(5, *matrix.shape), seed)[0][1:].max(initial=0.0)))
-    return 1 + int((strengths[1:] > ABOVE * noise).sum())
+def _components(
+    matrix: sparse.csr_matrix, said: Tokens, known: Places, seed: int, dimensions: int | None
+) -> NDArray[np.float64]:
+    """(words, d), as many as were asked for, or as tell of topics."""
+    most = max(1, min(dimensions or MOST, *(size - 1 for size in matrix.shape)))
+    if dimensions is not None:
+        return decomposed(matrix, most, seed)[1]
+    noise = _noise(said, known, matrix.shape[1], seed)
+    count = min(FIRST, most)
+    strengths, components = decomposed(matrix, count, seed)
+    if count < most and strengths[-1] > ABOVE * noise:
+        strengths, components = decomposed(matrix, most, seed)
+    # With the first, which all share.
+    telling = 1 + int((strengths[1:] > ABOVE * noise).sum())
+    return components[:, : max(LEAST, telling)]
 
 
-def _mixed(found: Tokens, random: np.random.Generator) -> Tokens:
-    return found._replace(word=random.permutation(found.word))
+def _noise(said: Tokens, known: Places, words: int, seed: int) -> float:
+    """The second component of the same words dealt anew: their first is what all texts share."""
+    counts = counted(said.dealt(np.random.default_rng(seed)), known, words)
+    matrix = table(weighted(counts, rarity(counts)), said.sizes)
+    strengths, _ = decomposed(matrix, min(SHUFFLED_COMPONENTS, *matrix.shape), seed)
+    return float(strengths[1:].max(initial=0.0))
+
+
+def _unit(rows: Doubles, lengths: Doubles) -> Doubles:
+    return rows / np.where(lengths > 0, lengths, 1.0)[:, None]

@@ -4,10 +4,12 @@ A name, an address or a number that one user alone writes is so in no kept model
 has to go when that user is forgotten.
 """
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
-from itertools import chain
+from collections.abc import Collection
 from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spark_app.interests.tokens import Tokens
 
 if TYPE_CHECKING:
     from spark_app.interests.encoders import Encoder
@@ -16,14 +18,15 @@ if TYPE_CHECKING:
 MOST = 50_000
 
 
-def shared(texts: Iterable[Sequence[str]], least: int) -> list[str]:
+def shared(said: Tokens, least: int) -> list[str]:
     """The words of `least` texts or more, by their name."""
-    counts = Counter(chain.from_iterable(map(set, texts)))
-    common = sorted((word for word, count in counts.items() if count >= least), key=lambda word: (-counts[word], word))
-    return sorted(common[:MOST])
+    texts, names = said.said_by, said.names
+    found = np.flatnonzero(texts >= least).tolist()
+    common = sorted(found, key=lambda at: (-texts[at], names[at]))[:MOST] if len(found) > MOST else found
+    return sorted(names[at] for at in common)
 
 
-def counted(encoder: "Encoder", texts: Iterable[Sequence[str]], least: int) -> Collection[str]:
+def counted(encoder: "Encoder", said: Tokens, least: int) -> Collection[str]:
     """The words that keywords may be: those of the encoder or, where it keeps none, those that these texts share."""
     own: Collection[str] | None = getattr(encoder, "words", None)
-    return shared(texts, least) if own is None else own
+    return shared(said, least) if own is None else own
