@@ -7,6 +7,7 @@ import time
 from itertools import count
 
 import httpx
+import interested
 import pytest
 from conftest import settings_for
 from fastapi.testclient import TestClient
@@ -14,7 +15,7 @@ from test_ledger import part
 from test_server import started  # noqa: F401 - a fixture
 
 from benchmarks import served as made_up
-from spark_app.serving import app, stream
+from spark_app.serving import app, news, stream
 from spark_app.serving.problems import Problem
 from spark_app.storage import ledger
 
@@ -98,13 +99,31 @@ def test_there_are_so_many_listeners_and_no_more_and_all_are_let_go_at_the_end()
 
 def test_counts_and_the_generation_are_told_before_there_is_one(tmp_path):
     with TestClient(app.create(settings_for(tmp_path)), base_url="http://127.0.0.1") as client:
-        answer = client.get("/stream?events=4")
+        answer = client.get("/stream?events=5")
         assert answer.headers["content-type"].startswith("text/event-stream")
         told = dict(heard(answer.content))
         assert told["generation"] == {"generation": None, "trained_at": None}
         assert told["counts"]["read"] == 0 and told["counts"]["missing"] == 1000
         assert told["trending"] == {"trending": []} and told["segments"] == {"segments": []}
+        assert told["interests"] == {"interests": None}
         assert client.get("/stream?events=0").status_code == 422
+
+
+def test_new_interests_are_told_to_who_listens_already(tmp_path):
+    settings = settings_for(tmp_path)
+    state = app.create(settings).state.millstream
+    source = stream.Stream({"interests": lambda: news.interests(state)})
+
+    async def hear() -> list:
+        with source.joined() as listener:
+            told = source.told(listener, events=2)
+            await anext(told), await anext(told)
+            folder = interested.keep(settings)
+            return [folder, heard(await anext(told))]
+
+    folder, said = asyncio.run(hear())
+    assert said == [("interests", {"interests": {"id": folder.id, "made_at": folder.summary["made_at"],
+                                                 "users": 60, "k": 3}})]  # fmt: skip
 
 
 def test_a_generation_and_new_counts_are_told_by_a_server_that_ends_promptly(started, tmp_path):  # noqa: F811

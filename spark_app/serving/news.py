@@ -41,7 +41,14 @@ def segments(state: State) -> dict[str, Any]:
     return {"segments": [{name: one.summary.get(name) for name in told} for one in state.segments.now()]}
 
 
+def interests(state: State) -> dict[str, Any]:
+    """Which groups of interest are kept, and when they were made; null before the first."""
+    kept = state.interests.now()
+    return {"interests": kept and {name: kept.summary.get(name) for name in ("id", "made_at", "users", "k")}}
+
+
 # Name of the event -> what it says now; told to each who begins to listen, and whenever it has changed.
 SOURCES: dict[str, Callable[[State], Any]] = {
-    "generation": generation, "counts": counts, "trending": trending, "segments": segments
+    "generation": generation, "counts": counts, "trending": trending, "segments": segments,
+    "interests": interests,
 }  # fmt: skip
