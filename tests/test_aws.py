@@ -96,6 +96,12 @@ def test_the_page_on_buckets_says_the_same():
     assert allowed(policy) == allowed(named("role.json"))
 
 
+def test_the_image_takes_what_the_page_builds_it_with():
+    said = re.search(r"docker build --build-arg (\w+)=yes --tag (\S+) ", PAGE)
+    assert re.search(rf"^ARG {said[1]}=", (ROOT / "Dockerfile").read_text(), re.M)
+    assert said[2] in (ROOT / "docker-compose.yml").read_text()
+
+
 def test_accounts_that_take_a_role_are_in_the_manifest():
     (trust,) = [one for one in snippets() if "WebIdentity" in json.dumps(one)]
     held = trust["Statement"][0]["Condition"]["StringEquals"]
