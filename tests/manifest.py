@@ -2,15 +2,16 @@
 
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
-import click
 import kubernetes_validate
 import pyspark
+import typer
 import yaml
 from test_compose import PROGRAMS, parse
 
@@ -22,11 +23,12 @@ ROOT = Path(__file__).parent.parent
 FILE = ROOT / "deploy" / "kubernetes" / "millstream.yaml"
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 IMAGE = COMPOSE["x-program"]["image"]
-VERSIONS = ("1.30", "1.33", kubernetes_validate.major_minor(kubernetes_validate.latest_version()))
+VERSIONS = ("1.30", "1.33", kubernetes_validate.latest_version().rpartition(".")[0])
 # What others than we read: AWS's libraries, and Spark.
 FOREIGN = {"AWS_REGION", "AWS_DEFAULT_REGION", "SPARK_CONF_DIR"}
 OPEN = {"serve": guard.OPEN_PATHS, "web": door.OPEN_PATHS}
 MAY = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+_Usage = typer.BadParameter.__base__ or Exception
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 
 
@@ -87,20 +89,25 @@ class Manifest:
         return given | {one["name"]: one["value"] for one in pods.container.get("env", [])}
 
 
-def faults(text: str) -> list[str]:
-    """All that is wrong, each with its place; nothing when all is well."""
+def misspelt(text: str, kinds: Collection[str] = (), versions: Collection[str] = VERSIONS) -> list[str]:
+    """Fields that are not as the schemas of these versions say, in parts of these kinds, or in all."""
     manifest = Manifest(text)
-    checks = (_fields, _programs, _settings, _probes, _services, _policies, _rights, _volumes, _names, _spark)
+    asked = [one for one in (*manifest.parts, manifest.template) if not kinds or one["kind"] in kinds]
+    return [fault for version in versions for one in asked for fault in _misspelt(one, version)]
+
+
+def _misspelt(one: dict[str, Any], version: str) -> Iterator[str]:
+    try:
+        kubernetes_validate.validate(one, version, strict=True)
+    except kubernetes_validate.ValidationError as error:
+        yield f"{one['kind']} {one['metadata'].get('name', 'executor')}, {version}: {error.message}"
+
+
+def faults(text: str) -> list[str]:
+    """What does not go with the program, with Spark, or with the rest, each with its place."""
+    manifest = Manifest(text)
+    checks = (_programs, _settings, _probes, _services, _policies, _rights, _volumes, _names, _spark)
     return [fault for check in checks for fault in check(manifest)]
-
-
-def _fields(manifest: Manifest) -> Iterator[str]:
-    for version in VERSIONS:
-        for one in (*manifest.parts, manifest.template):
-            try:
-                kubernetes_validate.validate(one, version, strict=True)
-            except kubernetes_validate.ValidationError as error:
-                yield f"{one['kind']} {one['metadata'].get('name', 'executor')}, {version}: {error.message}"
 
 
 def _programs(manifest: Manifest) -> Iterator[str]:
@@ -109,7 +116,7 @@ def _programs(manifest: Manifest) -> Iterator[str]:
         if tuple(command) in PROGRAMS:
             try:
                 parse(command, pods.container["args"])
-            except (SystemExit, click.ClickException) as error:
+            except (SystemExit, _Usage) as error:
                 yield f"{pods.name}: {error}"
         elif command != ["bash", "/etc/millstream/executor.sh"]:
             yield f"{pods.name}: {command} is no program of the image"
@@ -143,7 +150,7 @@ def _probes(manifest: Manifest) -> Iterator[str]:
         if bool(asked) != (pods.verb in OPEN):
             yield f"{pods.name}: probes {asked}"
         for one in asked:
-            if one["path"] not in OPEN[pods.verb]:
+            if one["path"] not in OPEN.get(pods.verb, ()):
                 yield f"{pods.name}: {one['path']} is no route that is open without a key"
             if pods.ports.get(one["port"]) != _option(pods, "--port"):
                 yield f"{pods.name}: it does not listen on {one['port']}"
@@ -245,8 +252,7 @@ def _names(manifest: Manifest) -> Iterator[str]:
 
 def _spark(manifest: Manifest) -> Iterator[str]:
     """What Spark is told are its own settings, and go with the rest."""
-    known = b"".join(_classes())
-    yield from (f"spark-defaults.conf: {name}" for name in manifest.defaults if name.encode() not in known)
+    yield from (f"spark-defaults.conf: {name}" for name in manifest.defaults if _constant(name) not in _classes())
     (driver,) = manifest.of("StatefulSet")
     (pods,) = [one for one in manifest.pods if one.name == driver["metadata"]["name"]]
     folder = next(one["mountPath"] for one in pods.container["volumeMounts"] if one["name"] == "spark")
@@ -266,12 +272,18 @@ def _spark(manifest: Manifest) -> Iterator[str]:
         yield "app: it sends code to its own image"
 
 
-def _classes() -> Iterator[bytes]:
+def _constant(text: str) -> bytes:
+    """As it stands in a class of Java: its length before it."""
+    return len(text).to_bytes(2, "big") + text.encode()
+
+
+@lru_cache
+def _classes() -> bytes:
     """The classes in which Spark names its settings."""
-    jars = Path(pyspark.__file__).parent / "jars"
+    found = b""
     for jar, folder in (("spark-kubernetes_2.13", "deploy/k8s/Config$"), ("spark-core_2.13", "internal/config/")):
-        (path,) = jars.glob(f"{jar}-*.jar")
+        (path,) = (Path(pyspark.__file__).parent / "jars").glob(f"{jar}-*.jar")
         with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
-                if name.startswith(f"org/apache/spark/{folder}") and name.endswith(".class"):
-                    yield archive.read(name)
+            names = [name for name in archive.namelist() if name.startswith(f"org/apache/spark/{folder}")]
+            found += b"".join(archive.read(name) for name in names)
+    return found
