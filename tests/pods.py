@@ -26,7 +26,7 @@ class Pods:
         self.home, self.maps, self.outer = home, maps, outer
         self.asked: set[tuple[str, str]] = set()
         self.made: list[Pod] = []
-        self.pods: dict[str, Pod] = {"app-0": {"metadata": {"name": "app-0"}, "status": {"phase": "Running"}}}
+        self.pods: dict[str, Pod] = {"app-0": {"metadata": {"name": "app-0"}}}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.lock = threading.RLock()
         self.ended = threading.Event()
@@ -97,7 +97,8 @@ def _status(code: int | None) -> dict[str, Any]:
     else:
         phase, state = "Failed" if code else "Succeeded", {"terminated": {"exitCode": code}}
     own = {"name": "executor", "ready": code is None, "restartCount": 0, "image": "", "imageID": "", "state": state}
-    return {"phase": phase, "podIP": "127.0.0.1", "containerStatuses": [own]}
+    ready = {"type": "Ready", "status": str(code is None)}
+    return {"phase": phase, "podIP": "127.0.0.1", "conditions": [ready], "containerStatuses": [own]}
 
 
 def _value(one: Mapping[str, Any], pod: Pod) -> str:
@@ -169,7 +170,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _labels(self) -> dict[str, str]:
         selector = self._query().get("labelSelector", [""])[0]
-        return dict(part.split("=", 1) for part in selector.split(",") if "=" in part)
+        # Those that Spark marks as inactive, which it asks to be left out, are removed here at once.
+        return dict(part.split("=", 1) for part in selector.split(",") if "=" in part and "!=" not in part)
 
     def _note(self, verb: str) -> None:
         self.server.pods.asked.add((verb, self._path().partition("/")[0]))

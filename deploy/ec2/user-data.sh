@@ -30,6 +30,8 @@ BOTO3=boto3==1.43.117
 
 die() { echo "error: $*" >&2; exit 1; }
 say() { echo "millstream: $*"; }
+# What comes over the network may fail once.
+again() { "$@" || { sleep 10 && "$@"; } || { sleep 30 && "$@"; }; }
 
 look() {
     case "$RELEASE $DATA $RESULTS" in *your-bucket*) die "RELEASE, DATA or RESULTS still says your-bucket" ;; esac
@@ -56,8 +58,8 @@ install_packages() {
     say "packages"
     export DEBIAN_FRONTEND=noninteractive
     # Another apt may be at work on a machine that has just started.
-    apt-get -o DPkg::Lock::Timeout=300 update -qq
-    apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends \
+    again apt-get -o DPkg::Lock::Timeout=300 update -qq
+    again apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends \
         ca-certificates curl openjdk-17-jre-headless libgl1 libglib2.0-0 libgomp1 libopenblas0-pthread \
         python3 python3-venv >/dev/null
 }
@@ -74,7 +76,7 @@ fetch_release() {
     case "$RELEASE" in
     s3://*)
         [ -x "$HOME_DIR/fetch/bin/python" ] || python3 -m venv "$HOME_DIR/fetch"
-        "$HOME_DIR/fetch/bin/pip" install -q --disable-pip-version-check "$BOTO3"
+        again "$HOME_DIR/fetch/bin/pip" install -q --disable-pip-version-check "$BOTO3"
         AWS_DEFAULT_REGION="$REGION" "$HOME_DIR/fetch/bin/python" - "$RELEASE" "$1" <<'EOF'
 import sys
 
@@ -101,12 +103,12 @@ install_release() {
         install -d -m 0755 "$release"
         tar -xzf "$archive" -C "$release" --no-same-owner
         python3 -m venv "$release/.venv"
-        "$release/.venv/bin/pip" install -q --disable-pip-version-check \
+        again "$release/.venv/bin/pip" install -q --disable-pip-version-check \
             -r "$release/requirements-serve.txt" -r "$release/requirements-s3.txt"
-        (cd "$release" && HOME="$(mktemp -d)" MILLSTREAM_SPARK__CLASS_ARCHIVE=false .venv/bin/python -c '
+        again env -C "$release" MILLSTREAM_SPARK__CLASS_ARCHIVE=false .venv/bin/python -c '
 from pathlib import Path
 from spark_app import session, settings
-session.fetch_jars(settings.load(), Path("jars"), in_bucket=True)')
+session.fetch_jars(settings.load(), Path("jars"), in_bucket=True)'
         "$release/.venv/bin/python" -m compileall -q "$release/spark_app" "$release/pictures"
         touch "$release/.ready"
     fi
