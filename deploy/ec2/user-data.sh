@@ -99,7 +99,7 @@ install_release() {
     fetch_release "$archive"
     release="$HOME_DIR/releases/$(sha256sum "$archive" | cut -c 1-12)"
     if [ ! -e "$release/.ready" ]; then
-        rm -rf "$release"
+        # What was half done is brought to its end.
         install -d -m 0755 "$release"
         tar -xzf "$archive" -C "$release" --no-same-owner
         python3 -m venv "$release/.venv"
