@@ -137,6 +137,9 @@ class Spark(BaseModel):
         description="Maven coordinate of a jar that carries GraphFrames",
     )
     delta_package: str = Field("io.delta:delta-spark_2.13:4.0.0", description="Maven coordinate of Delta Lake")
+    s3_package: str = Field(
+        "org.apache.hadoop:hadoop-aws:3.4.1", description="Maven coordinate of S3A, for folders in a bucket alone"
+    )
 
 
 def parts(text: str) -> list[str]:
@@ -216,3 +219,20 @@ class Interests(BaseModel):
     gemini_model: str = Field("gemini-2.0-flash", min_length=1, description="asked where GOOGLE_API_KEY is set")
     gemini_url: _Url = Field("https://generativelanguage.googleapis.com", min_length=1, description="where it is asked")
     products: Path = Field(Path("products"), description="folder of CSV files: group,product,name,link,image")
+
+
+class S3(BaseModel):
+    """A bucket that holds the data or the results; credentials and region come by AWS's own chain."""
+
+    endpoint: _Url = Field("", description="address of a service that speaks S3, such as MinIO; unset: Amazon's")
+    copies: Path = Field(
+        Path("~/.cache/millstream/s3"), description="folder of this machine for copies of what a bucket holds"
+    )
+    lease_seconds: float = Field(
+        60, ge=1, le=3600, description="a lock of which nothing was heard for so long is taken from its holder"
+    )
+
+    @property
+    def home(self) -> Path:
+        """The folder of copies, absolute."""
+        return self.copies.expanduser().absolute()

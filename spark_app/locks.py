@@ -1,7 +1,7 @@
 """Locks on a data folder, so that two ingests or two trainings never work in it side by side.
 
 A lock is the kernel's (flock): it goes with its process, however that ends. What stands in the file only says who
-holds it, in words for the one who has to wait.
+holds it, in words for the one who has to wait. In a bucket it is a lease.
 """
 
 import fcntl
@@ -13,12 +13,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import structlog
 
 from spark_app.running.errors import SaidError
 from spark_app.settings import Settings
+from spark_app.storage import leases
+from spark_app.storage.leases import TakenError
+from spark_app.storage.places import Place
 
 # The two long ones, the short one around what makes a generation the published one, and that of the results folder.
 INGEST, TRAIN, PUBLISH, RESULTS = "ingest", "train", "publish", "results"
@@ -53,6 +56,10 @@ def held(settings: Settings, name: str, verb: str, wait: float = 0.0) -> Iterato
     LockedError when another has it, be it in this process. OSError when the folder cannot be written.
     """
     path = _path(settings, name)
+    if place := settings.place(path):
+        with _leased(place, name, verb, settings.s3.lease_seconds, wait):
+            yield
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     # Python lets no child inherit the file, so that a JVM which outlives this process holds nothing.
     with path.open("a+") as file:
@@ -77,6 +84,8 @@ def all_held(settings: Settings, names: Iterable[str], verb: str, wait: float = 
 
 def holder(settings: Settings, name: str) -> Holder | None:
     """Who has the lock now; None when nobody has, or has not written its name yet."""
+    if place := settings.place(_path(settings, name)):
+        return _from_facts(leases.holder(place) or {})
     try:
         with _path(settings, name).open() as file:
             named = _named(file)
@@ -87,6 +96,16 @@ def holder(settings: Settings, name: str) -> Holder | None:
 
 def _path(settings: Settings, name: str) -> Path:
     return settings.data_dir / "locks" / f"{name}.lock"
+
+
+@contextmanager
+def _leased(place: Place, name: str, verb: str, seconds: float, wait: float) -> Iterator[None]:
+    with ExitStack() as having:
+        try:
+            having.enter_context(leases.held(place, _facts(_myself(verb)), seconds, wait))
+        except TakenError as error:
+            raise LockedError(_refusal(name, _from_facts(error.holder))) from None
+        yield
 
 
 def _take(file: IO[str], name: str, wait: float) -> None:
@@ -119,7 +138,13 @@ def _note_the_dead(file: IO[str], name: str) -> None:
 def _named(file: IO[str]) -> Holder | None:
     file.seek(0)
     try:
-        facts = json.loads(file.read())
+        return _from_facts(json.loads(file.read()))
+    except ValueError:
+        return None
+
+
+def _from_facts(facts: Any) -> Holder | None:
+    try:
         return Holder(facts["verb"], facts["pid"], facts["host"], datetime.fromisoformat(facts["since"]))
     except (ValueError, KeyError, TypeError):
         return None

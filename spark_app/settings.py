@@ -1,6 +1,7 @@
 """The settings: the only reader of the environment (prefix MILLSTREAM_, nested with __, also from .env)."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -14,9 +15,11 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from spark_app.blocks import Als, Blend, Explicit, Interests, Kafka, Neighbours, Serve, Spark, Web
+from spark_app.blocks import S3, Als, Blend, Explicit, Interests, Kafka, Neighbours, Serve, Spark, Web
 from spark_app.running.errors import WrongUsageError
 from spark_app.schemas import EVENT_WEIGHTS
+from spark_app.storage import bucket, places
+from spark_app.storage.places import Place
 
 PREFIX = "MILLSTREAM_"
 MASK = "********"
@@ -35,7 +38,12 @@ class _Tuned(PydanticBaseSettingsSource):
 
     def __call__(self) -> dict[str, Any]:
         """The settings in tuned.json; WrongSettingError when it cannot be read."""
-        return tuned(Path(self.current_state.get("data_dir") or "data"))
+        given, s3 = self.current_state.get("data_dir") or "data", _s3(self.current_state)
+        if not places.is_one(given):
+            return tuned(Path(given))
+        place = places.parse(given, s3.endpoint)
+        _follow_tuned(tuned_file(places.copy_of(place, s3.home)), place)
+        return tuned(places.copy_of(place, s3.home))
 
 
 def tuned_file(data_dir: Path) -> Path:
@@ -57,6 +65,22 @@ def tuned(data_dir: Path) -> dict[str, Any]:
     if unknown:
         raise WrongSettingError(f"{path}: {unknown[0]} is not a setting; expected what `tune` wrote")
     return dict(found)
+
+
+def _follow_tuned(path: Path, place: Place) -> None:
+    """Make the copy what the bucket holds, or nothing. OSError where there is no such bucket."""
+    try:
+        said = bucket.read(place / path.name)
+    except FileNotFoundError:
+        path.unlink(missing_ok=True)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(said)
+
+
+def _s3(given: Mapping[str, Any]) -> S3:
+    """The block of settings that says where copies lie, before the others are read."""
+    return S3.model_validate(given.get("s3") or {})
 
 
 def _above_zero(weights: dict[str, float]) -> dict[str, float]:
@@ -87,8 +111,12 @@ class Settings(BaseSettings):
         """What the call gives, over the environment, over .env, over tuned.json, over the defaults."""
         return (*sources, named["init_settings"], named["env_settings"], named["dotenv_settings"], _Tuned(settings_cls))
 
-    data_dir: Path = Field(Path("data"), description="tables, checkpoints, generations, logs and the inbox")
-    results_dir: Path = Field(Path("results"), description="CSV files and pictures of the published generation")
+    data_dir: Path = Field(
+        Path("data"), description="tables, checkpoints, generations, logs and the inbox: a folder, or s3a://bucket/key"
+    )
+    results_dir: Path = Field(
+        Path("results"), description="CSV files and pictures of the published generation: the same"
+    )
     source: Literal["files", "kafka"] = Field("files", description="where events come from")
     columns: dict[str, str] = Field(
         {}, description='JSON: event field -> column of a CSV with an unknown header, e.g. {"user": "Kunde"}'
@@ -150,6 +178,7 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("MILLSTREAM_GOOGLE_API_KEY", "GOOGLE_API_KEY", "google_api_key"),
         description="key of Gemini, also GOOGLE_API_KEY; unset: it is never asked",
     )
+    s3: S3 = S3()
     seed: int = Field(7, ge=0, description="of factors, samples and layouts")
     export_parts: bool = Field(False, description="each CSV as a folder of parts")
     mlflow_uri: SecretStr = Field(
@@ -171,11 +200,31 @@ class Settings(BaseSettings):
             raise ValueError(f"{names}: expected one of them, or the same twice")
         return given | {"spark": {**spark, "master": master}}
 
+    @model_validator(mode="before")
+    @classmethod
+    def _copies(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """A folder in a bucket becomes that of its copy, which is where this process works; `place` leads back."""
+        found = {name: given[name] for name in ("data_dir", "results_dir") if places.is_one(given.get(name))}
+        if not found:
+            return given
+        s3 = _s3(given)
+        return given | {
+            name: places.copy_of(places.parse(value, s3.endpoint), s3.home) for name, value in found.items()
+        }
+
     @model_validator(mode="after")
     def _ratings_are_asked_for(self) -> Self:
         if self.algorithm == "ratings" and self.feedback != "explicit":
             raise ValueError(f"{PREFIX}ALGORITHM=ratings goes with {PREFIX}FEEDBACK=explicit alone")
         return self
+
+    def place(self, path: Path) -> Place | None:
+        """What a path below the data or results folder is the copy of; None on this machine alone."""
+        return places.behind(path, self.s3.home, self.s3.endpoint)
+
+    def told(self, path: Path) -> str:
+        """A path as the user calls it: s3a://... of a copy."""
+        return str(self.place(path) or path)
 
     @property
     def event_types(self) -> tuple[str, ...]:
@@ -238,8 +287,9 @@ def listed(settings: Settings) -> list[tuple[str, str, str, str, str]]:
     origins = _tuned_names(settings.data_dir) | _origins()
     rows = []
     for path, default, description in fields(Settings):
-        name = PREFIX + "__".join(path).upper()
-        rows.append((name, shown(reach(settings, path)), shown(default), origins.get(name, "default"), description))
+        name, value = PREFIX + "__".join(path).upper(), reach(settings, path)
+        known = settings.told(value) if isinstance(value, Path) else shown(value)
+        rows.append((name, known, shown(default), origins.get(name, "default"), description))
     return rows
 
 

@@ -1,7 +1,11 @@
 """What every test may use: one Spark session for all, settings on an empty folder."""
 
 import os
+import re
 import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +17,8 @@ from kafka_producer import broker as broker_
 from kafka_producer.broker import Broker, BrokerError
 from spark_app import session
 from spark_app.blocks import Kafka
-from spark_app.settings import Settings
+from spark_app.settings import Given, Settings
+from spark_app.storage import bucket
 
 SHARED_DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 # A test runs each piece of code a few times: the second compiler of the JVM costs more than it brings.
@@ -118,6 +123,52 @@ def kafka(broker: Broker, request: pytest.FixtureRequest) -> Kafka:
     """The broker, with a topic named after the test."""
     name = "".join(letter if letter.isalnum() else "-" for letter in request.node.name)
     return broker.kafka.model_copy(update={"topic": name[:200]})
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The address of a local S3; credentials are in the environment, where AWS's own chain finds them."""
+    pytest.importorskip("moto.server")
+    address = f"http://127.0.0.1:{free_port()}"
+    own = {"AWS_ACCESS_KEY_ID": "tester", "AWS_SECRET_ACCESS_KEY": "for-tests", "AWS_REGION": "us-east-1"}
+    before = dict(os.environ)
+    os.environ.update(own | {"AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"})
+    # A process of its own: what speaks S3 in this one waits for it without letting others run.
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", address.rpartition(":")[2]]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _wait_for(int(address.rpartition(":")[2]))
+        yield address
+    finally:
+        process.terminate()
+        process.wait()
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@pytest.fixture
+def on_s3(s3_server: str, request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Settings]:
+    """Makes settings on an empty bucket, each time those of another machine: with a folder of copies of its own."""
+    name = re.sub("[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:50].strip("-")
+    client = bucket._client(s3_server)
+    client.create_bucket(Bucket=name)
+
+    def made(machine: str = "one", **changes: object) -> Settings:
+        s3 = {"endpoint": s3_server, "copies": tmp_path / machine, "lease_seconds": 2}
+        given = {"data_dir": f"s3a://{name}/data", "results_dir": f"s3a://{name}/results", "s3": s3}
+        return Given(**given | {"spark": SMALL_SPARK, "algorithm": "als"} | changes)
+
+    return made
+
+
+def _wait_for(port: int) -> None:
+    for _ in range(300):
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise TimeoutError(f"nothing listens on {port}")
 
 
 def free_port() -> int:

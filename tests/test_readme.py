@@ -61,7 +61,7 @@ def test_every_setting_it_names_is_one(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     known = {row[0] for row in settings.listed(settings.load())}
     for page in PAGES:
-        named = set(re.findall(r"MILLSTREAM_[A-Z_]*[A-Z]", page.read_text()))
+        named = set(re.findall(r"MILLSTREAM_[A-Z0-9_]*[A-Z0-9]", page.read_text()))
         assert named <= known, page.name
 
 
