@@ -12,13 +12,12 @@ from functools import cached_property
 from typing import NamedTuple
 
 import pyarrow as pa
-from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 
 from spark_app import exports, interactions, schemas, store, trending
 from spark_app.frames.held import hold, released
 from spark_app.settings import Settings
-from spark_app.storage import tables
+from spark_app.storage import table_copies, tables
 from spark_app.timeline import activity, event_files, matches, recency, rising, said, spans, trends
 from spark_app.timeline.activity import Activity
 from spark_app.timeline.spans import Range
@@ -48,7 +47,7 @@ def asked(settings: Settings, begin: str | None = None, end: str | None = None, 
     begun = time.time() - _TICK
     if not tables.exists(settings, tables.EVENTS):
         raise NoEventsError(_NOTHING)
-    table = DeltaTable(tables.path(settings, tables.EVENTS))
+    table = tables.opened(settings, tables.EVENTS)
     if (held := event_files.extent(table)) is None:
         raise NoEventsError(_NOTHING)
     return Asked(spans.asked(begin, end, last, held), table.version(), begun)
@@ -82,10 +81,11 @@ def rise(
 ) -> list[Trend]:  # fmt: skip
     """What is rising, kind by kind; Spark is started for a range of more events than one process should count."""
     tables.ensure_whole(settings, tables.EVENTS, of.version)
-    table = DeltaTable(tables.path(settings, tables.EVENTS), version=of.version)
+    table = tables.opened(settings, tables.EVENTS, of.version)
     if (number := event_files.number(table, of.range.read)) > event_files.ALONE:
         events = store.read(spark(), settings, tables.EVENTS, of.version)
         return by_spark(events, of.range, kinds, top, settings.weights, number=number, among=among)
+    table = table_copies.here(settings, tables.EVENTS, of.version)
     seen = activity.read(table, of.range, recency.turning(settings.weights), among=among)
     return alone(seen, of.range, kinds, top)
 
@@ -147,9 +147,8 @@ def date(settings: Settings, of: Asked, name: str) -> None:
 
 def is_current(settings: Settings, name: str = TRENDING) -> bool:
     """Whether a file of the results is there and not older than what was last written to the event table."""
-    file, version = settings.results_dir / name, tables.version(settings)
-    entry = tables.path(settings, tables.EVENTS) / "_delta_log" / f"{version:020}.json"
-    return file.exists() and entry.exists() and file.stat().st_mtime >= entry.stat().st_mtime
+    file, written_at = settings.results_dir / name, tables.written_at(settings, tables.EVENTS)
+    return file.exists() and written_at is not None and file.stat().st_mtime >= written_at
 
 
 class Late:

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import DeltaTable
 
 from spark_app import generations
 from spark_app.serving.fresh import Fresh
@@ -87,7 +86,7 @@ def _by_day(settings: Settings, version: int) -> Counter[date]:
     if version < 0:
         return Counter()
     tables.ensure_whole(settings, EVENTS, version)
-    table = DeltaTable(tables.path(settings, EVENTS), version=version)
+    table = tables.opened(settings, EVENTS, version)
     counted = Counter[date]()
     for some in table.to_pyarrow_dataset().to_batches(columns=["occurred_at"]):
         days = pc.value_counts(some.column("occurred_at").cast(pa.date32()))

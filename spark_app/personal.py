@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -19,7 +18,7 @@ from spark_app.generations import Generation
 from spark_app.lately import Late, NoEventsError
 from spark_app.running import progress
 from spark_app.settings import Settings
-from spark_app.storage import tables
+from spark_app.storage import table_copies, tables
 from spark_app.storage.tables import DamagedError
 from spark_app.timeline import event_files, looked, matches, recency, rising
 from spark_app.timeline.matches import Riser
@@ -50,7 +49,7 @@ def write_recent(
 
 
 def _alone(settings: Settings, kind: Kind, limit: int) -> pa.Table:
-    table = DeltaTable(tables.path(settings, tables.EVENTS))
+    table = table_copies.here(settings, tables.EVENTS)
     tables.ensure_whole(settings, tables.EVENTS, table.version())
     return looked.last(looked.read(table, recency.turning(settings.weights)), kind, limit)
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
-from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -112,5 +111,5 @@ def _begun(settings: Settings) -> list[Path]:
 
 def _take_out(places: pa.Table, settings: Settings) -> None:
     same = " AND ".join(f"held.{name} = gone.{name}" for name in _PLACE)
-    table = DeltaTable(tables.path(settings, QUARANTINE))
+    table = tables.opened(settings, QUARANTINE)
     table.merge(places, same, source_alias="gone", target_alias="held").when_matched_delete().execute()

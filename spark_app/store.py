@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -46,7 +45,7 @@ def read(spark: SparkSession, settings: Settings, name: str, version: int | None
     if not tables.exists(settings, name):
         return spark.createDataFrame([], _SCHEMAS[name])
     reader = spark.read.format("delta")
-    return (reader if version is None else reader.option("versionAsOf", version)).load(str(tables.path(settings, name)))
+    return (reader if version is None else reader.option("versionAsOf", version)).load(tables.uri(settings, name))
 
 
 class MostlyRejectedError(SaidError, RuntimeError):
@@ -127,7 +126,7 @@ def append(rows: DataFrame, count: int, settings: Settings, table: str, batch: B
     writer = rows.write.format("delta").mode("append")
     if batch:
         writer = writer.option("txnAppId", batch.query).option("txnVersion", batch.number)
-    writer.save(str(tables.path(settings, table)))
+    writer.save(tables.uri(settings, table))
 
 
 def _told_apart(marked: DataFrame, settings: Settings, known: "EventIds | _Asked") -> tuple[DataFrame, Tally, Hashes]:
@@ -278,7 +277,7 @@ def _known_places(settings: Settings, event_ids: pa.ChunkedArray) -> dict[str, P
     """event_id -> where it came from, for those that the event table has."""
     if not tables.exists(settings, EVENTS):
         return {}
-    table, wanted = DeltaTable(tables.path(settings, EVENTS)), pc.field("event_id").isin(event_ids.combine_chunks())
+    table, wanted = tables.opened(settings, EVENTS), pc.field("event_id").isin(event_ids.combine_chunks())
     found = (row for some in tables.where(table, ["event_id", *_PLACE], wanted) for row in some.to_pylist())
     return {row["event_id"]: tuple(row[name] for name in _PLACE) for row in found}
 

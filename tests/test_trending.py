@@ -10,6 +10,7 @@ import pytest
 import segmented
 import typer
 from conftest import settings_for
+from deltalake import DeltaTable
 from fastapi.testclient import TestClient
 from sold import Sold, planted, table, without
 from test_cli import call
@@ -41,7 +42,7 @@ def shop(tmp_path_factory):
 def test_the_stage_finds_what_is_found_without_spark(spark, shop, begin, end):
     of = lately.asked(shop, begin, end)
     events = spark.read.format("delta").load(str(tables.path(shop, tables.EVENTS)))
-    seen = activity.read(lately.DeltaTable(tables.path(shop, tables.EVENTS)), of.range, recency.turning(shop.weights))
+    seen = activity.read(DeltaTable(tables.path(shop, tables.EVENTS)), of.range, recency.turning(shop.weights))
     alone = [one for kind in rising.KINDS for one in trends.of(seen, of.range, kind, 25)]
     assert lately.by_spark(events, of.range, rising.KINDS, 25, shop.weights) == alone
     assert {one.kind for one in alone} >= {"product", "category"}

@@ -15,7 +15,7 @@ from spark_app.serving.exact import Exact
 from spark_app.serving.fresh import Event
 from spark_app.serving.model import Served
 from spark_app.settings import Settings
-from spark_app.storage import tables
+from spark_app.storage import table_copies, tables
 from spark_app.storage.tables import EVENTS
 
 AT = 10
@@ -45,6 +45,7 @@ def of_fold_in(settings: Settings, before: Generation | None, now: Generation, v
 
 def _parts(settings: Settings, served: Served, version: int) -> list[Path]:
     """Files that the event table got between both versions; what is there no more is left out."""
+    table_copies.follow(settings, EVENTS, served.version)
     folder = tables.path(settings, EVENTS)
     found = (commits.read(folder, number) for number in range(served.version + 1, version + 1))
     return [part for commit in found if commit for part in commit.parts if part.exists()]

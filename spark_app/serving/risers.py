@@ -16,7 +16,7 @@ from deltalake import DeltaTable
 from spark_app.segmentation import Features
 from spark_app.serving.problems import Problem
 from spark_app.settings import Settings
-from spark_app.storage import segment_files, tables
+from spark_app.storage import segment_files, table_copies, tables
 from spark_app.storage.segment_files import NoSegmentError
 from spark_app.storage.tables import EVENTS, DamagedError
 from spark_app.timeline import activity, event_files, recency, spans, trends
@@ -114,7 +114,7 @@ class Risers:
     def _asked(self, question: Question) -> tuple[dict[str, Any], int]:
         if not tables.exists(self._settings, EVENTS):
             return _empty(question, -1), -1
-        table = DeltaTable(tables.path(self._settings, EVENTS))
+        table = table_copies.here(self._settings, EVENTS)
         if (held := event_files.extent(table)) is None:
             return _empty(question, table.version()), table.version()
         range_ = spans.asked(question.begin, question.end, question.last, held)

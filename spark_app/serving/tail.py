@@ -19,9 +19,11 @@ from spark_app.serving.added import Portion
 from spark_app.serving.commits import Commit, Mark
 from spark_app.serving.fresh import Fresh
 from spark_app.settings import Settings
-from spark_app.storage import tables
+from spark_app.storage import table_copies, tables
 from spark_app.storage.tables import EVENTS, DamagedError
 
+# Seconds between two looks into a bucket: each is a request that costs.
+FAR = 2.0
 # Later than any version.
 _EVER = 1 << 62
 # Seconds between two looks at a table that cannot be read.
@@ -39,8 +41,9 @@ class Tail:
     def __init__(self, settings: Settings, fresh: Fresh, interval: float = 0.25) -> None:
         self.version = -1
         self.fault = ""
-        self._settings, self._fresh, self._interval = settings, fresh, interval
+        self._settings, self._fresh = settings, fresh
         self._folder = tables.path(settings, EVENTS)
+        self._interval = max(interval, FAR) if settings.place(self._folder) else interval
         self._turn = Lock()
         self._begun = False
         # The version from which all is told.
@@ -98,6 +101,7 @@ class Tail:
         self._begun = True
         number = 0
         try:
+            table_copies.follow(self._settings, EVENTS, self.version)
             if self._mark is None or commits.mark(self._folder, self.version) != self._mark:
                 number += self._find_its_place()
             number += self._read_on()
@@ -128,7 +132,7 @@ class Tail:
         table = DeltaTable(self._folder)
         self._recognise(table)
         if table.version() > self.version and commits.mark(self._folder, self.version + 1) is None:
-            return self._recover(table)
+            return self._recover(table_copies.here(self._settings, EVENTS))
         self._mark = commits.mark(self._folder, self.version)
         return 0
 
@@ -153,7 +157,7 @@ class Tail:
                 number += self._read(commit)
                 self.version, self._mark = commit.version, commit.mark
             else:
-                number += self._recover(DeltaTable(self._folder))
+                number += self._recover(table_copies.here(self._settings, EVENTS))
         return number
 
     def _read(self, commit: Commit) -> int:

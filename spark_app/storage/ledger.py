@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import DeltaTable
 
 from spark_app import rules, schemas
 from spark_app.intake import records
@@ -210,7 +209,7 @@ def _read(settings: Settings, columns: list[str]) -> pa.Table:
     """Columns of the ledger; null where one was not there yet when the ledger was written."""
     if not tables.exists(settings, BATCHES):
         return _SCHEMA.empty_table().select(columns)
-    rows = DeltaTable(tables.path(settings, BATCHES)).to_pyarrow_dataset()
+    rows = tables.opened(settings, BATCHES).to_pyarrow_dataset()
     there = set(rows.schema.names)
     absent = {name: pc.scalar(pa.scalar(None, _SCHEMA.field(name).type)) for name in columns if name not in there}
     return rows.to_table(columns={name: absent.get(name, pc.field(name)) for name in columns})
