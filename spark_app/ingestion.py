@@ -18,7 +18,7 @@ from spark_app.intake import topic as topic_
 from spark_app.intake.offered import File, Refusal
 from spark_app.running.errors import SaidError
 from spark_app.settings import Settings, size_in_bytes
-from spark_app.storage import checkpoints, ledger
+from spark_app.storage import arrivals, checkpoints, ledger
 from spark_app.storage.tables import BatchId
 
 
@@ -93,14 +93,14 @@ def take_files(spark: SparkSession, settings: Settings, path: Path, seen: Seen |
 def files(spark: SparkSession, settings: Settings, path: Path, intake: Intake, seen: Seen | None = None) -> Inlet:
     """A folder, or one file; what comes of its batches is added to `intake`. FileNotFoundError without it."""
     taken = offered.taken(settings)
-    known = [name for name in offered.listed(path) if records.partition_of(Path(name), settings.data_dir) in taken]
+    known = [name for name in offered.listed(path) if arrivals.named(settings, Path(name)) in taken]
     intake.refused += offered.look_at(settings, known, taken, named=path.is_file()).refused
     checkpoint = checkpoints.folder(settings, str(path.absolute()))
     _forget_refused(checkpoint)
 
     def take(names: DataFrame, batch: BatchId) -> None:
         found = [offered.local(row.path) for row in names.collect()]
-        new = [name for name in found if records.partition_of(Path(name), settings.data_dir) not in taken]
+        new = [name for name in found if arrivals.named(settings, Path(name)) not in taken]
         looked_at = offered.look_at(settings, new, offered.taken(settings), named=path.is_file())
         intake.refused += looked_at.refused
         intake.passed_over += looked_at.passed_over
@@ -153,7 +153,7 @@ def preview(spark: SparkSession, settings: Settings, path: Path, rows: int = 5) 
 
 def _judged_files(spark: SparkSession, settings: Settings, files: Sequence[File]) -> DataFrame:
     headers = {file.header: layouts.recognise(file.header, settings.columns) for file in files if file.header}
-    return _judged(sources.read(spark, files, session.cores(spark)), settings, headers)
+    return _judged(sources.read(spark, settings, files, session.cores(spark)), settings, headers)
 
 
 def _judged(raw: DataFrame, settings: Settings, headers: dict[str, layouts.Layout]) -> DataFrame:

@@ -6,6 +6,7 @@ ones are read on the executors, record by record, so that a file of any size nee
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
@@ -62,17 +63,24 @@ def file_names(spark: SparkSession, settings: Settings, path: Path) -> DataFrame
     )
 
 
-def read(spark: SparkSession, files: Collection[File], cores: int) -> DataFrame:
-    """The records of these files as schemas.RAW; position counts the records of a file from 0, its header apart."""
+def read(spark: SparkSession, settings: Settings, files: Collection[File], cores: int) -> DataFrame:
+    """The records of these files as schemas.RAW; position counts the records of a file from 0, its header apart.
+
+    On a cluster those of a bucket are read there, for the copies are on this machine alone.
+    """
+    is_near = settings.spark.master.startswith("local")
     tasks = min(2 * cores, 1 + sum(map(_size, files)) // _BYTES_A_TASK)
-    rows = [(file.path, file.partition, file.header, file.modified_at) for file in sorted(files, key=_size)]
+    rows = [
+        (file.path if is_near else settings.told(Path(file.path)), file.partition, file.header, file.modified_at)
+        for file in sorted(files, key=_size)
+    ]
     readers = max(1, min(tasks, len(rows)))
     dealt = [row for reader in range(readers) for row in rows[reader::readers]]
     names = spark.createDataFrame(
         spark.sparkContext.parallelize(dealt, readers),
         "path STRING, partition STRING, header STRING, received_at TIMESTAMP",
     )
-    raw = names.mapInArrow(records.read_files, schemas.RAW)
+    raw = names.mapInArrow(partial(records.read_files, endpoint=settings.s3.endpoint), schemas.RAW)
     return raw.repartition(tasks) if readers < tasks else raw
 
 

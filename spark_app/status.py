@@ -8,7 +8,7 @@ from spark_app import generations, locks
 from spark_app.generations import Generation
 from spark_app.intake import offered, topic
 from spark_app.settings import Settings
-from spark_app.storage import ledger
+from spark_app.storage import arrivals, ledger
 from spark_app.storage.ledger import Batch, Counts
 
 # The rate is that of the last minutes in which it was taken in.
@@ -45,6 +45,8 @@ def lag(settings: Settings) -> Lag:
     """
     if settings.source == "files":
         inbox = settings.data_dir / "inbox"
+        if settings.place(inbox):
+            return {"files": arrivals.waiting(settings, inbox), "refused": 0}
         waiting = offered.waiting(settings, inbox) if inbox.exists() else None
         return {"files": len(waiting.good) if waiting else 0, "refused": len(waiting.refused) if waiting else 0}
     taken = ledger.next_positions(settings, settings.kafka.source)
@@ -67,7 +69,7 @@ def found(
     rate = _rate(batches, now)
     holders = {name: locks.holder(settings, name) for name in (locks.INGEST, locks.TRAIN)}
     return {
-        "data": str(settings.data_dir),
+        "data": settings.told(settings.data_dir),
         **counts._asdict(),
         "new_since_last_training": coming.new,
         "train_threshold": coming.threshold,
@@ -80,7 +82,7 @@ def found(
         "published": published.id if published else None,
         "published_age_seconds": _age(published, now),
         "held": bool(generations.held(settings)),
-        "results": generations.published_in(settings.results_dir),
+        "results": generations.published_in(settings.results_dir, settings.place(settings.results_dir)),
         # While somebody takes in, what is not counted yet is on its way.
         "cut_short": not holders[locks.INGEST] and ledger.is_cut_short(settings, counts),
         "running": [str(holder) for holder in holders.values() if holder],

@@ -81,7 +81,7 @@ def judged(spark, folder):
     assert not looked_at.refused
     headers = {file.header: layouts.recognise(file.header, {}) for file in looked_at.good if file.header}
     types = ("view", "purchase", "rate")
-    raw = sources.read(spark, looked_at.good, 1)
+    raw = sources.read(spark, settings_for(folder), looked_at.good, 1)
     rows = events.judge(raw, headers=headers, event_types=types, now=datetime.now(UTC)).collect()
     own = ("event_id", "source", "partition", "position", "received_at", "value", "header")
     return {

@@ -18,6 +18,7 @@ from spark_app.ingestion import Inlet, Intake
 from spark_app.lately import Late, NoEventsError
 from spark_app.running import progress
 from spark_app.settings import Settings
+from spark_app.storage import arrivals
 
 REPORTS_EVERY = 10.0
 
@@ -78,7 +79,13 @@ def _take_in(
     inlets = _inlets(spark, settings, paths, intake, seen)
     progress.note(f"following {', '.join(inlet.name for inlet in inlets)}; Ctrl-C ends it, and it can be resumed")
     report = _Report(settings, intake)
-    following.ingest(spark, settings, inlets, stop, progress.warn, report.beat)
+    arriving = arrivals.Following(settings, paths)
+
+    def beat() -> None:
+        arriving.beat()
+        report.beat()
+
+    following.ingest(spark, settings, inlets, stop, progress.warn, beat)
     report.tell()
 
 

@@ -17,7 +17,7 @@ from spark_app.intake import offered
 from spark_app.running import progress
 from spark_app.segmentation import Features
 from spark_app.settings import Settings, load
-from spark_app.storage import ledger
+from spark_app.storage import arrivals, ledger
 from spark_app.storage.segment_files import Folder
 from spark_app.tuning import choice
 
@@ -99,7 +99,7 @@ def ingest(
     """
     settings = load(source=source)
     if dry_run is not None:
-        path = _existing(dry_run)
+        path = _existing(arrivals.here(settings, dry_run))
         with working(settings, "ingest", verbose=verbose) as spark:
             preview = ingestion.preview(spark(), settings, path)
         summary.show_preview(preview)
@@ -205,7 +205,7 @@ def _take_in(
             intake.refused += waiting.refused
             intake.passed_over += waiting.passed_over
             if not waiting.refused:
-                progress.console.print(f"nothing new in {path}", markup=False)
+                progress.console.print(f"nothing new in {settings.told(path)}", markup=False)
             continue
         session_ = spark()
         with progress.phase("ingest") as step:
@@ -222,8 +222,9 @@ def _refuse_both(once: bool, follow: bool, name: str = "--now") -> None:
 
 
 def _paths(settings: Settings, inputs: list[Path] | None) -> list[Path]:
-    """The inputs, each of which has to be there; the inbox when none is given."""
-    return [_existing(path) for path in inputs or [_inbox(settings)]]
+    """The inputs, each of which has to be there; the inbox when none is given. Those of a bucket are brought here."""
+    inbox = _inbox(settings)
+    return [_existing(arrivals.here(settings, path)) for path in inputs or [inbox]]
 
 
 def _seen(verbose: bool) -> ingestion.Seen | None:

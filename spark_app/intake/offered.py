@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from spark_app import layouts
 from spark_app.intake import records
 from spark_app.settings import Settings
-from spark_app.storage import ledger
+from spark_app.storage import arrivals, ledger
 
 
 class File(NamedTuple):
@@ -105,7 +105,7 @@ def _file(path: str, settings: Settings, taken: Mapping[str, Taken]) -> File | R
     if not status.st_size:
         return None
     modified_at = datetime.fromtimestamp(status.st_mtime, UTC)
-    partition = records.partition_of(Path(path), settings.data_dir)
+    partition = arrivals.named(settings, Path(path))
     before = taken.get(partition)
     if before and before.bytes == status.st_size and before.modified_at == modified_at:
         return None

@@ -10,11 +10,13 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from enum import Enum, auto
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import pyarrow as pa
 
 from spark_app import rules
+from spark_app.storage import bucket, places
+from spark_app.storage.places import Place
 
 FILES = "files"
 SUFFIXES = (".csv", ".json", ".jsonl", ".ndjson")
@@ -30,11 +32,12 @@ _BATCH_ROWS = 10_000
 _BATCH_BYTES = 8_000_000
 
 
-def read_files(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Runs on the executors: (path, partition, header, received_at) -> raw records."""
+def read_files(batches: Iterator[pa.RecordBatch], endpoint: str = "") -> Iterator[pa.RecordBatch]:
+    """Runs on the executors: (path, partition, header, received_at) -> raw records; `endpoint` is that of a bucket."""
     for batch in batches:
         for row in batch.to_pylist():
-            yield from _raw_batches(read(row["path"], has_header=row["header"] is not None), row)
+            path = places.parse(row["path"], endpoint) if places.is_one(row["path"]) else row["path"]
+            yield from _raw_batches(read(path, has_header=row["header"] is not None), row)
 
 
 def listed(path: Path) -> list[Path]:
@@ -56,7 +59,7 @@ def has_known_suffix(path: str) -> bool:
     return _plain_name(path).endswith(SUFFIXES)
 
 
-def read(path: str, *, has_header: bool) -> Iterator[bytes]:
+def read(path: str | Place, *, has_header: bool) -> Iterator[bytes]:
     """The records of one file, blank lines and the header left out."""
     with _opened(path) as file:
         yield from _records(file, has_header)
@@ -219,7 +222,10 @@ def _end_of_quotation(line: bytes, at: int) -> int:
     return -1
 
 
-def _opened(path: str) -> IO[bytes]:
+def _opened(path: str | Place) -> IO[bytes]:
+    if isinstance(path, Place):
+        file = cast(IO[bytes], io.BufferedReader(cast(Any, bucket.opened(path)), 1 << 20))
+        return cast(IO[bytes], gzip.open(file, "rb")) if path.key.lower().endswith(".gz") else file
     if path.lower().endswith(".gz"):
         return cast(IO[bytes], gzip.open(path, "rb"))
     return Path(path).open("rb", buffering=1 << 20)

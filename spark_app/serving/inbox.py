@@ -14,14 +14,15 @@ from typing import Protocol
 import structlog
 
 from spark_app.blocks import Kafka
-from spark_app.intake import checks, records, topic
+from spark_app.intake import checks, topic
 from spark_app.serving import posted, segment
 from spark_app.serving.fresh import Event
 from spark_app.serving.posted import Posted
 from spark_app.serving.segment import Segment
 from spark_app.serving.together import Together
 from spark_app.settings import Settings
-from spark_app.storage import ledger
+from spark_app.storage import arrivals, bucket, ledger
+from spark_app.storage.places import Place
 
 SEGMENT_SECONDS, SEGMENT_BYTES = 1.0, 1_000_000
 # Seconds in which more may come along, after a quiet time.
@@ -47,22 +48,27 @@ def opened(
     settings: Settings, segment_seconds: float = SEGMENT_SECONDS, *, gathering: float = GATHERING
 ) -> Iterator[Sink]:
     """The inbox or the topic of the settings, until it is left; neither needs to be there yet."""
-    sink: Sink = (
-        Topic(settings.kafka)
-        if settings.source == "kafka"
-        else Inbox(_folder(settings), segment_seconds, gathering=gathering)
-    )
+    sink = _sink(settings, segment_seconds, gathering)
     try:
         yield sink
     finally:
         sink.close()
 
 
+def _sink(settings: Settings, segment_seconds: float, gathering: float) -> Sink:
+    if settings.source == "kafka":
+        return Topic(settings.kafka)
+    if place := settings.place(_folder(settings)):
+        return Far(place)
+    return Inbox(_folder(settings), segment_seconds, gathering=gathering)
+
+
 def pending(settings: Settings) -> Iterator[Event]:
     """Events of the inbox that were posted and not yet taken; a server that starts again knows them by this."""
     taken = ledger.taken_files(settings)
+    arrivals.follow(settings, _folder(settings))
     for path in segment.found(_folder(settings)):
-        if records.partition_of(path, settings.data_dir) not in taken:
+        if arrivals.named(settings, path) not in taken:
             yield from _events(settings, segment.lines(path))
 
 
@@ -152,6 +158,26 @@ class Inbox:
                 structlog.get_logger().info("segments closed that a crash left open", number=number)
         except OSError as error:
             structlog.get_logger().warning("segments are left open", folder=str(self._folder), error=str(error))
+
+
+class Far:
+    """An inbox in a bucket: what comes while one object is put goes into the next."""
+
+    def __init__(self, place: Place) -> None:
+        self._place, self._together = place, Together(self._write)
+
+    def add(self, events: Sequence[Posted]) -> None:
+        """In the bucket when it returns; NotKeptError when that cannot be reached."""
+        self._together.add(b"".join(event.line + b"\n" for event in events))
+
+    def close(self) -> None:
+        """Nothing is left open."""
+
+    def _write(self, portions: list[bytes]) -> None:
+        try:
+            bucket.write_new(self._place / segment.new_name(), b"".join(portions))
+        except OSError as error:
+            raise NotKeptError(f"{self._place} cannot be written ({error})") from error
 
 
 class Topic:

@@ -56,14 +56,18 @@ def opened(folder: Path) -> Segment:
     """A new one in a folder, which is made if need be; OSError when it cannot be written."""
     folder.mkdir(parents=True, exist_ok=True)
     while True:
-        name = f"{_PREFIX}{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(4)}{_SUFFIX}"
-        path = folder / f"{_HIDDEN}{name}"
+        path = folder / f"{_HIDDEN}{new_name()}"
         file = path.open("xb", buffering=0)
         # Before it was locked, another may have taken it for one that was left.
         if _is_ours(file, path):
             disk.sync(folder)
             return Segment(file, path)
         file.close()
+
+
+def new_name() -> str:
+    """That of a closed one; names sort by time."""
+    return f"{_PREFIX}{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(4)}{_SUFFIX}"
 
 
 def recover(folder: Path) -> int:
