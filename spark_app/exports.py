@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -23,7 +24,7 @@ from pyspark.sql import types as T
 
 from spark_app import rules
 from spark_app.running import failpoints
-from spark_app.storage import cells, disk
+from spark_app.storage import bucket, cells, disk, places
 from spark_app.storage.cells import LINE_END, QUOTED
 
 METRICS = "metrics.json"
@@ -164,12 +165,27 @@ def _written(table: DataFrame, folder: Path, path: Path) -> tuple[int, list[Path
     unfit = [F.count_if(name).alias(name) for name in lines.columns if name != "value"]
     size = F.sum(F.octet_length("value") + len(LINE_END)).alias("size")
     observed = lines.observe(seen, F.count("value").alias("rows"), size, *unfit).select("value")
-    observed.write.option("lineSep", LINE_END).text(f"file://{folder.absolute()}")
+    _write_lines(observed, folder)
     counts = seen.get
     _refuse_unfit(counts, table.columns, path)
     files = [file for file in sorted(folder.glob("part-*")) if file.stat().st_size]
     _refuse_elsewhere(sum(file.stat().st_size for file in files), counts["size"] or 0, folder)
     return counts["rows"], files
+
+
+def _write_lines(lines: DataFrame, folder: Path) -> None:
+    """Text files in a folder of this machine; where executors do not see it, by way of the bucket that they do."""
+    conf = lines.sparkSession.conf
+    writer = lines.write.option("lineSep", LINE_END)
+    if not (far := conf.get(places.FAR, "")):
+        writer.text(f"file://{folder.absolute()}")
+        return
+    place = places.parse(far, conf.get("spark.hadoop.fs.s3a.endpoint", "") or "") / token_hex(8)
+    try:
+        writer.text(str(place))
+        bucket.fetch_all(place, folder, [name for name in bucket.listed(place) if name.startswith("part-")])
+    finally:
+        bucket.remove_all(place, bucket.listed(place))
 
 
 def _lines(table: DataFrame) -> DataFrame:

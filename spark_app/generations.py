@@ -1,8 +1,8 @@
 """Generations: a trained model with all that was made from it, in a folder of its own, published whole.
 
 A generation is written aside, its manifest last; it exists when the manifest does. `LATEST` names the published one
-and is replaced by one atomic rename. While `HELD` is there, as after a rollback, training publishes nothing. No Spark
-is needed to list, show or find them.
+and is replaced by one atomic rename, or one put in a bucket, where the same files stand in the same order. While `HELD`
+is there, as after a rollback, training publishes nothing. No Spark is needed to list, show or find them.
 """
 
 import json
@@ -23,7 +23,8 @@ from spark_app.numbers.vectors import lists
 from spark_app.running import failpoints
 from spark_app.running.errors import SaidError
 from spark_app.settings import Settings
-from spark_app.storage import disk
+from spark_app.storage import bucket, copies, disk, marks, places
+from spark_app.storage.places import Place
 
 if TYPE_CHECKING:  # serving reads generations too, and has no Spark
     from pyspark.sql import DataFrame, SparkSession
@@ -54,15 +55,23 @@ class NotRebuildableError(SaidError, RuntimeError):
 
 
 class Generation(NamedTuple):
-    """One generation on disk."""
+    """One generation; of one in a bucket `home` is its copy, which begins with what is small."""
 
     id: str
-    folder: Path
+    home: Path
+    place: Place | None = None
+
+    @property
+    def folder(self) -> Path:
+        """All its files on this machine; from a bucket they are brought when they are first asked for."""
+        if self.place:
+            copies.bring(self.place, self.home)
+        return self.home
 
     @property
     def manifest(self) -> dict[str, Any]:
         """What it was made from: table version, settings and where each came from, seed, counts, parent."""
-        return _json(self.folder / MANIFEST)
+        return _json(self.home / MANIFEST)
 
     @property
     def made_at(self) -> datetime:
@@ -82,21 +91,27 @@ class Generation(NamedTuple):
     @property
     def metrics(self) -> dict[str, Any]:
         """What metrics.json says."""
-        return _json(self.folder / METRICS)
+        return _json(self.home / METRICS)
 
 
 def new(settings: Settings, now: datetime | None = None) -> Generation:
     """An empty generation to write into; ids sort by time."""
     made = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
-    name = f"{made}-{secrets.token_hex(2)}"
-    folder = _home(settings) / name
-    folder.mkdir(parents=True)
-    return Generation(name, folder)
+    return _begun(settings, made)
+
+
+def instead_of(settings: Settings, old: Generation) -> Generation:
+    """An empty one that is to take the place of another, with its time."""
+    return _begun(settings, old.id.rpartition("-")[0])
 
 
 def write_table(generation: Generation, name: str, table: "DataFrame") -> None:
     """One table of the generation, as a folder of Parquet files."""
-    table.write.mode("overwrite").parquet(str((generation.folder / name).absolute()))
+    place = places.far(table.sparkSession.sparkContext.master, generation.place)
+    target = f"{place}/{name}" if place else str((generation.folder / name).absolute())
+    table.write.mode("overwrite").parquet(target)
+    if place:
+        copies.bring_some(place / name, generation.folder / name, bucket.listed(place / name))
 
 
 def write_rows(generation: Generation, name: str, rows: pa.Table) -> None:
@@ -116,44 +131,64 @@ def write_factors(generation: Generation, name: str, ids: NDArray[np.int32], vec
             writer.write(pa.table([pa.array(ids[some]), lists(vectors[some])], schema=schema))
 
 
+def send(generation: Generation) -> None:
+    """Put what was written so far into the bucket, where there is one: `finish` then has little to put."""
+    if generation.place:
+        copies.send(generation.home, generation.place)
+
+
 def finish(generation: Generation, metrics: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
     """Write metrics.json, then the manifest: from here on the generation exists."""
-    write_json(generation.folder / METRICS, metrics)
-    write_json(generation.folder / MANIFEST, {"generation": generation.id} | dict(manifest))
+    write_json(generation.home / METRICS, metrics)
+    send(generation)
+    rewrite_manifest(generation, {"generation": generation.id} | dict(manifest))
+
+
+def rewrite_manifest(generation: Generation, manifest: Mapping[str, Any]) -> None:
+    """Let the manifest of a whole one say this."""
+    write_json(generation.home / MANIFEST, manifest)
+    if generation.place:
+        bucket.send(generation.home / MANIFEST, generation.place / MANIFEST)
 
 
 def announce(settings: Settings, generation: Generation) -> None:
     """Say that it is to be published once it is whole, so that a kill in between only delays it."""
-    disk.replace_text(_announced(settings, generation), generation.id + "\n")
+    marks.put(*_mark(settings, _announced(generation.id)), generation.id)
 
 
 def publish(settings: Settings, generation: Generation) -> None:
-    """Make it the published one, by one atomic rename."""
+    """Make it the published one, by one atomic rename, or put."""
     announce(settings, generation)
     failpoints.reach("between_files_and_pointer")
-    _announced(settings, generation).replace(_home(settings) / LATEST)
+    if generation.place:
+        marks.put(*_mark(settings, LATEST), generation.id)
+        marks.remove(*_mark(settings, _announced(generation.id)))
+    else:
+        (_home(settings) / _announced(generation.id)).replace(_home(settings) / LATEST)
 
 
 def resume(settings: Settings) -> None:
     """Publish what was announced and is whole, as after a kill."""
-    for generation in listed(settings):
-        if _announced(settings, generation).exists():
+    announced = _announcements(settings)
+    for generation in listed(settings) if announced else ():
+        if _announced(generation.id) in announced:
             publish(settings, generation)
     _withdraw(settings)
 
 
 def published(settings: Settings) -> Generation | None:
     """The generation that LATEST names; None before the first."""
-    pointer = _home(settings) / LATEST
-    if not pointer.exists():
-        return None
-    return find(settings, pointer.read_text().strip())
+    name = marks.said(*_mark(settings, LATEST))
+    return find(settings, name) if name is not None else None
 
 
-def published_in(results: Path) -> str | None:
-    """The generation that metrics.json in `results` names; None when it is missing or cannot be read."""
+def published_in(results: Path, place: Place | None = None) -> str | None:
+    """The generation that metrics.json in `results` names; None when it is missing or cannot be read.
+
+    With a place it is looked for there, and not in the copy.
+    """
     try:
-        metrics = _json(results / METRICS)
+        metrics = json.loads(marks.said(results / METRICS, place and place / METRICS) or "null")
     except (OSError, ValueError):
         return None
     generation = metrics.get("generation") if isinstance(metrics, dict) else None
@@ -165,21 +200,31 @@ def promote(settings: Settings, generation: Generation) -> None:
     _refuse_unsound(generation)
     _withdraw(settings)
     publish(settings, generation)
-    (_home(settings) / HELD).unlink(missing_ok=True)
+    marks.remove(*_mark(settings, HELD))
 
 
 def rollback(settings: Settings, generation: Generation) -> None:
     """Publish an older generation and hold it until the next `promote`. UnsoundError when it is not sound."""
     _refuse_unsound(generation)
     _withdraw(settings)
-    disk.replace_text(_home(settings) / HELD, generation.id + "\n")
+    marks.put(*_mark(settings, HELD), generation.id)
     publish(settings, generation)
 
 
 def held(settings: Settings) -> str:
     """The id that a rollback holds in its place; empty when training publishes by itself."""
-    mark = _home(settings) / HELD
-    return mark.read_text().strip() if mark.exists() else ""
+    return marks.said(*_mark(settings, HELD)) or ""
+
+
+def take_place(settings: Settings, old: Generation, new: Generation) -> None:
+    """Let all that names a generation name another, which is what it was but for a user; then the old one goes."""
+    shown = published(settings)
+    if held(settings) == old.id:
+        marks.put(*_mark(settings, HELD), new.id)
+    if shown is not None and shown.id == old.id:
+        publish(settings, new)
+    failpoints.reach("forget_before_old_goes")
+    remove(old)
 
 
 def before(settings: Settings, generation: Generation) -> Generation:
@@ -196,15 +241,25 @@ def remove_old(settings: Settings) -> list[str]:
     kept = {one.id for one in [*listed(settings)[-settings.keep_generations :], *([shown] if shown else [])]}
     old = [one for one in listed(settings) if one.id not in kept]
     for generation in old:
-        # Without its manifest it is gone; a kill from here on leaves what `remove_unfinished` takes away.
-        (generation.folder / MANIFEST).unlink()
-        shutil.rmtree(generation.folder)
+        remove(generation)
     return [generation.id for generation in old]
+
+
+def remove(generation: Generation) -> None:
+    """Remove one that nothing names any more."""
+    if generation.place:
+        copies.remove(generation.place, MANIFEST, generation.home)
+        return
+    # Without its manifest it is gone; a kill from here on leaves what `remove_unfinished` takes away.
+    (generation.home / MANIFEST).unlink()
+    shutil.rmtree(generation.home)
 
 
 def listed(settings: Settings) -> list[Generation]:
     """All whole generations, the oldest first."""
     home = _home(settings)
+    if place := settings.place(home):
+        return [_named(settings, name) for name in copies.bring_sealed(home, place, MANIFEST, (METRICS,))]
     folders = sorted(home.iterdir()) if home.exists() else []
     return [Generation(folder.name, folder) for folder in folders if (folder / MANIFEST).exists()]
 
@@ -226,6 +281,12 @@ def find(settings: Settings, name: str) -> Generation:
 def remove_unfinished(settings: Settings) -> list[str]:
     """Delete what a killed training left behind; gives the names."""
     home = _home(settings)
+    if place := settings.place(home):
+        known = copies.sealed(place, MANIFEST)
+        torn = [name for name, whole in known.items() if not whole]
+        for name in torn:
+            copies.remove(place / name, MANIFEST, home / name)
+        return sorted({*torn, *copies.tidy(home, known)})
     folders = [path for path in home.iterdir() if path.is_dir()] if home.exists() else []
     left = [path for path in folders if not (path / MANIFEST).exists()]
     for path in left:
@@ -233,9 +294,19 @@ def remove_unfinished(settings: Settings) -> list[str]:
     return [path.name for path in left]
 
 
+def forget_removed(settings: Settings) -> None:
+    """Remove copies of generations that are in the bucket no more; one that is being made here is newer than all."""
+    home = _home(settings)
+    if place := settings.place(home):
+        known = [name for name, whole in copies.sealed(place, MANIFEST).items() if whole]
+        newer = [path.name for path in home.iterdir() if path.name > max(known, default="")]
+        copies.tidy(home, {*known, *newer})
+
+
 def read(spark: "SparkSession", generation: Generation, name: str) -> "DataFrame":
     """A table of a generation."""
-    return spark.read.parquet(str((generation.folder / name).absolute()))
+    place = places.far(spark.sparkContext.master, generation.place)
+    return spark.read.parquet(f"{place}/{name}" if place else str((generation.folder / name).absolute()))
 
 
 def scan(generation: Generation, name: str, **options: Any) -> pa.Table:
@@ -246,31 +317,6 @@ def scan(generation: Generation, name: str, **options: Any) -> pa.Table:
 def opened(generation: Generation, name: str) -> ds.Dataset:
     """The same to be counted, or read batch by batch."""
     return ds.dataset(generation.folder / name, format="parquet")
-
-
-def differences(one: Generation, other: Generation) -> list[str]:
-    """How the tables and factors of two differ, a line each; empty when they are equal, bit for bit."""
-    found = []
-    for name in (USERS, PRODUCTS, POPULAR, RECOMMENDATIONS, VERTICES, EDGES):
-        tables = [scan(generation, name) for generation in (one, other)]
-        ours, theirs = (table.sort_by([(column, "ascending") for column in _flat(table)]) for table in tables)
-        # Column by column: whether one may be null is no difference.
-        if ours.column_names != theirs.column_names or not all(map(pa.ChunkedArray.equals, ours, theirs)):
-            found.append(f"{name} differ ({ours.num_rows:,} and {theirs.num_rows:,} rows)")
-    for name in (USER_FACTORS, PRODUCT_FACTORS):
-        files = [generation.folder / f"{name}.npy" for generation in (one, other)]
-        if any(file.exists() for file in files):
-            left, right = (np.load(file, mmap_mode="r") if file.exists() else np.empty(0) for file in files)
-            if left.shape != right.shape:
-                found.append(f"{name} have the shapes {left.shape} and {right.shape}")
-            elif not np.array_equal(left, right):
-                found.append(f"{name} differ by at most {np.abs(left - right).max():.1e}")
-    return found
-
-
-def _flat(table: pa.Table) -> list[str]:
-    """Columns by which rows can be sorted."""
-    return [field.name for field in table.schema if not pa.types.is_nested(field.type)]
 
 
 def fault_on_disk(generation: Generation) -> str:
@@ -304,13 +350,35 @@ def _refuse_unsound(generation: Generation) -> None:
         raise UnsoundError(f"generation {generation.id} is not published: {fault}")
 
 
-def _announced(settings: Settings, generation: Generation) -> Path:
-    return _home(settings) / f".{LATEST}-{generation.id}"
+def _begun(settings: Settings, made: str) -> Generation:
+    generation = _named(settings, f"{made}-{secrets.token_hex(2)}")
+    copies.begin(generation.home) if generation.place else generation.home.mkdir(parents=True)
+    return generation
+
+
+def _named(settings: Settings, name: str) -> Generation:
+    home = _home(settings) / name
+    return Generation(name, home, settings.place(home))
+
+
+def _announced(name: str) -> str:
+    return f".{LATEST}-{name}"
+
+
+def _announcements(settings: Settings) -> list[str]:
+    home = _home(settings)
+    return marks.listed(home, settings.place(home), _announced(""))
 
 
 def _withdraw(settings: Settings) -> None:
-    for announced in _home(settings).glob(f".{LATEST}-*"):
-        announced.unlink()
+    for name in _announcements(settings):
+        marks.remove(*_mark(settings, name))
+
+
+def _mark(settings: Settings, name: str) -> tuple[Path, Place | None]:
+    """One of the small files beside generations."""
+    path = _home(settings) / name
+    return path, settings.place(path)
 
 
 def _home(settings: Settings) -> Path:

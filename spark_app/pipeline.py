@@ -8,7 +8,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_app import dumps, exports, generations, lately, locks, personal, quarantine, retention
+from spark_app import dumps, exports, generations, lately, locks, personal, quarantine, retention, sameness
 from spark_app import tune as tune_
 from spark_app.cohorts import interest_exports, segment_exports
 from spark_app.fitting import judging, making
@@ -70,6 +70,7 @@ def refresh(
     parents = making.Parents(generations.newest(settings), generations.published(settings))
     with held.released():
         made = making.make(spark, settings, tables.version(settings), parents, {"ingest": 0.0} | (seconds or {}))
+    generations.send(made.generation)
     with locks.held(settings, locks.PUBLISH, "train", wait=PATIENCE):
         said, publish = _said(settings, made, force=force)
         if publish:
@@ -91,7 +92,7 @@ def rebuild(spark: SparkSession, settings: Settings, original: Generation) -> tu
         made = making.make_again(spark, settings, original)
     said = {"published": False, "reason": made.fault or f"rebuilt from {original.id}"}
     generations.finish(made.generation, made.metrics | said, made.manifest | {"rebuilt_from": original.id})
-    return made.generation, generations.differences(original, made.generation)
+    return made.generation, sameness.differences(original, made.generation)
 
 
 def evaluate(spark: SparkSession, settings: Settings) -> tuple[choice.Choice, judging.Judgement]:

@@ -17,6 +17,7 @@ import numpy as np
 from spark_app import decisive, generations
 from spark_app.decisive import changed, reached
 from spark_app.settings import Settings, listed, tuned_file
+from spark_app.storage import bucket, marks
 from spark_app.tuning import choice
 from spark_app.tuning.trials import Trials
 
@@ -101,7 +102,9 @@ def _concluded(trials: Trials, settings: Settings, events: int, done: list[Trial
     difference = choice.interval(found, first)
     path = _write(settings, events, done, best) if difference[0] > 0 else None
     if path is None:
-        tuned_file(settings.data_dir).unlink(missing_ok=True)
+        path_ = tuned_file(settings.data_dir)
+        marks.remove(path_, None)
+        marks.remove(path_, settings.place(path_))
     return Tuned(done, best, done[0].ndcg_at_10, difference, path)
 
 
@@ -118,6 +121,8 @@ def _write(settings: Settings, events: int, done: list[Trial], best: Trial) -> P
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     generations.write_json(path, content)
+    if place := settings.place(path):
+        bucket.send(path, place)
     return path
 
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import typer
 from rich.table import Table
 
+from spark_app.cli import outcome
 from spark_app.cli.wanting import or_too_little
 from spark_app.interests import assigning
 from spark_app.interests.assigning import Asked, NothingSaidError
@@ -21,6 +23,7 @@ from spark_app.running import endings, logs, progress
 from spark_app.running.endings import FAILED, WRONG_USAGE
 from spark_app.settings import Settings, load
 from spark_app.storage import interest_files
+from spark_app.storage import results as results_
 from spark_app.storage.interest_files import NoInterestsError
 from spark_app.storage.shelves import Folder
 
@@ -48,6 +51,7 @@ def assign(
     """
     settings = load(results_dir=results)
     logs.start(settings, "interests assign")
+    shown = results_.held(settings, "interests", outcome.PATIENCE) if _goes_far(settings, chart) else nullcontext()
     chart = chart or settings.results_dir / CHART
     if chart.suffix.lower() not in _KINDS:
         endings.fail(ValueError(f"--chart {chart}: expected a file that ends with {' or '.join(_KINDS)}"), WRONG_USAGE)
@@ -56,14 +60,19 @@ def assign(
     with or_too_little(NoInterestsError):
         folder = interest_files.needed(settings)
     found = assigning.assigned(settings, folder.summary, interest_files.loaded(folder), asked)
-    with progress.aside(as_json):
+    with progress.aside(as_json), shown:
         drawn = _draw(folder, found, chart)
     if as_json:
         typer.echo(json.dumps(found, ensure_ascii=False))
         return
     _tell(found)
     if drawn:
-        progress.console.print(f"chart: {chart}", markup=False)
+        progress.console.print(f"chart: {settings.told(chart)}", markup=False)
+
+
+def _goes_far(settings: Settings, chart: Path | None) -> bool:
+    """Whether the chart is put among results in a bucket."""
+    return chart is None and settings.place(settings.results_dir) is not None
 
 
 def _asked(settings: Settings, text: str, image: Path | None) -> Asked:

@@ -4,12 +4,13 @@ from collections.abc import Callable
 
 from pyspark.sql import SparkSession
 
-from spark_app import generations, lately, locks, personal, pipeline, tracking
+from spark_app import generations, lately, personal, pipeline, tracking
 from spark_app.cohorts import interest_exports, segment_exports
 from spark_app.generations import Generation
 from spark_app.lately import Late
 from spark_app.running import progress
 from spark_app.settings import Settings
+from spark_app.storage import results
 
 # Seconds that one who writes results waits for another.
 PATIENCE = 300.0
@@ -19,6 +20,7 @@ FOUND = {"segments": segment_exports, "interests": interest_exports}
 
 def bring_up_to_date(spark: Callable[[], SparkSession], settings: Settings) -> None:
     """Results and pictures of the published generation, unless they stand there already."""
+    results.follow(settings)
     published, late = generations.published(settings), Late(spark, settings)
     if published and not pipeline.is_exported(settings, published):
         export(spark(), settings, late)
@@ -32,12 +34,12 @@ def export(spark: SparkSession, settings: Settings, late: Late | None = None) ->
     """Write the CSV files of what is published by the time that it is our turn, and of users what was not yet."""
     late = late or Late(lambda: spark, settings)
     late.prepare()
-    with locks.held(settings, locks.RESULTS, "export", wait=PATIENCE), progress.phase("export") as step:
+    with results.held(settings, "export", PATIENCE), progress.phase("export") as step:
         published = generations.published(settings)
         if published is None:
             raise generations.NoGenerationError("nothing is published yet")
         rows = pipeline.export(spark, settings, published, late)
-        step.say(f"{len(rows)} CSV files in {settings.results_dir}, {sum(rows.values()):,} rows")
+        _say_written(step, settings, rows)
     beside(lambda: spark, settings)
 
 
@@ -60,9 +62,12 @@ def show(
 
 
 def _write(spark: Callable[[], SparkSession], settings: Settings, name: str, verb: str, phase: str) -> None:
-    with locks.held(settings, locks.RESULTS, verb, wait=PATIENCE), progress.phase(phase) as step:
-        rows = FOUND[name].write(spark(), settings)
-        step.say(f"{len(rows)} CSV files in {settings.results_dir}, {sum(rows.values()):,} rows")
+    with results.held(settings, verb, PATIENCE), progress.phase(phase) as step:
+        _say_written(step, settings, FOUND[name].write(spark(), settings))
+
+
+def _say_written(step: progress.Phase, settings: Settings, rows: dict[str, int]) -> None:
+    step.say(f"{len(rows)} CSV files in {settings.told(settings.results_dir)}, {sum(rows.values()):,} rows")
 
 
 def trending(spark: Callable[[], SparkSession], settings: Settings, late: Late | None = None) -> None:
@@ -74,11 +79,11 @@ def trending(spark: Callable[[], SparkSession], settings: Settings, late: Late |
     if not lately.is_current(settings):
         with progress.phase("trending") as step:
             late.prepare()
-            with locks.held(settings, locks.RESULTS, "trending", wait=PATIENCE):
+            with results.held(settings, "trending", PATIENCE):
                 step.say(late.write())
     if _shown(settings) and not lately.is_current(settings, personal.MATCHES):
         late.prepare()
-        with locks.held(settings, locks.RESULTS, "trending", wait=PATIENCE):
+        with results.held(settings, "trending", PATIENCE):
             _for_users(spark, settings, late)
 
 
@@ -97,7 +102,7 @@ def _shown(settings: Settings) -> Generation | None:
 
 def draw(settings: Settings, alone: str | None = None) -> None:
     """Draw the pictures, or those of one kind alone, of results that no one replaces meanwhile."""
-    with locks.held(settings, locks.RESULTS, "draw", wait=PATIENCE), progress.phase("draw") as step:
+    with results.held(settings, "draw", PATIENCE), progress.phase("draw") as step:
         number = len(pipeline.draw(settings, alone))
         step.say(f"{number} picture{'' if number == 1 else 's'}")
 

@@ -7,13 +7,14 @@ import orjson
 import typer
 from rich.table import Table
 
-from spark_app import locks, personal
+from spark_app import personal
 from spark_app.cli import outcome
 from spark_app.cli.wanting import ensure_events, published
 from spark_app.cli.workplace import working
 from spark_app.running import progress
 from spark_app.serving import recents
 from spark_app.settings import Settings, load
+from spark_app.storage import results as results_
 from spark_app.timeline import recency
 from spark_app.timeline.recency import Kind
 
@@ -60,11 +61,11 @@ def _write(settings: Settings, kind: Kind, limit: int) -> None:
     ensure_events(settings)
     with (
         working(settings, "recent") as spark,
-        locks.held(settings, locks.RESULTS, "recent", wait=outcome.PATIENCE),
+        results_.held(settings, "recent", outcome.PATIENCE),
         progress.phase("recent") as step,
     ):
         path, rows = personal.write_recent(spark, settings, kind, limit)
-        step.say(f"{path}, {rows:,} rows")
+        step.say(f"{settings.told(path)}, {rows:,} rows")
     if not rows:
         progress.console.print(_NOTHING[kind], markup=False)
 

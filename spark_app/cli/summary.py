@@ -44,7 +44,7 @@ def show(settings: Settings, published: Generation, intake: "Intake") -> None:
         f"{metrics['interactions']:,} interactions",
         markup=False,
     )
-    console.print(_files_table(settings.results_dir))
+    console.print(_files_table(settings))
     for line in _next_steps(settings, published):
         console.print(line, markup=False)
 
@@ -149,8 +149,9 @@ def _events_table(counts: ledger.Counts, intake: "Intake") -> Table:
     return table
 
 
-def _files_table(results: Path) -> Table:
-    table = Table("file", "size", title=f"Files in {results}", title_justify="left")
+def _files_table(settings: Settings) -> Table:
+    results = settings.results_dir
+    table = Table("file", "size", title=f"Files in {settings.told(results)}", title_justify="left")
     table.columns[1].justify = "right"
     for path in sorted(results.iterdir()):
         if path.name != "README.md" and not path.name.startswith("."):
@@ -169,7 +170,7 @@ def _next_steps(settings: Settings, published: Generation) -> list[str]:
     return [
         "",
         f"  the busiest user's list:  {command} recommend {shlex.quote(str(busiest))}",
-        f"  the pictures:             ls {settings.results_dir}/*.png",
+        f"  the pictures:             ls {settings.told(settings.results_dir)}/*.png",
         "  your own sales next:      make run INPUT=path/to/files",
     ]
 

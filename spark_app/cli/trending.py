@@ -9,7 +9,7 @@ import pyarrow as pa
 import typer
 from rich.table import Table
 
-from spark_app import lately, locks, pipeline
+from spark_app import lately, pipeline
 from spark_app.cli import outcome
 from spark_app.cli.wanting import or_too_little
 from spark_app.cli.workplace import working
@@ -17,6 +17,7 @@ from spark_app.lately import Asked
 from spark_app.running import progress
 from spark_app.segmentation import Features
 from spark_app.settings import Settings, load
+from spark_app.storage import results as results_
 from spark_app.storage import segment_files
 from spark_app.timeline import spans
 from spark_app.timeline.rising import KINDS, PRODUCT
@@ -82,7 +83,7 @@ def _among(settings: Settings, segment: int | None, features: Features) -> pa.Ar
 
 def _write(settings: Settings, asked: Asked, found: Sequence[Trend]) -> None:
     """The files and the picture."""
-    with locks.held(settings, locks.RESULTS, "trending", wait=outcome.PATIENCE):
+    with results_.held(settings, "trending", outcome.PATIENCE):
         lately.write(settings, asked, found)
         pipeline.draw(settings, "trending")
 

@@ -20,6 +20,7 @@ NAMES = (
     "mid_interests",
     "between_files_and_pointer",
     "mid_csv",
+    "mid_upload",
     "replay_before_ledger",
     "replay_before_removal",
     "after_removal_before_ledger",

@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -117,6 +118,8 @@ class Shelf:
         # Whoever pages in an older one goes on with the events that came after that.
         self._swapped(min(one.served.version for one in self._held.values()))
         self.current = shown
+        with suppress(OSError):
+            generations.forget_removed(self._settings)
         structlog.get_logger().info("generation", generation=served.id, users=len(served.users))
 
     def _drop_replaced(self, shown: str) -> None:

@@ -27,7 +27,7 @@ class NoInterestsError(ValueError):
 
 def new(settings: Settings, now: datetime | None = None) -> Folder:
     """An empty folder to write tables and the model into; ids sort by time. What a crash has left is removed."""
-    return shelves.new(_shelf(settings), now)
+    return shelves.new(shelf(settings), now)
 
 
 def publish(folder: Folder, summary: Mapping[str, Any]) -> None:
@@ -37,12 +37,12 @@ def publish(folder: Folder, summary: Mapping[str, Any]) -> None:
 
 def latest(settings: Settings) -> Folder | None:
     """What LATEST names; None before the first. DamagedError when that is not there."""
-    return shelves.latest(_shelf(settings))
+    return shelves.latest(shelf(settings))
 
 
 def named(settings: Settings, name: str) -> Folder:
     """A kept one by its id. DamagedError when it is not there."""
-    return shelves.named(_shelf(settings), name)
+    return shelves.named(shelf(settings), name)
 
 
 def intact(settings: Settings, told: Callable[[str], object]) -> Folder | None:
@@ -57,7 +57,7 @@ def intact(settings: Settings, told: Callable[[str], object]) -> Folder | None:
 
 def last_intact(settings: Settings, told: Callable[[str], object]) -> Folder | None:
     """What LATEST names or, where that cannot be read and `told` has said so, the newest that can; None without any."""
-    return shelves.last_intact(_shelf(settings), (USERS,), told)
+    return shelves.last_intact(shelf(settings), (USERS,), told)
 
 
 def needed(settings: Settings) -> Folder:
@@ -99,5 +99,7 @@ def seen(settings: Settings) -> Path:
     return settings.data_dir / SEEN
 
 
-def _shelf(settings: Settings) -> Shelf:
-    return Shelf(home(settings), "groups", "`python -m spark_app interests`")
+def shelf(settings: Settings) -> Shelf:
+    """All that are kept."""
+    here = home(settings)
+    return Shelf(here, "groups", "`python -m spark_app interests`", settings.place(here))

@@ -30,7 +30,7 @@ class Folder(shelves.Folder):
     @property
     def features(self) -> Features:
         """What they are by."""
-        return cast(Features, self.path.parent.name)
+        return cast(Features, self.home.parent.name)
 
 
 class NoSegmentError(ValueError):
@@ -39,7 +39,7 @@ class NoSegmentError(ValueError):
 
 def new(settings: Settings, features: Features, now: datetime | None = None) -> Folder:
     """An empty folder to write tables into; ids sort by time. What a crash has left is removed."""
-    return Folder(*shelves.new(_shelf(settings, features), now))
+    return Folder(*shelves.new(shelf(settings, features), now))
 
 
 def publish(folder: Folder, summary: Mapping[str, Any]) -> None:
@@ -49,13 +49,13 @@ def publish(folder: Folder, summary: Mapping[str, Any]) -> None:
 
 def latest(settings: Settings, features: Features) -> Folder | None:
     """What LATEST names; None before the first. DamagedError when that is not there."""
-    found = shelves.latest(_shelf(settings, features))
+    found = shelves.latest(shelf(settings, features))
     return Folder(*found) if found else None
 
 
 def named(settings: Settings, features: Features, name: str) -> Folder:
     """A kept one by its id. DamagedError when it is not there."""
-    return Folder(*shelves.named(_shelf(settings, features), name))
+    return Folder(*shelves.named(shelf(settings, features), name))
 
 
 def intact(settings: Settings, told: Callable[[str], object], names: Sequence[str] = (SEGMENTS,)) -> list[Folder]:
@@ -75,7 +75,7 @@ def intact(settings: Settings, told: Callable[[str], object], names: Sequence[st
 
 def last_intact(settings: Settings, features: Features, told: Callable[[str], object]) -> Folder | None:
     """What LATEST names or, where that cannot be read and `told` has said so, the newest that can; None without any."""
-    found = shelves.last_intact(_shelf(settings, features), (SEGMENTS,), told)
+    found = shelves.last_intact(shelf(settings, features), (SEGMENTS,), told)
     return Folder(*found) if found else None
 
 
@@ -86,7 +86,7 @@ def newest(folders: Sequence[Folder]) -> Folder | None:
 
 def listed(settings: Settings, features: Features) -> list[Folder]:
     """All whole ones, the oldest first."""
-    return [Folder(*folder) for folder in shelves.listed(_shelf(settings, features))]
+    return [Folder(*folder) for folder in shelves.listed(shelf(settings, features))]
 
 
 def looked_up(folder: Folder, name: str = SEGMENTS) -> ByUser:
@@ -117,5 +117,7 @@ def home(settings: Settings, features: Features) -> Path:
     return settings.data_dir / HOME / features
 
 
-def _shelf(settings: Settings, features: Features) -> Shelf:
-    return Shelf(home(settings, features), "segments", f"`python -m spark_app segments --features {features}`")
+def shelf(settings: Settings, features: Features) -> Shelf:
+    """All of one set of features that are kept."""
+    here, again = home(settings, features), f"`python -m spark_app segments --features {features}`"
+    return Shelf(here, "segments", again, settings.place(here))

@@ -1,8 +1,9 @@
 """Where what was found of users is kept: the newest three of a kind, each in a folder of its own and published whole.
 
 A folder is written aside, its summary last, and it exists when the summary does; `LATEST` names the newest one and is
-replaced by one atomic rename. Spark writes the large tables into it; no Spark is needed to list, show or find them.
-Whoever writes holds a lock: one folder is made at a time.
+replaced by one atomic rename, or one put in a bucket, of which the folders here are copies. Spark writes the large
+tables into it; no Spark is needed to list, show or find them. Whoever writes holds a lock: one folder
+is made at a time.
 """
 
 import json
@@ -19,8 +20,9 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from spark_app.running import failpoints
-from spark_app.storage import by_user, disk
+from spark_app.storage import bucket, by_user, copies, disk, marks
 from spark_app.storage.by_user import ByUser
+from spark_app.storage.places import Place
 from spark_app.storage.tables import DamagedError
 
 LATEST, SUMMARY = "LATEST", "summary.json"
@@ -28,11 +30,15 @@ KEPT = 3
 
 
 class Shelf(NamedTuple):
-    """Where those of a kind are; `says` is the object that each summary holds, `again` the command that makes them."""
+    """Where those of a kind are; `says` is the object that each summary holds, `again` the command that makes them.
+
+    With a `place` they are there, and `home` is its copy.
+    """
 
     home: Path
     says: str
     again: str
+    place: Place | None = None
 
 
 class Folder(NamedTuple):
@@ -40,12 +46,24 @@ class Folder(NamedTuple):
 
     shelf: Shelf
     id: str
-    path: Path
+    home: Path
+
+    @property
+    def place(self) -> Place | None:
+        """Where it is in a bucket."""
+        return self.shelf.place and self.shelf.place / self.id
+
+    @property
+    def path(self) -> Path:
+        """All its files on this machine; from a bucket they are brought when they are first asked for."""
+        if self.place:
+            copies.bring(self.place, self.home)
+        return self.home
 
     @property
     def summary(self) -> dict[str, Any]:
         """What summary.json says. DamagedError when it cannot be read."""
-        path = self.path / SUMMARY
+        path = self.home / SUMMARY
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
@@ -59,10 +77,12 @@ def new(shelf: Shelf, now: datetime | None = None) -> Folder:
     """An empty folder to write tables into; ids sort by time. What a crash has left is removed."""
     remove_unfinished(shelf)
     made = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
-    name = f"{made}-{secrets.token_hex(2)}"
-    path = shelf.home / name
-    path.mkdir(parents=True)
-    return Folder(shelf, name, path)
+    return _begun(shelf, made)
+
+
+def instead_of(old: Folder) -> Folder:
+    """An empty folder that is to take the place of another, with its time."""
+    return _begun(old.shelf, old.id.rpartition("-")[0])
 
 
 def write_rows(folder: Folder, name: str, rows: pa.Table) -> None:
@@ -84,23 +104,36 @@ def publish(folder: Folder, summary: Mapping[str, Any], looked_up_by_user: Seque
         disk.sync(path)
     now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     said = {"id": folder.id, "made_at": now} | dict(summary)
-    text = json.dumps(said, indent=2, ensure_ascii=False, allow_nan=False)
-    disk.replace_text(folder.path / SUMMARY, text + "\n")
+    seal(folder, said)
     failpoints.reach("between_files_and_pointer")
-    disk.replace_text(folder.shelf.home / LATEST, folder.id + "\n")
+    marks.put(*_pointer(folder.shelf), folder.id)
     remove_old(folder.shelf)
+
+
+def seal(folder: Folder, summary: Mapping[str, Any]) -> None:
+    """Write the summary: from here on the folder exists. ValueError for a number that JSON has not."""
+    text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
+    if folder.place:
+        copies.send(folder.home, folder.place)
+    disk.replace_text(folder.home / SUMMARY, text + "\n")
+    if folder.place:
+        bucket.send(folder.home / SUMMARY, folder.place / SUMMARY)
+
+
+def take_place(old: Folder, new: Folder) -> None:
+    """Let LATEST name another folder, where it names this one; then this one goes."""
+    if marks.said(*_pointer(old.shelf)) == old.id:
+        marks.put(*_pointer(old.shelf), new.id)
+    remove(old)
 
 
 def latest(shelf: Shelf) -> Folder | None:
     """What LATEST names; None before the first. DamagedError when that is not there."""
-    pointer = shelf.home / LATEST
     try:
-        name = pointer.read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        return None
+        name = marks.said(*_pointer(shelf))
     except (OSError, ValueError) as error:
-        raise DamagedError(f"{pointer} cannot be read: {error}") from error
-    return named(shelf, name)
+        raise DamagedError(f"{shelf.home / LATEST} cannot be read: {error}") from error
+    return None if name is None else named(shelf, name)
 
 
 def named(shelf: Shelf, name: str) -> Folder:
@@ -136,7 +169,9 @@ def ensure_readable(folder: Folder, names: Sequence[str]) -> Folder:
 
 def listed(shelf: Shelf) -> list[Folder]:
     """All whole ones, the oldest first."""
-    return [folder for folder in _folders(shelf) if (folder.path / SUMMARY).exists()]
+    if place := shelf.place:
+        return [Folder(shelf, name, shelf.home / name) for name in copies.bring_sealed(shelf.home, place, SUMMARY)]
+    return [folder for folder in _folders(shelf) if (folder.home / SUMMARY).exists()]
 
 
 def table(
@@ -175,23 +210,48 @@ def remove_old(shelf: Shelf) -> list[str]:
     whole = listed(shelf)
     old = [folder for folder in whole[:-KEPT] if folder != shown]
     for folder in old:
-        # Without its summary it is gone; a kill from here on leaves what `remove_unfinished` takes away.
-        (folder.path / SUMMARY).unlink()
-        shutil.rmtree(folder.path)
+        remove(folder)
     return [folder.id for folder in old]
+
+
+def remove(folder: Folder) -> None:
+    """Remove one that nothing names any more."""
+    if folder.place:
+        copies.remove(folder.place, SUMMARY, folder.home)
+        return
+    # Without its summary it is gone; a kill from here on leaves what `remove_unfinished` takes away.
+    (folder.home / SUMMARY).unlink()
+    shutil.rmtree(folder.home)
 
 
 def remove_unfinished(shelf: Shelf) -> list[str]:
     """Delete what a killed run left behind; gives the ids."""
-    left = [folder for folder in _folders(shelf) if not (folder.path / SUMMARY).exists()]
+    if place := shelf.place:
+        known = copies.sealed(place, SUMMARY)
+        torn = [name for name, whole in known.items() if not whole]
+        for name in torn:
+            copies.remove(place / name, SUMMARY, shelf.home / name)
+        return sorted({*torn, *copies.tidy(shelf.home, known)})
+    left = [folder for folder in _folders(shelf) if not (folder.home / SUMMARY).exists()]
     for folder in left:
-        shutil.rmtree(folder.path)
+        shutil.rmtree(folder.home)
     return [folder.id for folder in left]
 
 
 def damaged(folder: Folder, path: Path, why: object) -> DamagedError:
     """What is said of a file of it that cannot be read."""
     return DamagedError(f"{path} cannot be read: {why}: {folder.shelf.again} makes them again")
+
+
+def _begun(shelf: Shelf, made: str) -> Folder:
+    name = f"{made}-{secrets.token_hex(2)}"
+    path = shelf.home / name
+    copies.begin(path) if shelf.place else path.mkdir(parents=True)
+    return Folder(shelf, name, path)
+
+
+def _pointer(shelf: Shelf) -> tuple[Path, Place | None]:
+    return shelf.home / LATEST, shelf.place and shelf.place / LATEST
 
 
 def _is_readable(folder: Folder, names: Sequence[str]) -> bool:

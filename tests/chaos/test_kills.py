@@ -18,7 +18,7 @@ from conftest import settings_for
 from sales import SMALL, Sales
 from test_cli import call, environment
 
-from spark_app import generations, pipeline
+from spark_app import generations, pipeline, sameness
 from spark_app.cohorts import segment_exports
 from spark_app.forgetting import receipts
 from spark_app.storage import forgotten, ledger, segment_files, tables
@@ -68,7 +68,7 @@ def test_killed_while_it_trains_and_publishes(tmp_path, report):
     whole(ours, "run", "--now")
     whole(calm, "run", "--now")
     one, other = (generations.published(settings_for(home)) for home in (ours, calm))
-    assert generations.differences(one, other) == []
+    assert sameness.differences(one, other) == []
     assert pipeline.is_exported(settings_for(ours), one)
     damage = Sales.damage(sales)
     report("SIGKILL mid-training, before the pointer, mid-CSV", 3, *damage)

@@ -1,0 +1,88 @@
+"""Folders of a bucket that are published whole, and their copies on this machine.
+
+A folder is there once its seal is, the object that is put last; without it, it is what a killed process left. Nothing
+in it changes after that but what its seal says, so that a copy is whole or not, and never old.
+"""
+
+import os
+import shutil
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from spark_app.storage import bucket
+from spark_app.storage.bucket import Entry
+from spark_app.storage.places import Place
+
+# Stands in a copy of which nothing is missing.
+_WHOLE = ".whole"
+
+
+def sealed(home: Place, seal: str) -> dict[str, Entry | None]:
+    """Each folder below a place, in their order, and its seal; None without."""
+    found: dict[str, Entry | None] = {}
+    for name, entry in sorted(bucket.listed(home).items()):
+        folder, slash, rest = name.partition("/")
+        if slash:
+            found[folder] = found.get(folder) or (entry if rest == seal else None)
+    return found
+
+
+def bring_sealed(home: Path, place: Place, seal: str, names: Iterable[str] = ()) -> list[str]:
+    """Bring the seals of all folders that have one, where they are other than here, and files that are not here yet.
+
+    Gives the folders, in their order.
+    """
+    known = {name: entry for name, entry in sealed(place, seal).items() if entry}
+    for name, entry in known.items():
+        path, seconds = home / name / seal, entry.modified_at.timestamp()
+        if not path.exists() or (path.stat().st_size, path.stat().st_mtime) != (entry.bytes, seconds):
+            bucket.fetch(place / name / seal, path)
+            os.utime(path, (seconds, seconds))
+        bring_some(place / name, home / name, names)
+    return [*known]
+
+
+def begin(folder: Path) -> None:
+    """A new folder that is filled here first."""
+    folder.mkdir(parents=True)
+    (folder / _WHOLE).touch()
+
+
+def send(folder: Path, place: Place, without: Collection[str] = ()) -> None:
+    """Put all files of a folder there but these; those that were put before are not put again."""
+    there = bucket.listed(place)
+    found = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    new = [name for name, path in found.items() if name not in there or there[name].bytes != path.stat().st_size]
+    bucket.send_all(folder, place, [name for name in new if name not in {_WHOLE, *without} and ".crc" not in name])
+
+
+def bring(place: Place, folder: Path) -> None:
+    """Make the copy whole, unless it is. FileNotFoundError where the bucket has nothing there any more."""
+    if (folder / _WHOLE).exists():
+        return
+    there = bucket.listed(place)
+    if not there:
+        raise FileNotFoundError(f"{place} is gone")
+    bring_some(place, folder, there)
+    (folder / _WHOLE).touch()
+
+
+def bring_some(place: Place, folder: Path, names: Iterable[str]) -> None:
+    """Bring files of it that are not here yet."""
+    bucket.fetch_all(place, folder, [name for name in names if not (folder / name).exists()])
+
+
+def remove(place: Place, seal: str, folder: Path) -> None:
+    """Remove a folder, its seal first, and then its copy."""
+    bucket.remove(place / seal)
+    bucket.remove_all(place, bucket.listed(place))
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def tidy(home: Path, wanted: Collection[str]) -> list[str]:
+    """Remove copies of all folders but these; gives their names."""
+    there = sorted(home.iterdir()) if home.exists() else []
+    old = [path for path in there if path.is_dir() and path.name not in wanted]
+    for path in old:
+        shutil.rmtree(path, ignore_errors=True)
+    return [path.name for path in old]
