@@ -11,8 +11,9 @@ RUN mkdir -p /usr/share/man/man1 \
     && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /app
-COPY --chmod=0755 requirements-serve.txt requirements.txt ./
-RUN python -m venv /opt/venv && /opt/venv/bin/pip install --no-cache-dir -r requirements-serve.txt -r requirements.txt
+COPY --chmod=0755 requirements-serve.txt requirements-s3.txt requirements.txt ./
+RUN python -m venv /opt/venv && /opt/venv/bin/pip install --no-cache-dir -r requirements-serve.txt -r requirements-s3.txt \
+    -r requirements.txt
 # What a profile of docker-compose.yml needs beside: MLflow, or Airflow in an environment of its own.
 ARG EXTRAS=
 COPY --chmod=0755 requirements-extras.txt requirements-airflow.txt ./
@@ -22,13 +23,15 @@ RUN case ",$EXTRAS," in *,mlflow,*) /opt/venv/bin/pip install --no-cache-dir -r 
 ENV PATH="/opt/venv/bin:$PATH" PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 
 # Spark's packages come into the image, so that no container needs a network to start. These modules are all that
-# fetching them takes: a change elsewhere does not fetch them again.
+# fetching them takes: a change elsewhere does not fetch them again. With --build-arg S3=yes those for a bucket come too.
+ARG S3=
 COPY --chmod=0755 spark_app/__init__.py spark_app/blocks.py spark_app/schemas.py spark_app/session.py spark_app/settings.py \
     spark_app/
 COPY --chmod=0755 spark_app/running/__init__.py spark_app/running/class_archive.py spark_app/running/cluster.py \
     spark_app/running/errors.py spark_app/running/java.py spark_app/running/
-RUN python -c 'from pathlib import Path; from spark_app import session, settings; \
-    session.fetch_jars(settings.load(), Path("/opt/jars"))'
+COPY --chmod=0755 spark_app/storage/__init__.py spark_app/storage/bucket.py spark_app/storage/places.py spark_app/storage/
+RUN python -c 'import os; from pathlib import Path; from spark_app import session, settings; \
+    session.fetch_jars(settings.load(), Path("/opt/jars"), in_bucket=bool(os.environ.get("S3")))'
 
 COPY --chmod=0755 spark_app spark_app
 COPY --chmod=0755 kafka_producer kafka_producer

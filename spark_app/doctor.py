@@ -18,7 +18,7 @@ from spark_app.interests.seeing import reading
 from spark_app.running import java
 from spark_app.running.preflight import GIGABYTE
 from spark_app.settings import Settings, size_in_bytes
-from spark_app.storage import checkpoints
+from spark_app.storage import bucket, checkpoints
 
 LEAST_FREE = 2 * GIGABYTE
 
@@ -39,7 +39,7 @@ def look(settings: Settings, *, start_spark: bool = True) -> Iterator[Finding]:
     yield _blas()
     yield _memory(settings)
     for name, folder in (("data folder", settings.data_dir), ("results folder", settings.results_dir)):
-        yield _writable(name, folder)
+        yield _writable(name, folder, settings)
     yield _disk(settings)
     yield _checkpoints(settings)
     yield _loopback()
@@ -79,14 +79,18 @@ def _memory(settings: Settings) -> Finding:
     return Finding("memory", heap <= 0.8 * whole, f"{whole / GIGABYTE:.1f} GiB", remedy)
 
 
-def _writable(name: str, folder: Path) -> Finding:
+def _writable(name: str, folder: Path, settings: Settings) -> Finding:
     def write() -> str:
+        if place := settings.place(folder):
+            bucket.write(place / ".doctor", b"x")
+            bucket.remove(place / ".doctor")
+            return f"{place} can be written"
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"x")
         return f"{folder} can be written"
 
-    return _tried(name, write, f"make {folder} writable, or name another folder in the settings")
+    return _tried(name, write, f"make {settings.told(folder)} writable, or name another folder in the settings")
 
 
 def _disk(settings: Settings) -> Finding:

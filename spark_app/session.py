@@ -14,19 +14,23 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from uuid import uuid4
 
 import pyspark
+from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
 from spark_app.running import class_archive, cluster, java
 from spark_app.running.errors import SaidError
 from spark_app.settings import Settings, size_in_bytes
+from spark_app.storage import places
 
 SPARK_LOG = "spark.log"
+# The environment, the profile, the container's or the machine's role, in the order that boto3 has too.
+_CREDENTIALS = "software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider"
 
 
 class NoSparkError(SaidError, RuntimeError):
@@ -70,12 +74,14 @@ def start(settings: Settings, app: str = "millstream", own: Mapping[str, str] | 
 def stop(spark: SparkSession) -> None:
     """Stop it, and remove what it kept aside while it ran."""
     scratch, code = spark.sparkContext.getCheckpointDir(), spark.conf.get(cluster.PACKED, "")
+    if scratch and places.is_one(scratch):
+        _remove(spark, scratch)
     spark.stop()
     if code:
         _removed(code)
         # This Java would send it again to whom it is told to work for next.
         spark._jvm.java.lang.System.clearProperty("spark.archives")
-    if scratch:
+    if scratch and not places.is_one(scratch):
         shutil.rmtree(Path(scratch.removeprefix("file:")).parent, ignore_errors=True)
 
 
@@ -93,18 +99,20 @@ def heap(spark: SparkSession, settings: Settings) -> int:
 
 def packages(settings: Settings) -> list[str]:
     """Maven coordinates of the jars that Spark needs beside its own."""
-    return [settings.spark.kafka_package, settings.spark.graphframes_package, settings.spark.delta_package]
+    own = [settings.spark.kafka_package, settings.spark.graphframes_package, settings.spark.delta_package]
+    return [*own, settings.spark.s3_package] if _is_in_bucket(settings) else own
 
 
-def fetch_jars(settings: Settings, folder: Path) -> list[Path]:
+def fetch_jars(settings: Settings, folder: Path, *, in_bucket: bool = False) -> list[Path]:
     """Put the packages' jars into a folder, for MILLSTREAM_SPARK__JARS where there is no network; starts Spark once.
 
-    Jars that Spark has itself are left out: it prefers its own.
+    Jars that Spark has itself are left out: it prefers its own. `in_bucket`: also those for data in a bucket.
     """
     with tempfile.TemporaryDirectory() as home:
         spark = settings.spark.model_copy(update={"jars": None, "master": "local[1]"})
         aside = settings.model_copy(update={"data_dir": Path(home), "spark": spark})
-        stop(start(aside, "millstream-jars", {"spark.jars.ivy": home}))
+        wanted = ",".join(dict.fromkeys([*packages(settings), *([spark.s3_package] if in_bucket else [])]))
+        stop(start(aside, "millstream-jars", {"spark.jars.ivy": home, "spark.jars.packages": wanted}))
         folder.mkdir(parents=True, exist_ok=True)
         known = {jar.name for jar in Path(pyspark.__file__).parent.glob("jars/*.jar")}
         # Ivy calls them group_artifact-version.jar.
@@ -118,6 +126,7 @@ def configuration(settings: Settings) -> dict[str, str]:
     return {
         **_jars(settings),
         **_way_back(settings),
+        **(_s3(settings) if _is_in_bucket(settings) else {}),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.databricks.delta.snapshotPartitions": "1",
@@ -154,6 +163,29 @@ def configuration(settings: Settings) -> dict[str, str]:
         "spark.ui.enabled": str(settings.spark.ui).lower(),
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.warehouse.dir": str(Path(tempfile.gettempdir()) / "millstream-warehouse"),
+    }
+
+
+def _is_in_bucket(settings: Settings) -> bool:
+    """Whether Spark reads and writes one; results get there without it."""
+    return settings.place(settings.data_dir) is not None
+
+
+def _s3(settings: Settings) -> dict[str, str]:
+    """How Spark reads and writes a bucket; by default S3A finds credentials as AWS's own tools do."""
+    own = {
+        "spark.hadoop.fs.s3a.endpoint": settings.s3.endpoint,
+        "spark.hadoop.fs.s3a.path.style.access": "true",
+        "spark.hadoop.fs.s3a.connection.ssl.enabled": str(settings.s3.endpoint.startswith("https")).lower(),
+        # S3A asks Amazon which region a bucket is in, unless it is told; other services take any.
+        "spark.hadoop.fs.s3a.endpoint.region": os.environ.get("AWS_REGION") or "us-east-1",
+        "spark.executorEnv.AWS_ENDPOINT_URL_S3": settings.s3.endpoint,
+    }
+    place = places.far(settings.spark.master, settings.place(settings.data_dir))
+    return {
+        "spark.hadoop.fs.s3a.aws.credentials.provider": _CREDENTIALS,
+        **(own if settings.s3.endpoint else {}),
+        **({places.FAR: f"{place}/scratch"} if place else {}),
     }
 
 
@@ -291,7 +323,14 @@ def _scratch(settings: Settings) -> str:
     if settings.spark.master.startswith("local"):
         return tempfile.mkdtemp(prefix="millstream-")
     # Not by the process id: in containers that share the data folder it is the same.
-    return str((settings.data_dir / "scratch" / uuid4().hex).absolute())
+    return settings.told((settings.data_dir / "scratch" / uuid4().hex).absolute())
+
+
+def _remove(spark: SparkSession, folder: str) -> None:
+    """By Spark's own means, where it is in a bucket; what cannot be removed is left."""
+    with suppress(Py4JError):
+        path = spark._jvm.org.apache.hadoop.fs.Path(folder).getParent()
+        path.getFileSystem(spark._jsc.hadoopConfiguration()).delete(path, True)
 
 
 @contextmanager

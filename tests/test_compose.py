@@ -337,7 +337,7 @@ def test_airflow_stands_in_for_the_app_with_dags_and_a_python_of_the_image():
 
 def test_what_a_profile_needs_beside_is_in_the_image_when_it_is_asked_for():
     (step,) = [rest for rest in of("RUN") if "EXTRAS" in rest]
-    assert of("ARG") == ["EXTRAS="]
+    assert of("ARG") == ["EXTRAS=", "S3="]
     for extras, installed in (("", []), ("mlflow", ["extras"]), ("mlflow,airflow", ["extras", "airflow"])):
         said = re.sub(r"\S*/?\bpip install", "echo pip install", step).replace("python -m venv", "echo venv")
         done = subprocess.run(["sh", "-c", said], env={"EXTRAS": extras}, capture_output=True, text=True, check=True)
@@ -407,7 +407,7 @@ def test_the_jars_are_fetched_with_all_that_fetching_imports_and_no_more():
     fetch = next(number for number, (_, rest) in enumerate(steps) if "fetch_jars" in rest)
     paths = [path for _, rest in steps[:fetch] for path in rest.split()]
     early = {path for path in paths if path.startswith("spark_app/") and path.endswith(".py")}
-    assert early == {"spark_app/__init__.py", "spark_app/running/__init__.py", *needed("spark_app/session.py")}
+    assert early == {*(f"spark_app/{room}__init__.py" for room in ("", "running/", "storage/")), *needed("spark_app/session.py")}
     compile(shlex.split(steps[fetch][1])[2], "Dockerfile", "exec")
 
 

@@ -12,6 +12,7 @@ from benchmarks.standalone import cluster
 from spark_app import session
 from spark_app.models import mllib
 from spark_app.session import NoSparkError
+from spark_app.settings import Given
 
 ROOT = Path(__file__).parent.parent
 
@@ -100,3 +101,13 @@ def ingest(home, **spark):
         env=plain | told | {"MILLSTREAM_DATA_DIR": str(home / "data"), "PYTHONPATH": str(ROOT)},
         cwd=home, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
+
+
+def test_spark_is_told_of_a_bucket_where_data_is_in_one_and_of_no_keys(tmp_path, monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
+    near = session.configuration(settings_for(tmp_path, s3={"endpoint": "http://127.0.0.1:9000"}))
+    far = session.configuration(Given(data_dir="s3a://shop/data", s3={"endpoint": "http://127.0.0.1:9000"}))
+    assert "hadoop-aws" not in near["spark.jars.packages"] and not any("s3a" in name for name in near)
+    assert "org.apache.hadoop:hadoop-aws:3.4.1" in far["spark.jars.packages"].split(",")
+    assert far["spark.hadoop.fs.s3a.endpoint"] == "http://127.0.0.1:9000"
+    assert "canary" not in str(far)

@@ -17,7 +17,7 @@ from spark_app.frames.held import hold
 from spark_app.interests.seeing import reading
 from spark_app.running import progress
 from spark_app.settings import Settings
-from spark_app.storage import interest_files
+from spark_app.storage import bucket, interest_files, places
 
 SAID = "image STRING, said STRING"
 _STAMPED = "image STRING, stamp STRING"
@@ -60,12 +60,12 @@ def texts(spark: SparkSession, settings: Settings, images: DataFrame) -> tuple[D
 def _read_new(spark: SparkSession, settings: Settings, stamped: DataFrame) -> None:
     new = stamped.join(_kept(spark, settings), ["image", "stamp"], "left_anti").transform(hold)
     number, failed, faults = new.count(), 0, list[str]()
-    turns, home = -(-number // _TURN), str(interest_files.seen(settings).absolute())
+    turns = -(-number // _TURN)
     for turn in range(turns):
         own = new.filter(F.pmod(F.xxhash64("image"), F.lit(turns)) == turn)
         spread = own.repartition(spark.sparkContext.defaultParallelism)
         found = spread.mapInArrow(partial(_looked_at, settings, _reader(settings)), _FOUND).persist()
-        found.filter("fault IS NULL").drop("fault").write.mode("append").parquet(home)
+        found.filter("fault IS NULL").drop("fault").write.mode("append").parquet(_where(spark, settings))
         wrong = found.filter("fault IS NOT NULL")
         failed += wrong.count()
         faults += [row["fault"] for row in wrong.orderBy("image").limit(_TOLD).collect()]
@@ -77,12 +77,20 @@ def _read_new(spark: SparkSession, settings: Settings, stamped: DataFrame) -> No
 
 def _kept(spark: SparkSession, settings: Settings) -> DataFrame:
     """(image, stamp, said) of all that this reader has read before; parts that are damaged are left out."""
-    path = interest_files.seen(settings)
-    if not any(path.glob("*.parquet")):
+    seen = interest_files.seen(settings)
+    place = places.far(spark.sparkContext.master, settings.place(seen))
+    names = bucket.listed(place) if place else [path.name for path in seen.glob("*")]
+    if not any(name.endswith(".parquet") for name in names):
         return spark.createDataFrame([], _READ).drop("reader")
-    rows = spark.read.schema(_READ).option("ignoreCorruptFiles", "true").parquet(str(path.absolute()))
+    rows = spark.read.schema(_READ).option("ignoreCorruptFiles", "true").parquet(_where(spark, settings))
     own = rows.filter(F.col("reader") == _reader(settings))
     return own.dropDuplicates(["image", "stamp"]).drop("reader")
+
+
+def _where(spark: SparkSession, settings: Settings) -> str:
+    """As executors call it: of a bucket the copy, where they see that."""
+    seen = interest_files.seen(settings)
+    return str(places.far(spark.sparkContext.master, settings.place(seen)) or seen.absolute())
 
 
 def _reader(settings: Settings) -> str:
