@@ -16,14 +16,13 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-from deltalake import DeltaTable
 
 from spark_app import generations
 from spark_app.intake import records
 from spark_app.running import failpoints
 from spark_app.running.errors import SaidError
 from spark_app.settings import Settings
-from spark_app.storage import history, ledger, tables
+from spark_app.storage import arrivals, history, ledger, tables
 from spark_app.storage.tables import BATCHES, EVENTS, QUARANTINE, DamagedError
 
 INBOX, TAKEN = "inbox", "taken"
@@ -110,7 +109,7 @@ def _remove_events(this: _Run) -> datetime | None:
     if not before or not number:
         return None
     if not this.dry:
-        DeltaTable(tables.path(this.settings, EVENTS)).delete(f"occurred_at < '{before.isoformat()}'")
+        tables.opened(this.settings, EVENTS).delete(f"occurred_at < '{before.isoformat()}'")
         failpoints.reach("after_removal_before_ledger")
         settle(this.settings)
     this.told(f"events: {this.did('remove')} {number:,} from before {before:%Y-%m-%d %H:%M:%S} UTC")
@@ -127,7 +126,7 @@ def _old_before(settings: Settings) -> datetime | None:
 
 
 def _events(settings: Settings) -> ds.Dataset:
-    return DeltaTable(tables.path(settings, EVENTS)).to_pyarrow_dataset()
+    return tables.opened(settings, EVENTS).to_pyarrow_dataset()
 
 
 def _rebuildable(settings: Settings) -> dict[str, int]:
@@ -149,27 +148,27 @@ def _tidy(this: _Run, name: str, held: Mapping[str, int], before: datetime | Non
     """Compact a table and remove the files that no kept version needs; gives their names."""
     if not tables.exists(this.settings, name):
         return []
-    folder = tables.path(this.settings, name)
-    needed = {one: history.parts(folder, version) for one, version in held.items()} if name == EVENTS else {}
+    settings = this.settings
+    needed = {one: history.parts(settings, name, version) for one, version in held.items()} if name == EVENTS else {}
     replaced = _compact(this, name) | (_with_old_events(this, before) if name == EVENTS else set())
-    there = history.files(folder)
-    idle = there - (history.parts(folder) - replaced)
+    there = tables.files(settings, name)
+    idle = there.keys() - (history.parts(settings, name) - replaced)
     gone = idle.difference(*needed.values())
     if kept := idle - gone:
         holders = _count(sum(not parts.isdisjoint(kept) for parts in needed.values()), "generation")
-        this.told(f"{name}: {_amount(folder, kept)} kept for {holders}; --force lets go of them")
+        this.told(f"{name}: {_amount(there[file] for file in kept)} kept for {holders}; --force lets go of them")
     if gone:
-        amount = _amount(folder, gone)
+        amount = _amount(there[file] for file in gone)
         if not this.dry:
-            history.vacuum(folder, {held[one] for one in needed})
-            history.remove_checksums(folder, gone)
+            history.vacuum(settings, name, {held[one] for one in needed})
+            history.remove_checksums(settings, name, gone)
         this.told(f"{name}: {this.did('remove')} {amount} that no kept version needs")
     return sorted(gone)
 
 
 def _compact(this: _Run, name: str) -> set[str]:
     """Make one file of many small ones; gives those that a dry run would have replaced."""
-    table = DeltaTable(tables.path(this.settings, name))
+    table = tables.opened(this.settings, name)
     parts = pa.table(table.get_add_actions()).select(["path", "size_bytes"]).to_pylist()
     # Any two of them fit into one.
     small = {part["path"] for part in parts if part["size_bytes"] <= _WHOLE_FILE // 2}
@@ -188,14 +187,14 @@ def _with_old_events(this: _Run, before: datetime | None) -> set[str]:
     """Files that a dry run would have replaced for the old events in them."""
     if not this.dry or before is None:
         return set()
-    parts = pa.table(DeltaTable(tables.path(this.settings, EVENTS)).get_add_actions(flatten=True)).to_pylist()
+    parts = pa.table(tables.opened(this.settings, EVENTS).get_add_actions(flatten=True)).to_pylist()
     return {part["path"] for part in parts if part["min.occurred_at"] < before}
 
 
 def _name_the_lost(this: _Run, rebuildable: Mapping[str, int], gone: Collection[str]) -> None:
     """Say which generations could be rebuilt until now."""
-    folder = tables.path(this.settings, EVENTS)
-    lost = [name for name, version in rebuildable.items() if not history.parts(folder, version).isdisjoint(gone)]
+    needed = {name: history.parts(this.settings, EVENTS, version) for name, version in rebuildable.items()}
+    lost = [name for name, parts in needed.items() if not parts.isdisjoint(gone)]
     if lost:
         could = "could not be" if this.dry else "cannot be"
         this.told(f"generations that {could} rebuilt any more: {', '.join(lost)}")
@@ -209,19 +208,23 @@ def _shorten_log(this: _Run, name: str) -> None:
     if not tables.exists(this.settings, name):
         return
     held = _rebuildable(this.settings).values() if name == EVENTS else ()
-    folder = tables.path(this.settings, name)
-    oldest = min([DeltaTable(folder).version(), *held])
-    entries = history.entries_before(folder, oldest)
+    oldest = min([tables.version(this.settings, name), *held])
+    entries = history.entries_before(this.settings, name, oldest)
     if not entries:
         return
     if not this.dry:
-        history.shorten_log(folder, entries, oldest)
+        history.shorten_log(this.settings, name, entries, oldest)
     this.told(f"{name}: {this.did('remove')} {_count(len(entries), 'file')} of its log")
 
 
 def _move_taken(this: _Run) -> None:
     """Move files of the inbox that were taken, and have not changed since, to where they wait for their end."""
     inbox = this.settings.data_dir / INBOX
+    if this.settings.place(inbox):
+        number = arrivals.move_taken(this.settings, inbox, this.settings.data_dir / TAKEN, dry=this.dry)
+        if number:
+            this.told(f"inbox: {this.did('move')} {_count(number, 'taken file')} to {TAKEN}/")
+        return
     taken = ledger.taken_files(this.settings)
     files = [path for path in records.listed(inbox) if is_taken(path, this.settings, taken)]
     for path in files if not this.dry else ():
@@ -234,7 +237,7 @@ def _move_taken(this: _Run) -> None:
 
 def is_taken(path: Path, settings: Settings, taken: Mapping[str, tuple[int, datetime, str]]) -> bool:
     """Whether a file of the inbox is among those that the ledger has `taken`, and has not changed since."""
-    name = records.partition_of(path, settings.data_dir)
+    name = arrivals.named(settings, path)
     if name not in taken or name != str(path.relative_to(settings.data_dir)):
         return False
     status = path.stat()
@@ -245,10 +248,15 @@ def _delete_taken(this: _Run) -> None:
     """Delete files that were moved aside longer ago than the settings keep them; the move sets st_ctime."""
     home = this.settings.data_dir / TAKEN
     latest = time.time() - this.settings.taken_days * _DAY
+    if place := this.settings.place(home):
+        sizes = arrivals.delete_taken(place, latest, dry=this.dry)
+        if sizes:
+            this.told(f"{TAKEN}: {this.did('delete')} {_amount(sizes)}")
+        return
     files = [path for path in records.listed(home) if path.stat().st_ctime <= latest]
     if not files:
         return
-    amount = _amount(home, files)
+    amount = _amount(path.stat().st_size for path in files)
     for path in files if not this.dry else ():
         path.unlink()
         _remove_empty(path.parent, home)
@@ -261,9 +269,9 @@ def _remove_empty(folder: Path, home: Path) -> None:
         folder = folder.parent
 
 
-def _amount(folder: Path, files: Iterable[str | Path]) -> str:
+def _amount(bytes_: Iterable[int]) -> str:
     """Such as "12 files, 3.4 MB"."""
-    sizes = [(folder / file).stat().st_size for file in files]
+    sizes = [*bytes_]
     size = f"{sum(sizes) / 1e6:,.1f} MB" if sum(sizes) >= 1e6 else f"{sum(sizes) / 1e3:,.1f} kB"
     return f"{_count(len(sizes), 'file')}, {size}"
 
