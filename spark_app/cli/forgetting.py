@@ -33,7 +33,7 @@ def forget(user: User) -> None:
         run.ensure_id(user)
     except ValueError as error:
         endings.fail(error, endings.WRONG_USAGE)
-    with working(settings, run.VERB, holding=run.HOLDING, hidden=user):
+    with progress.aside(), working(settings, run.VERB, holding=run.HOLDING, hidden=user):
         before = generations.published(settings)
         receipt = run.forget(settings, user)
         typer.echo(json.dumps(receipt.as_dict(), indent=2, ensure_ascii=False))

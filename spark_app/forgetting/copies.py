@@ -5,7 +5,6 @@ nothing of the user is left as it is, so that it can be linked.
 """
 
 import csv
-import gzip
 import io
 import json
 import os
@@ -114,10 +113,10 @@ def folder(source: Path, target: Path, who: Who, *, leave: frozenset[str] = froz
     return went
 
 
-def put(path: Path, content: bytes, *, packed: bool, modified_ns: int) -> None:
+def put(path: Path, content: bytes, *, modified_ns: int) -> None:
     """Write a file aside and let it have its name; with the time that it had."""
     aside = path.with_name(f".{path.name}.without")
-    aside.write_bytes(gzip.compress(content, mtime=0) if packed else content)
+    aside.write_bytes(content)
     os.utime(aside, ns=(modified_ns, modified_ns))
     disk.sync(aside)
     aside.replace(path)

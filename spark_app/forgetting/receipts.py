@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from spark_app.settings import Settings
-from spark_app.storage import disk, forgotten
+from spark_app.storage import forgotten, marks
+from spark_app.storage.places import Place
 
 HOME = "receipts"
 
@@ -29,6 +30,7 @@ class Receipt:
     rewritten: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    place: Place | None = None
 
     @property
     def held(self) -> bool:
@@ -60,9 +62,9 @@ class Receipt:
             self.keep()
 
     def keep(self) -> None:
-        """On the disk."""
+        """On the disk, or in the bucket."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        disk.replace_text(self.path, json.dumps(self.as_dict(), indent=2, ensure_ascii=False) + "\n")
+        marks.put(self.path, self.place, json.dumps(self.as_dict(), indent=2, ensure_ascii=False))
 
     def finish(self) -> None:
         """Everything is gone."""
@@ -74,15 +76,17 @@ def begun(settings: Settings, user: str) -> Receipt:
     """The receipt of a run for this user that was killed, to be gone on with, or a new one."""
     mine = forgotten.salted(settings).hash(user)
     home = settings.data_dir / forgotten.HOME / HOME
-    for path in sorted(home.glob(f"*-{mine[:12]}-*.json")):
-        said = json.loads(path.read_text(encoding="utf-8"))
-        if said["finished_at"] is None:
-            return Receipt(
-                path, mine, said["begun_at"], None, True, said["removed"], said["rewritten"], said["deleted"]
-            )
+    place = settings.place(home)
+    for name in sorted(marks.listed(home, place, "")):
+        if f"-{mine[:12]}-" not in name or not name.endswith(".json"):
+            continue
+        said = json.loads(marks.said(home / name, place and place / name) or "{}")
+        if said.get("finished_at", "") is None:
+            before = said["removed"], said["rewritten"], said["deleted"]
+            return Receipt(home / name, mine, said["begun_at"], None, True, *before, place=place and place / name)
     now = datetime.now(UTC)
     name = f"{now:%Y%m%dT%H%M%SZ}-{mine[:12]}-{secrets.token_hex(2)}.json"
-    receipt = Receipt(home / name, mine, _now())
+    receipt = Receipt(home / name, mine, _now(), place=place and place / name)
     receipt.keep()
     return receipt
 

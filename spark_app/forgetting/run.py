@@ -16,7 +16,7 @@ from spark_app.forgetting.whom import Whom
 from spark_app.intake import checks
 from spark_app.running.errors import SaidError
 from spark_app.settings import Settings
-from spark_app.storage import forgotten, ledger, tables
+from spark_app.storage import forgotten, ledger, results, tables
 from spark_app.storage.tables import BATCHES, EVENTS, QUARANTINE
 
 VERB = "forget"
@@ -24,6 +24,11 @@ VERB = "forget"
 PATIENCE = 300.0
 # What whoever forgets holds from beginning to end.
 HOLDING = (locks.INGEST, locks.TRAIN, *locks.OF_USERS)
+
+_ELSEWHERE = (
+    "what other machines have copied or logged of bucket {0}, and older versions of objects, where it keeps those: "
+    "delete their folders of copies, and let versions expire"
+)
 
 
 class ForgetError(SaidError, RuntimeError):
@@ -56,11 +61,13 @@ def forget(settings: Settings, user: str) -> Receipt:
         generations.resume(settings)
         trained.remove(settings, whom, receipt, lost=lost)
     shelved.remove(settings, whom, receipt)
-    with locks.held(settings, locks.RESULTS, VERB, wait=PATIENCE):
+    with results.held(settings, VERB, PATIENCE):
         shown.remove(settings, whom, receipt, trained.renamed(settings) | shelved.renamed(settings))
     logged.remove(settings, whom, receipt)
     # Told once more: a server may have read the table just before its rows went.
     forgotten.add(settings, user, begun_at)
+    if place := settings.place(settings.data_dir) or settings.place(settings.results_dir):
+        receipt.note(receipt.left, _ELSEWHERE.format(place.bucket))
     receipt.finish()
     return receipt
 

@@ -19,7 +19,7 @@ from spark_app.forgetting.receipts import Receipt
 from spark_app.forgetting.whom import Raw, Whom
 from spark_app.running import failpoints
 from spark_app.settings import Settings
-from spark_app.storage import history, tables
+from spark_app.storage import history, table_copies, tables
 from spark_app.storage.tables import EVENTS, QUARANTINE
 
 _AT_ONCE = 1 << 14
@@ -34,17 +34,17 @@ def remove(settings: Settings, whom: Whom, receipt: Receipt) -> bool:
     for name in (EVENTS, QUARANTINE):
         if not tables.exists(settings, name):
             continue
-        folder = tables.path(settings, name)
-        table = DeltaTable(folder)
+        table = tables.opened(settings, name)
         number = _number(table, name, whom)
         receipt.remove(name, number)
         if number:
             _leave(table, _others(table, name, whom))
         failpoints.reach("forget_before_ledger")
         retention.settle(settings)
-        if number or receipt.again or _remembers(folder, name, whom):
-            _let_go(folder, name, receipt)
+        if number or receipt.again or _remembers(settings, name, whom):
+            _let_go(settings, name, receipt)
             lost |= name == EVENTS
+        table_copies.tidy(settings, name)
     return lost
 
 
@@ -86,9 +86,12 @@ def _of(batches: Iterator[pa.RecordBatch], whom: Whom, *, others: bool = False) 
             yield batch.filter(pa.array(mine))
 
 
-def _remembers(folder: Path, name: str, whom: Whom) -> bool:
+def _remembers(settings: Settings, name: str, whom: Whom) -> bool:
     """Whether a file of an older version, or an entry of the log, holds the user still."""
-    idle = sorted(history.files(folder) - history.parts(folder))
+    folder = tables.path(settings, name)
+    idle = sorted(tables.files(settings, name).keys() - history.parts(settings, name))
+    table_copies.follow_log(settings, name)
+    table_copies.bring(settings, name, idle)
     if any(_is_in(folder / file, name, whom) for file in idle):
         return True
     entries = (path for path in (folder / history.LOG).glob("*.json") if not path.name.startswith("_"))
@@ -114,15 +117,15 @@ def _is_in(file: Path, name: str, whom: Whom) -> bool:
         return any(pc.any(pc.equal(some.cast(pa.string()), whom.user)).as_py() for some in users)
 
 
-def _let_go(folder: Path, name: str, receipt: Receipt) -> None:
+def _let_go(settings: Settings, name: str, receipt: Receipt) -> None:
     """Leave the newest version alone of a table, behind an entry without a word of rows."""
-    gone = history.files(folder) - history.parts(folder)
+    gone = tables.files(settings, name).keys() - history.parts(settings, name)
     receipt.note(receipt.deleted, *(f"{name}/{file}" for file in sorted(gone)))
-    history.vacuum(folder)
-    history.remove_checksums(folder, gone)
-    DeltaTable(folder).alter.set_table_properties(tables.KEEP_LOG)
+    history.vacuum(settings, name)
+    history.remove_checksums(settings, name, gone)
+    tables.opened(settings, name).alter.set_table_properties(tables.KEEP_LOG)
     failpoints.reach("forget_before_log")
-    newest = DeltaTable(folder).version()
-    entries = history.entries_before(folder, newest)
-    receipt.note(receipt.deleted, *sorted(f"{name}/{history.LOG}/{path.name}" for path in entries))
-    history.shorten_log(folder, entries, newest)
+    newest = tables.version(settings, name)
+    entries = history.entries_before(settings, name, newest)
+    receipt.note(receipt.deleted, *(f"{name}/{history.LOG}/{entry}" for entry in sorted(entries)))
+    history.shorten_log(settings, name, entries, newest)

@@ -5,8 +5,6 @@ never given again. Counts and factors of products that were learnt from many sta
 from are gone, so none of them can be made again.
 """
 
-import secrets
-import shutil
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
@@ -25,7 +23,7 @@ from spark_app.generations import INSTEAD_OF, MANIFEST, METRICS, Generation
 from spark_app.mapped import maps
 from spark_app.running import failpoints
 from spark_app.settings import Settings
-from spark_app.storage import disk, forgotten
+from spark_app.storage import forgotten
 
 _PARENTS = ("parent", "rebuilt_from")
 _FACTORS = tuple(f"{generations.USER_FACTORS}{end}.npy" for end in ("", "_ids"))
@@ -43,10 +41,10 @@ def remove(settings: Settings, whom: Whom, receipt: Receipt, *, lost: bool) -> N
         if (new := done.get(old.id)) is None:
             if (who := _known(old, whom)) is None:
                 continue
-            new = _written(old, who, receipt)
+            new = _written(settings, old, who, receipt)
         failpoints.reach("forget_between_generations")
         receipt.note(receipt.rewritten, f"generations/{old.id} as {new.id}")
-        _take_place(settings, old, new)
+        generations.take_place(settings, old, new)
     names = renamed(settings)
     for one in generations.listed(settings):
         if lost or one.manifest.get(INSTEAD_OF):
@@ -74,11 +72,9 @@ def _known(one: Generation, whom: Whom) -> Who | None:
     return Who(whom, users["userId"][0].as_py()) if len(users) else None
 
 
-def _written(old: Generation, who: Who, receipt: Receipt) -> Generation:
+def _written(settings: Settings, old: Generation, who: Who, receipt: Receipt) -> Generation:
     """The same without the user, whole and not published yet."""
-    name = f"{old.id.rpartition('-')[0]}-{secrets.token_hex(2)}"
-    new = Generation(name, old.folder.with_name(name))
-    new.folder.mkdir()
+    new = generations.instead_of(settings, old)
     leave = {MANIFEST, METRICS, maps.FOLDER, f".{maps.FOLDER}", *_FACTORS}
     pairs = _liked(old, who)
     went = copies.folder(old.folder, new.folder, who, leave=frozenset(leave))
@@ -150,18 +146,6 @@ def _manifest(old: Generation, new: Generation, less: dict[str, int]) -> dict[st
     }  # fmt: skip
 
 
-def _take_place(settings: Settings, old: Generation, new: Generation) -> None:
-    """Whoever was led to the old one is led to the new one; then the old one goes."""
-    shown = generations.published(settings)
-    if generations.held(settings) == old.id:
-        disk.replace_text(settings.data_dir / "generations" / generations.HELD, new.id + "\n")
-    if shown is not None and shown.id == old.id:
-        generations.publish(settings, new)
-    failpoints.reach("forget_before_old_goes")
-    (old.folder / MANIFEST).unlink(missing_ok=True)
-    shutil.rmtree(old.folder, ignore_errors=True)
-
-
 def _mark(one: Generation, names: dict[str, str], whom: Whom) -> None:
     """Say that it cannot be made again, and call its parents what they are called now; the busiest user may be gone."""
     manifest = one.manifest
@@ -170,4 +154,4 @@ def _mark(one: Generation, names: dict[str, str], whom: Whom) -> None:
         now["busiest_user"] = None
     now.setdefault(generations.NOT_REBUILDABLE, f"a user was forgotten on {datetime.now(UTC):%Y-%m-%d}")
     if now != manifest:
-        generations.write_json(one.folder / MANIFEST, now)
+        generations.rewrite_manifest(one, now)

@@ -3,6 +3,7 @@
 Both are noticed by the list of those who were forgotten, which is looked at as the published generation is.
 """
 
+import time
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -11,6 +12,7 @@ import structlog
 from spark_app.forgetting import run
 from spark_app.forgetting.receipts import Receipt
 from spark_app.serving.fresh import Event, Fresh
+from spark_app.serving.tail import FAR
 from spark_app.settings import Settings
 from spark_app.storage import forgotten
 
@@ -22,20 +24,21 @@ class Follower:
 
     def __init__(self, settings: Settings, fresh: Fresh) -> None:
         self._settings, self._fresh = settings, fresh
-        self._seen: tuple[int, int] | None = None
+        self._seen: object = None
+        self._pause, self._due_at = FAR if settings.place(forgotten.path(settings)) else 0.0, 0.0
 
     def look(self) -> None:
-        """Look once; it costs microseconds while nobody is forgotten, and raises nothing."""
+        """Look once; it costs microseconds while nobody is forgotten, but for a bucket, and raises nothing."""
+        if time.monotonic() < self._due_at:
+            return
+        self._due_at = time.monotonic() + self._pause
         try:
-            status = forgotten.path(self._settings).stat()
-            seen = (status.st_ino, status.st_mtime_ns)
-            if seen != self._seen:
+            seen = forgotten.stamp(self._settings)
+            if seen is not None and seen != self._seen:
                 known = forgotten.read(self._settings)
                 until = {user: known.until(user) for user in self._fresh.users()}
                 self._fresh.forget(lambda event: _is_gone(event, until))
                 self._seen = seen
-        except FileNotFoundError:
-            return
         except (OSError, ValueError, KeyError) as error:
             structlog.get_logger().error("the list of forgotten users cannot be read", error=str(error))
 

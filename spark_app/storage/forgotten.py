@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spark_app.settings import Settings
-from spark_app.storage import disk
+from spark_app.storage import bucket, marks
 
 HOME, LIST = "forgotten", "users.json"
 
@@ -37,10 +37,11 @@ class Forgotten(NamedTuple):
 
 def read(settings: Settings) -> Forgotten:
     """All that were forgotten; none before the first."""
-    try:
-        found = json.loads(path(settings).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    where = path(settings)
+    said = marks.said(where, settings.place(where))
+    if said is None:
         return Forgotten()
+    found = json.loads(said)
     users = {name: datetime.fromisoformat(at) for name, at in found["users"].items()}
     return Forgotten(found["salt"], users, found["least_user_id"])
 
@@ -68,8 +69,21 @@ def keep_ids(settings: Settings, least_user_id: int) -> None:
 
 
 def path(settings: Settings) -> Path:
-    """The file of the list."""
+    """The file of the list; of one in a bucket that of its copy."""
     return settings.data_dir / HOME / LIST
+
+
+def stamp(settings: Settings) -> object:
+    """Another one whenever the list is; None while nobody was forgotten. OSError."""
+    where = path(settings)
+    if place := settings.place(where):
+        found = bucket.entry(place)
+        return found and found.etag
+    try:
+        status = where.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns
 
 
 def _write(settings: Settings, known: Forgotten) -> None:
@@ -77,4 +91,4 @@ def _write(settings: Settings, known: Forgotten) -> None:
     where.parent.mkdir(parents=True, exist_ok=True)
     users = {name: at.astimezone(UTC).isoformat() for name, at in known.users.items()}
     said = {"salt": known.salt, "users": users, "least_user_id": known.least_user_id}
-    disk.replace_text(where, json.dumps(said, indent=2) + "\n")
+    marks.put(where, settings.place(where), json.dumps(said, indent=2))

@@ -125,7 +125,9 @@ def history(
     })  # fmt: skip
 
 
-@router.delete("/users/{user:path}", response_model=Receipt, tags=["admin"], responses=problems.documented(409, 422))
+@router.delete(
+    "/users/{user:path}", response_model=Receipt, tags=["admin"], responses=problems.documented(409, 422, 503)
+)
 def forget(request: Request, user: str) -> Response:
     """Remove all that is held of a user, which may take minutes, and answer with the receipt."""
     state = state_.of(request)
@@ -135,6 +137,8 @@ def forget(request: Request, user: str) -> Response:
         raise Problem(422, "Not valid", str(error)) from None
     except (LockedError, ForgetError, DamagedError) as error:
         raise Problem(409, "Not now", str(error), headers={"Retry-After": "60"}) from None
+    except OSError as error:
+        raise Problem(503, "Not now", str(error), headers={"Retry-After": "60"}) from error
     state.look()
     return asking.answer(receipt.as_dict())
 
