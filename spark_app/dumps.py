@@ -4,6 +4,7 @@ That is the three tables with their logs, so that a batch is known by its name a
 the inbox that wait; tuned.json and the trials behind it; the shop's rules; segments and interests, whose numbers go on;
 and the published and the newest generation, from which ids, judging and publishing go on. Checkpoints are not in it:
 the ledger knows what was taken. Whoever calls this holds the locks of ingestion, of training and of segments.
+From a bucket it is all brought here first; nothing is restored into one.
 """
 
 import shutil
@@ -18,14 +19,29 @@ from spark_app.generations import Generation
 from spark_app.intake import records
 from spark_app.running import failpoints
 from spark_app.settings import Settings, tuned_file
-from spark_app.storage import archive, disk, forgotten, history, interest_files, ledger, segment_files, tables
+from spark_app.storage import (
+    archive,
+    arrivals,
+    bucket,
+    disk,
+    forgotten,
+    history,
+    interest_files,
+    ledger,
+    marks,
+    segment_files,
+    table_copies,
+    tables,
+)
 from spark_app.storage.archive import WrongDumpError
 from spark_app.storage.tables import BATCHES, EVENTS, QUARANTINE
 
 TABLES = (EVENTS, QUARANTINE, BATCHES)
 RULES = "rules"
 # Rooms of which all is taken: what they hold is kept whole by those who write there.
-_ROOMS = (segment_files.HOME, interest_files.HOME, forgotten.HOME, "tuning")
+_ROOMS = (segment_files.HOME, interest_files.HOME, forgotten.HOME)
+# Of this machine alone, also where the others are in a bucket.
+_TUNING = "tuning"
 # Where it is written aside, and what that is called once all of it is there.
 _ASIDE, _WHOLE = ".restoring", ".restored"
 # What may be in an empty data folder: who works there, what that one logged, and what a restore left that was killed.
@@ -43,7 +59,7 @@ def write(settings: Settings, path: Path) -> dict[str, Any]:
         tables.ensure_whole(settings, name, tables.version(settings, name))
     files = _files(settings)
     if not files:
-        raise WrongDumpError(f"there is nothing to dump in {settings.data_dir}")
+        raise WrongDumpError(f"there is nothing to dump in {settings.told(settings.data_dir)}")
     return archive.write(path, files, _said(settings))
 
 
@@ -91,8 +107,11 @@ def finish(settings: Settings) -> None:
 
 
 def refuse_filled(settings: Settings) -> None:
-    """WrongDumpError, with the first file that is in the way, when the data folder is not empty."""
+    """WrongDumpError when the data folder is not empty, with the first file that is in the way; or is in a bucket."""
     home = settings.data_dir
+    if settings.place(home):
+        way = f"restore into a folder of this machine, and copy all of it to {settings.told(home)}"
+        raise WrongDumpError(f"restore does not write into a bucket: {way}")
     if home.exists() and not home.is_dir():
         raise WrongDumpError(f"{home} is no folder")
     for entry in sorted(home.iterdir()) if home.exists() else ():
@@ -133,8 +152,9 @@ def _files(settings: Settings) -> dict[str, Path]:
     home, kept = settings.data_dir.absolute(), _kept(settings)
     versions = {one.manifest["events_version"] for one in kept}
     found = [path for name in TABLES for path in _of_table(settings, name, versions if name == EVENTS else ())]
-    found += [path for room in (*(one.folder for one in kept), *map(home.joinpath, _ROOMS)) for path in _visible(room)]
-    found += [home / "generations" / name for name in (generations.LATEST, generations.HELD)]
+    found += [path for room in (*(one.folder for one in kept), home / _TUNING) for path in _visible(room)]
+    found += [path for room in _ROOMS for path in _room(settings, home / room)]
+    found += [path for name in (generations.LATEST, generations.HELD) for path in _mark(settings, home, name)]
     found += [tuned_file(home), *_waiting(settings)]
     names = {path.absolute().relative_to(home).as_posix(): path for path in found if path.is_file()}
     if settings.rules_file:
@@ -153,16 +173,40 @@ def _of_table(settings: Settings, name: str, versions: Iterable[int]) -> Iterato
     if not tables.exists(settings, name):
         return
     folder = tables.path(settings, name)
+    table_copies.follow_log(settings, name)
     yield from _visible(folder / history.LOG)
     for version in {tables.version(settings, name), *versions}:
         if retention.is_whole(settings, name, version):
-            yield from (folder / unquote(part) for part in history.parts(folder, version))
+            parts = [unquote(part) for part in history.parts(settings, name, version)]
+            table_copies.bring(settings, name, parts)
+            yield from (folder / part for part in parts)
+
+
+def _room(settings: Settings, room: Path) -> list[Path]:
+    """All visible files of a room; of one in a bucket all are brought anew, for some of them change."""
+    if not (place := settings.place(room)):
+        return _visible(room)
+    names = [name for name in bucket.listed(place) if not name.rpartition("/")[2].startswith(".")]
+    bucket.fetch_all(place, room, names)
+    return [room / name for name in sorted(names)]
+
+
+def _mark(settings: Settings, home: Path, name: str) -> list[Path]:
+    """One of the small files beside generations, where it is there."""
+    path = home / "generations" / name
+    place = settings.place(path)
+    if marks.said(path, place) is None:
+        return []
+    if place:
+        bucket.fetch(place, path)
+    return [path]
 
 
 def _waiting(settings: Settings) -> list[Path]:
     """Files of the inbox that were not taken, or have changed since."""
     taken = ledger.taken_files(settings)
     inbox = settings.data_dir / retention.INBOX
+    arrivals.follow(settings, inbox)
     return [path for path in records.listed(inbox) if not retention.is_taken(path, settings, taken)]
 
 

@@ -52,7 +52,7 @@ def dump(file: File) -> None:
     """
     settings = load()
     dumps.refuse_taken(file)
-    if not settings.data_dir.is_dir():
+    if not settings.data_dir.is_dir() and not settings.place(settings.data_dir):
         raise archive.WrongDumpError(f"there is nothing to dump in {settings.data_dir}")
     with working(settings, "dump", holding=_ALL), progress.phase("dump") as step:
         with locks.held(settings, locks.PUBLISH, "dump", wait=pipeline.PATIENCE):
