@@ -8,10 +8,10 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_app import dumps, exports, generations, lately, locks, personal, quarantine, retention, sameness
+from spark_app import dumps, exports, generations, lately, locks, personal, quarantine, retention
 from spark_app import tune as tune_
 from spark_app.cohorts import interest_exports, segment_exports
-from spark_app.fitting import judging, making
+from spark_app.fitting import judging, making, sameness
 from spark_app.frames import held
 from spark_app.generations import Generation
 from spark_app.lately import Late

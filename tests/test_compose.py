@@ -407,7 +407,8 @@ def test_the_jars_are_fetched_with_all_that_fetching_imports_and_no_more():
     fetch = next(number for number, (_, rest) in enumerate(steps) if "fetch_jars" in rest)
     paths = [path for _, rest in steps[:fetch] for path in rest.split()]
     early = {path for path in paths if path.startswith("spark_app/") and path.endswith(".py")}
-    assert early == {*(f"spark_app/{room}__init__.py" for room in ("", "running/", "storage/")), *needed("spark_app/session.py")}
+    rooms = {f"spark_app/{room}__init__.py" for room in ("", "running/", "storage/")}
+    assert early == rooms | needed("spark_app/session.py")
     compile(shlex.split(steps[fetch][1])[2], "Dockerfile", "exec")
 
 

@@ -41,7 +41,8 @@ def killed_at(place, settings, program):
     given = {"data_dir": settings.told(settings.data_dir), "results_dir": settings.told(settings.results_dir)}
     s3 = {"endpoint": settings.s3.endpoint, "copies": str(settings.s3.copies)}
     code = (
-        "from spark_app import generations; from spark_app.running import failpoints; from spark_app.storage import results; from spark_app.settings import Given\n"
+        "from spark_app import generations; from spark_app.running import failpoints; "
+        "from spark_app.storage import results; from spark_app.settings import Given\n"
         f"s = Given(under_test=True, failpoint={place!r}, s3={s3!r}, **{given!r})\nfailpoints.arm(s)\n{program}"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, capture_output=True, text=True)

@@ -18,8 +18,9 @@ from conftest import settings_for
 from sales import SMALL, Sales
 from test_cli import call, environment
 
-from spark_app import generations, pipeline, sameness
+from spark_app import generations, pipeline
 from spark_app.cohorts import segment_exports
+from spark_app.fitting import sameness
 from spark_app.forgetting import receipts
 from spark_app.storage import forgotten, ledger, segment_files, tables
 
