@@ -1,7 +1,7 @@
 """Taking in: events a second from files and from Kafka, beside what Spark alone does with the same lines, in one run.
 
-    python benchmarks/ingest.py [--events 1000000 --rounds 2]
-    python benchmarks/ingest.py --latency [--rate 2000 --seconds 60]
+    python -m benchmarks.ingest [--events 1000000 --rounds 2]
+    python -m benchmarks.ingest --latency [--rate 2000 --seconds 60]
 
 Peers: `from_json` of the same lines into Spark's noop sink, which judges nothing and keeps nothing; and a bare append
 of the accepted events, held in memory, to a Delta table. Ours validates, looks for doubles, keeps events, quarantine

@@ -1,6 +1,6 @@
 """Simulated sales into a broker of one's own: kafka-python's `send` beside ours, the same messages, ratios first.
 
-    python benchmarks/produce.py [--events 300000 --rounds 3]
+    python -m benchmarks.produce [--events 300000 --rounds 3]
 
 Both are idempotent, keyed by user, compressed with lz4, and timed until the broker has acknowledged everything. Last,
 the whole of `simulate --to kafka` in one process: simulating, encoding and sending.
