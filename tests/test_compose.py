@@ -6,34 +6,25 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from typer.main import get_command
+from spoken import ROOT
+from taken import PROGRAMS, SERVICES, parse
 
-from kafka_producer import __main__ as kafka_producer
 from spark_app import settings
-from spark_app.cli import verbs
 from spark_app.running import java
 from spark_app.serving.guard import OPEN_PATHS
 from spark_app.web import door
 
-ROOT = Path(__file__).parent.parent
 COMPOSE = ROOT / "docker-compose.yml"
-SERVICES = yaml.safe_load(COMPOSE.read_text())["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
-PROGRAMS = {
-    ("python", "-m", "spark_app"): get_command(verbs.line()),
-    ("python", "-m", "kafka_producer"): get_command(kafka_producer.app),
-}
 INSTRUCTIONS = {"FROM", "ARG", "RUN", "WORKDIR", "COPY", "ENV", "USER", "CMD"}
 # Programs of images that are not ours, by which a service tells that it is well.
 _TOPICS = ("/opt/kafka/bin/kafka-topics.sh",)
 OF_THE_IMAGE = {"kafka": _TOPICS, "kafka-zookeeper": _TOPICS, "zookeeper": ("zkServer.sh",), "kafka-ui": ("wget",)}
-PAGES = [ROOT / "README.md", ROOT / "docs" / "docker.md"]
 
 
 def instructions() -> list[tuple[str, str]]:
@@ -89,22 +80,6 @@ def overridden(service: str) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in pairs)
 
 
-def parse(entrypoint: list[str], arguments: list[str]) -> None:
-    """As the program would, up to the point where it would begin; SystemExit or a usage error when it cannot."""
-    program = PROGRAMS[tuple(entrypoint)]
-    with program.make_context("program", list(arguments)) as context:
-        name, verb, rest = program.resolve_command(context, list(arguments))
-        verb.make_context(name, rest, parent=context)
-
-
-def spoken() -> Iterator[tuple[str, list[str]]]:
-    """(service, arguments) of each `docker compose run` in the pages."""
-    for page in PAGES:
-        for line in re.findall(r"^(?:.*`)?docker compose run (.+?)(?:`.*|  +#.*)?$", page.read_text(), re.M):
-            service, *arguments = [word for word in shlex.split(line) if word not in ("--rm", "--no-deps")]
-            yield service, arguments
-
-
 # The compose file against the specification.
 
 
@@ -152,16 +127,7 @@ def test_the_checker_finds_what_is_wrong(checker, tmp_path, line, instead, compl
 
 @pytest.mark.parametrize("service", ["app", "api", "web", "producer"])
 def test_the_program_knows_the_command_of_a_service(service):
-    parse(SERVICES[service]["entrypoint"], SERVICES[service]["command"])
-
-
-@pytest.mark.parametrize(("service", "arguments"), spoken(), ids=lambda part: str(part))
-def test_the_program_knows_each_command_of_the_pages(service, arguments):
-    parse(SERVICES[service]["entrypoint"], arguments)
-
-
-def test_the_pages_speak_of_both_programs():
-    assert {service for service, _ in spoken()} == {"app", "producer"}
+    parse(PROGRAMS[tuple(SERVICES[service]["entrypoint"])], SERVICES[service]["command"])
 
 
 @pytest.mark.parametrize("service", OURS)
