@@ -14,8 +14,9 @@ from typing import NamedTuple
 ROOT = Path(__file__).parent.parent
 PAGES = [*map(ROOT.joinpath, ("README.md", "CONTRIBUTING.md", "results/README.md")), *sorted(ROOT.glob("docs/*.md"))]
 STANDS_FOR = {
-    "VERB": "status", "PATH": "sales", "path/to/files": "sales", "FILE": "file.csv", "USER": "U00042",
-    "PRODUCT": "P0190", "DIR": "results", "URL": "http://127.0.0.1:8000", "ID": "20260102T030405Z-1a2b",
+    "--truth FILE": "--truth truth.csv", "FILE": "file.csv", "PATH": "sales", "path/to/files": "sales",
+    "DIR": "results", "VERB": "status", "USER": "U00042", "PRODUCT": "P0190", "URL": "http://127.0.0.1:8000",
+    "ID": "20260102T030405Z-1a2b",
 }  # fmt: skip
 PROGRAMS = (
     r"(?:\.venv/bin/|env/bin/)?python3?|env/bin/[\w-]+|\.ci/run|make|docker|curl|pip|apt-get|airflow|mlflow|aws|git|printf"
