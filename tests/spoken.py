@@ -1,7 +1,7 @@
 """What README.md and the pages of docs/ say is to be typed: lines of blocks and code spans, and the pages themselves.
 
-A command is a line of a block without a language, or of an indented one, or a code span of at least two words, that
-begins with a program. Words in capitals, such as PATH, stand for something, and so do their stand-ins here.
+A command is a line of a block without a language or of a shell, or of an indented one, or a code span of at least two
+words, that begins with a program. Words in capitals, such as PATH, stand for something, and so do their stand-ins here.
 """
 
 import re
@@ -20,7 +20,7 @@ STANDS_FOR = {
 }  # fmt: skip
 PROGRAMS = (
     r"(?:\.venv/bin/|env/bin/)?python3?|env/bin/[\w-]+|\.ci/run|make|docker|curl|pip|apt-get|airflow|mlflow|aws|git|printf"
-    r"|openssl|kubectl|ssh|terraform"
+    r"|openssl|kubectl|sudo|sed|export"
 )
 BEGINS = re.compile(rf"(?:\w+=(?:\"[^\"]*\"|'[^']*'|\S)* +)*(?:{PROGRAMS})(?= |$)")
 _ANSWERED = re.compile(r"\$\(.*\)", re.S)
@@ -28,6 +28,8 @@ _FENCED = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.M | re.S)
 INDENTED = re.compile(r"(?<=\n\n)(?: {4}\S.*\n)+", re.M)
 SPAN = re.compile(r"(?<!`)`([^`\n]+(?:\n[^`\n]+)?)`(?!`)")
 _BETWEEN = ("&&", "|", ";")
+# Languages of blocks that are typed.
+TYPED = ("", "sh", "bash")
 
 
 class Line(NamedTuple):
@@ -65,8 +67,8 @@ def spans(page: Path) -> list[str]:
 
 
 def lines(page: Path) -> list[str]:
-    """Lines of blocks that have no language; one that goes on below is one."""
-    typed = [body for language, body in blocks(page) if not language]
+    """Lines of blocks that are typed; one that goes on below is one."""
+    typed = [body for language, body in blocks(page) if language in TYPED]
     indented = ["".join(line[4:] for line in block.splitlines(True)) for block in INDENTED.findall(prose(page))]
     found = [line for body in typed for line in whole(body)]
     return found + [line for body in indented for line in whole(body) if BEGINS.match(line)]
@@ -101,7 +103,7 @@ def steps(text: str) -> Iterator[Step]:
 
 
 def _step(words: list[str]) -> Step:
-    own = next((place for place, word in enumerate(words) if not re.match(r"[A-Z_]+=", word)), len(words))
+    own = next((place for place, word in enumerate(words) if not re.match(r"[A-Z0-9_]+=", word)), len(words))
     return Step(dict(word.split("=", 1) for word in words[:own]), words[own:])
 
 

@@ -36,7 +36,10 @@ COMPOSE = {
     "up": {"--build", "--detach", "--scale="}, "down": {"-v"}, "logs": {"--follow"}, "run": {"--rm", "--no-deps"},
     "start": set(), "stop": set(), "cp": set(), "build": set(), "ps": set(),
 }  # fmt: skip
-NOT_OURS = {"apt-get", "openssl", "printf", "grep", "head", "sed", "mlflow", "airflow", "env/bin/venv-pack"}
+NOT_OURS = {
+    "apt-get", "openssl", "printf", "grep", "head", "sed", "mlflow", "airflow", "env/bin/venv-pack", "aws", "git",
+    "kubectl", "sudo", "export",
+}  # fmt: skip
 _ASKED = {"-d": "POST", "--data-binary": "POST", "-F": "POST"}
 _ADDRESS = re.compile(r"(?:https?://)?(?:127\.0\.0\.1:8000|localhost:8000|\$API)(?=/)")
 
@@ -167,6 +170,10 @@ def dict_of_settings() -> dict[str, str]:
 
 def _docker(words: list[str]) -> None:
     """Profile, command, options and services are there; what a service is to run, its program takes."""
+    if words[0] == "build":
+        given = [word.partition("=")[0] for option, word in pairwise(words) if option == "--build-arg"]
+        assert all(re.search(rf"^ARG {name}\b", (ROOT / "Dockerfile").read_text(), re.M) for name in given), given
+        return
     assert words.pop(0) == "compose"
     while words and words[0] == "--profile":
         profile = words[1]

@@ -155,7 +155,7 @@ def typed(home, command, **settings):
     """Run as a shell would there; 0, or 3 where there is too little, is what may come of it."""
     done = subprocess.run(
         ["bash", "-c", made(command)], cwd=home, env=given(**settings), stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, check=False, timeout=300,
+        capture_output=True, text=True, check=False, timeout=500,
     )  # fmt: skip
     assert done.returncode in (DONE, TOO_LITTLE), done.stdout[-3000:] + done.stderr[-3000:]
     assert "Traceback" not in done.stderr, done.stderr[-3000:]
