@@ -53,6 +53,8 @@ BY_A_TEST = {
         "test_web_server.py::test_it_starts_an_api_beside_it_and_both_end_at_a_signal",
     r"web --host 0\.0\.0\.0":
         "test_web_server.py::test_with_a_password_it_shows_itself_beyond_loopback_and_asks_for_it",
+    r"visualize_graph\.py --(html|results)":
+        "test_document.py::test_the_same_results_give_the_same_page_in_another_process",
     r"--assigned":
         "test_interest_assign_verb.py::test_it_tells_the_group_its_keywords_products_and_strategy_and_draws_a_chart",
     r"MILLSTREAM_MASTER=|MILLSTREAM_SPARK__ARCHIVES=":
