@@ -49,14 +49,25 @@ def test_each_program_of_a_command_takes_it(line, monkeypatch):
 
 
 WRONG = [
-    "python -m spark_app run --bogus", "python -m spark_app generations lst",
-    "MILLSTREAM_TOP_M=3 python -m spark_app run", "MILLSTREAM_TOP_N=x python -m spark_app run", "python -m kafka_producer simulate --evnts 3",
-    "python visualize_graph.py --htm2", "python -m benchmarks.topn --userz 3", "python -m benchmarks.nothing",
-    "make nothing", "make run INPT=3", "docker compose up nobody", "docker compose --profile kafkaui up",
-    "docker compose run app statu", "curl http://127.0.0.1:8000/recommendation/U1",
-    "curl http://127.0.0.1:8000/recommendations/U1?limt=3", "curl http://127.0.0.1:8000/popular -d '{}'",
-    "pip install -r requirements-none.txt", "frobnicate x",
-]  # fmt: skip
+    "python -m spark_app run --bogus",
+    "python -m spark_app generations lst",
+    "MILLSTREAM_TOP_M=3 python -m spark_app run",
+    "MILLSTREAM_TOP_N=x python -m spark_app run",
+    "python -m kafka_producer simulate --evnts 3",
+    "python visualize_graph.py --htm2",
+    "python -m benchmarks.topn --userz 3",
+    "python -m benchmarks.nothing",
+    "make nothing",
+    "make run INPT=3",
+    "docker compose up nobody",
+    "docker compose --profile kafkaui up",
+    "docker compose run app statu",
+    "curl http://127.0.0.1:8000/recommendation/U1",
+    "curl http://127.0.0.1:8000/recommendations/U1?limt=3",
+    "curl http://127.0.0.1:8000/popular -d '{}'",
+    "pip install -r requirements-none.txt",
+    "frobnicate x",
+]
 
 
 @pytest.mark.parametrize("text", WRONG)
