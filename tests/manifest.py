@@ -13,7 +13,7 @@ import kubernetes_validate
 import pyspark
 import typer
 import yaml
-from test_compose import PROGRAMS, parse
+from taken import PROGRAMS, parse
 
 from spark_app import settings
 from spark_app.serving import guard
@@ -113,9 +113,9 @@ def faults(text: str) -> list[str]:
 def _programs(manifest: Manifest) -> Iterator[str]:
     for pods in manifest.pods:
         command = pods.container["command"]
-        if tuple(command) in PROGRAMS:
+        if program := PROGRAMS.get(tuple(command)):
             try:
-                parse(command, pods.container["args"])
+                parse(program, pods.container["args"])
             except (SystemExit, _Usage) as error:
                 yield f"{pods.name}: {error}"
         elif command != ["bash", "/etc/millstream/executor.sh"]:

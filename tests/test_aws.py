@@ -45,7 +45,7 @@ def allowed(policy):
 
 def asked():
     """The methods of boto3's client that the program calls."""
-    tree = ast.parse((ROOT / "spark_app" / "bucket.py").read_text())
+    tree = ast.parse((ROOT / "spark_app" / "storage" / "bucket.py").read_text())
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):

@@ -156,4 +156,4 @@ def test_a_shop_that_was_trained_and_put_there_forgets_by_the_api(kept, on_s3, t
     assert now.manifest["instead_of"] == shown.id and shelves.LATEST in json.dumps([*bucket.listed(
         settings.place(settings.data_dir / "segments" / "behaviour"))])  # fmt: skip
     held = tables.scan(settings, EVENTS, ["user"])["user"].to_pylist()
-    assert sorted(held) == ["bob", "bob", "bob", "dan", "eve", "eve"]
+    assert set(held) == {"bob", "dan", "eve"}

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from test_compose import PROGRAMS, parse
+from taken import PROGRAMS, parse
 
 from spark_app import settings
 from spark_app.running import java
@@ -72,7 +72,7 @@ def test_each_service_runs_a_verb_as_a_user_of_its_own(written):
     for unit in found.values():
         python, *arguments = shlex.split(unit["Service"]["ExecStart"])
         assert python.endswith("/.venv/bin/python") and tuple(["python", *arguments[:2]]) in PROGRAMS
-        parse(["python", *arguments[:2]], arguments[2:])
+        parse(PROGRAMS["python", *arguments[:2]], arguments[2:])
         assert unit["Service"]["User"] == "millstream" and unit["Service"]["ProtectSystem"] == "strict"
         assert unit["Service"]["KillMode"] == "mixed"
 
