@@ -2,15 +2,17 @@
 
 import gzip
 import json
+import time
 from datetime import UTC, datetime
 
 import pyarrow as pa
 import pytest
+import remembered
 import segmented
 from fastapi.testclient import TestClient
 from mirrored import brought, put
+from remembered import ANN, READ, WORD
 from searched import found
-from test_forgetting import ANN, kept  # noqa: F401 - a fixture
 from test_fresh import event
 from test_ledger import part
 from test_published_on_s3 import METRICS, written
@@ -33,9 +35,9 @@ class Killed(BaseException):
 
 
 def everywhere(settings, home):
-    """Objects of the bucket, and files of this machine's copies, that hold ANN."""
-    all_of_it = settings.place(settings.data_dir)._replace(key="")
-    return found(brought(all_of_it, home), ANN) + found(settings.s3.home, ANN)
+    """Objects of the bucket, and files of this machine's copies, that say anything of her."""
+    homes = (brought(settings.place(settings.data_dir)._replace(key=""), home), settings.s3.home)
+    return [path for home in homes for word in (ANN, WORD, READ) for path in found(home, word)]
 
 
 def sold(settings):
@@ -139,8 +141,8 @@ def test_a_server_of_another_machine_lets_go_within_its_next_look(on_s3, monkeyp
 
 
 @pytest.mark.whole
-def test_a_shop_that_was_trained_and_put_there_forgets_by_the_api(kept, on_s3, tmp_path):  # noqa: F811
-    settings = on_s3()
+def test_a_shop_that_was_trained_and_put_there_forgets_by_the_api(spark, on_s3, tmp_path):
+    kept, settings = remembered.folder(spark, tmp_path / "kept"), on_s3()
     put(kept.data_dir, settings.place(settings.data_dir))
     put(kept.results_dir, settings.place(settings.results_dir))
     shown = generations.published(settings)
@@ -148,7 +150,11 @@ def test_a_shop_that_was_trained_and_put_there_forgets_by_the_api(kept, on_s3, t
         assert client.get(f"/users/{ANN}/segment").json()["segments"]
         answer = client.delete(f"/users/{ANN}")
         assert answer.status_code == 200 and answer.json()["held"] and ANN not in answer.text
-        assert client.get(f"/users/{ANN}/history").status_code == 404
+        # A server looks into a bucket every two seconds.
+        until = time.monotonic() + 20
+        while client.get(f"/users/{ANN}/history").status_code != 404:
+            assert time.monotonic() < until
+            time.sleep(0.2)
     logs = {f"data/logs/{path.name}" for path in (kept.data_dir / "logs").iterdir()}
     # What was logged elsewhere is not ours to rewrite, and was put there by this test alone.
     assert set(everywhere(settings, tmp_path / "after")) <= logs

@@ -21,6 +21,7 @@ from spark_app.forgetting.whom import Raw, Whom
 from spark_app.intake import records
 from spark_app.settings import Settings
 from spark_app.storage import arrivals, bucket, ledger, places, tables
+from spark_app.storage.bucket import Entry
 from spark_app.storage.places import Place
 from spark_app.storage.tables import BATCHES
 
@@ -59,39 +60,43 @@ def _rewrite_files(settings: Settings, inbox: Path, aside: Path, whom: Whom, rec
 def _rewrite_objects(settings: Settings, inbox: Path, aside: Path, whom: Whom, receipt: Receipt) -> None:
     taken = ledger.taken_files(settings)
     for home in (inbox, aside):
-        place = settings.place(home)
-        there = sorted(bucket.listed(place).items()) if place else []
-        for path, entry in ((home / name, entry) for name, entry in there if entry.bytes):
-            is_taken = taken.get(_named(path, settings), ())[:2] == (entry.bytes, entry.modified_at)
-            target = aside / path.relative_to(inbox) if home == inbox and is_taken else path
+        for name, entry in _objects(settings.place(home)):
+            path = home / name
             try:
-                _without_object(settings, path, target, whom, receipt)
+                with _brought(settings.place(path)) as brought:
+                    number, others = _parted(brought, whom)
             except _DAMAGED as error:
                 receipt.note(receipt.left, f"{_named(path, settings)} cannot be read: {error}")
+                continue
+            receipt.remove(_named(path, settings), number)
+            is_taken = taken.get(_named(path, settings), ())[:2] == (entry.bytes, entry.modified_at)
+            if number:
+                _leave_object(settings, path, others, aside / name if home == inbox and is_taken else path)
     arrivals.follow(settings, inbox)
 
 
-def _without_object(settings: Settings, path: Path, target: Path, whom: Whom, receipt: Receipt) -> None:
-    """Put what is left of an object where `target` is the copy of, and let it go from where it was."""
-    place, new = settings.place(path), settings.place(target)
-    if not place or not new:
-        return
-    with _brought(place) as brought:
-        number, others = _parted(brought, whom)
-        receipt.remove(_named(path, settings), number)
-        if number and others:
-            bucket.write(new, _packed(brought, others))
-    if number and (not others or new != place):
-        bucket.remove(place)
+def _objects(place: Place | None) -> list[tuple[str, Entry]]:
+    return sorted((name, entry) for name, entry in bucket.listed(place).items() if entry.bytes) if place else []
 
 
 @contextmanager
-def _brought(place: Place) -> Iterator[Path]:
+def _brought(place: Place | None) -> Iterator[Path]:
     """An object as a file, for as long as it is looked at."""
+    if place is None:
+        raise FileNotFoundError("nowhere")
     with tempfile.TemporaryDirectory(prefix="millstream-") as home:
         path = Path(home) / place.name
         bucket.fetch(place, path)
         yield path
+
+
+def _leave_object(settings: Settings, path: Path, content: bytes, target: Path) -> None:
+    """Put what is left of an object where `target` is the copy of, and let it go from where it was."""
+    place, new = settings.place(path), settings.place(target)
+    if content and new:
+        bucket.write(new, _packed(path, content))
+    if place and (not content or new != place):
+        bucket.remove(place)
 
 
 def _wait_for_posted(settings: Settings, inbox: Path, receipt: Receipt) -> None:

@@ -5,7 +5,6 @@ As a generation is: written anew beside the old one, whole, named by LATEST wher
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 from spark_app.forgetting import copies
 from spark_app.forgetting.copies import Who
@@ -23,15 +22,17 @@ INSTEAD_OF = "instead_of"
 def remove(settings: Settings, whom: Whom, receipt: Receipt) -> None:
     """Replace the folders that name the user."""
     for shelf in _shelves(settings):
+        # What one who was killed has left, here or while it was made: nobody reads it, and it may name the user.
         shelves.remove_unfinished(shelf)
         done = {_said(one).get(INSTEAD_OF): one for one in shelves.listed(shelf)}
         for old in shelves.listed(shelf):
+            place = str(old.home.relative_to(settings.data_dir))
             if (new := done.get(old.id)) is None:
                 if not _names(old, whom):
                     continue
-                new = _written(settings, old, whom, receipt)
+                new = _written(old, whom, place, receipt)
             failpoints.reach("forget_between_shelves")
-            receipt.note(receipt.rewritten, f"{_called(settings, old)} as {new.id}")
+            receipt.note(receipt.rewritten, f"{place} as {new.id}")
             shelves.take_place(old, new)
 
 
@@ -47,10 +48,6 @@ def _shelves(settings: Settings) -> Iterator[Shelf]:
     yield interest_files.shelf(settings)
 
 
-def _called(settings: Settings, folder: Folder) -> Path:
-    return folder.home.relative_to(settings.data_dir)
-
-
 def _names(old: Folder, whom: Whom) -> bool:
     who = Who(whom)
     files = (path for path in sorted(old.path.rglob("*")) if path.suffix in (".parquet", ".arrow") and path.is_file())
@@ -60,12 +57,12 @@ def _names(old: Folder, whom: Whom) -> bool:
     return bool(Renamed(whom.user).of(said) != said)
 
 
-def _written(settings: Settings, old: Folder, whom: Whom, receipt: Receipt) -> Folder:
+def _written(old: Folder, whom: Whom, place: str, receipt: Receipt) -> Folder:
     """The new folder; its summary comes last."""
     new = shelves.instead_of(old)
     went = copies.folder(old.path, new.path, Who(whom), leave=frozenset({shelves.SUMMARY}))
     for file, rows in went.items():
-        receipt.remove(f"{_called(settings, old)}/{file}", rows)
+        receipt.remove(f"{place}/{file}", rows)
     said = Renamed(whom.user, {old.id: new.id}).of(_said(old))
     shelves.seal(new, said | {INSTEAD_OF: old.id})
     return new

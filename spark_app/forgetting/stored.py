@@ -127,5 +127,5 @@ def _let_go(settings: Settings, name: str, receipt: Receipt) -> None:
     failpoints.reach("forget_before_log")
     newest = tables.version(settings, name)
     entries = history.entries_before(settings, name, newest)
-    receipt.note(receipt.deleted, *(f"{name}/{history.LOG}/{entry}" for entry in sorted(entries)))
+    receipt.note(receipt.deleted, *sorted(f"{name}/{history.LOG}/{entry}" for entry in entries))
     history.shorten_log(settings, name, entries, newest)
