@@ -7,6 +7,8 @@ SHELL := /bin/bash
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 AIRFLOW := .venv-airflow
+# One process of tests keeps two cores busy half of the time: it waits for Java to start, for timers, for the disk.
+PYTEST := $(PYTHON) -m pytest -q -n 2 --dist loadfile
 # Seconds of a step, as the program itself shows them.
 DONE = awk -v name="$(1)" -v from="$$begun" -v to="$$(date +%s.%N)" 'BEGIN { printf "%-12s %7.1f s  %s\n", name, to - from, "$(2)" }'
 
@@ -64,13 +66,13 @@ airflow: $(AIRFLOW)/.airflow $(VENV)/.pipeline java ## Run Airflow with dags/ on
 	wait -n; code=$$?; kill $$(jobs -p) 2>/dev/null; wait; exit $$code
 
 test: $(VENV)/.dev java ## Run the tests
-	@$(PYTHON) -m pytest -q -m "not slow and not whole and not chaos and not browser"
+	@$(PYTEST) -m "not slow and not whole and not chaos and not browser"
 
 test-long: $(VENV)/.dev java ## Run the tests that take longer: a stream that trains, lists that win
-	@$(PYTHON) -m pytest -q -m "slow and not chaos and not browser"
+	@$(PYTEST) -m "slow and not whole and not chaos and not browser"
 
 test-whole: $(VENV)/.dev $(AIRFLOW)/.airflow java ## Run what goes from end to end: a cluster that loses a worker, Airflow, a copy and back
-	@$(PYTHON) -m pytest -q -m whole
+	@$(PYTEST) -m whole
 
 test-browser: $(VENV)/.dev java ## Run the tests of the page in Chromium; without one they are skipped
 	@$(PYTHON) -m pytest -q -m browser
@@ -78,7 +80,7 @@ test-browser: $(VENV)/.dev java ## Run the tests of the page in Chromium; withou
 test-all: lint test test-long test-browser test-whole chaos ## Run all there is, one after the other
 
 chaos: $(VENV)/.dev java ## Kill, damage and refill it; ends with a table of what that cost
-	@$(PYTHON) -m pytest -q -m chaos
+	@$(PYTEST) -m chaos
 
 lint: $(VENV)/.dev ## Check style and types
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m mypy
