@@ -305,10 +305,11 @@ def test_a_wrong_value_is_named(message):
 @pytest.mark.parametrize("home_can_be_written", [True, False])
 def test_it_runs_where_the_package_folder_cannot_be_written(tmp_path, home_can_be_written):
     package = tmp_path / "spark_app"
-    package.mkdir()
-    for name in ("arrays.py", "scoring.py"):
-        shutil.copy(Path(scoring.__file__).with_name(name), package / name)
-    (package / "__pycache__").write_text("a file where numba wants a folder")
+    (package / "numbers").mkdir(parents=True)
+    for name in ("scoring.py", "numbers/arrays.py"):
+        shutil.copy(Path(scoring.__file__).parent / name, package / name)
+    for room in (package, package / "numbers"):
+        (room / "__pycache__").write_text("a file where numba wants a folder")
     if not home_can_be_written:
         (tmp_path / "home").write_text("so is this")
     script = """if True:

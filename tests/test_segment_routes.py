@@ -88,7 +88,7 @@ def test_what_is_damaged_leaves_those_before_and_says_so_where_there_are_none(se
 
 def test_a_listener_hears_of_new_segments(settings, client):
     folder = segmented.of(settings, PLANTED)
-    sent = client.get("/stream?events=4").text
+    sent = client.get("/stream?events=5").text
     (data,) = [block for block in sent.split("\n\n") if "event: segments" in block]
     (found,) = json.loads(data.partition("data: ")[2])["segments"]
     assert (found["id"], found["features"], found["users"], found["k"]) == (folder.id, "behaviour", 3, 2)

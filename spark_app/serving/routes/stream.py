@@ -42,7 +42,7 @@ async def listen(
     events: Annotated[int | None, Query(ge=1, le=1000, description="ends after so many")] = None,
     seconds: Annotated[float | None, Query(gt=0, le=3600, description="ends after so many")] = None,
 ) -> Response:
-    """Tell of another generation, other segments and interests, new counts and what rises, as server-sent events.
+    """Tell of another generation, other groups of users, counts and what rises, as server-sent events.
 
     What is so now is told at once: `generation` (its id and when it was trained, null before the first) and `counts`
     (events by what became of them, and how far it is to the next training, as in /status), `trending` (the ten that
