@@ -7,7 +7,6 @@ is there, as after a rollback, training publishes nothing. No Spark is needed to
 
 import json
 import secrets
-import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -247,12 +246,7 @@ def remove_old(settings: Settings) -> list[str]:
 
 def remove(generation: Generation) -> None:
     """Remove one that nothing names any more."""
-    if generation.place:
-        copies.remove(generation.place, MANIFEST, generation.home)
-        return
-    # Without its manifest it is gone; a kill from here on leaves what `remove_unfinished` takes away.
-    (generation.home / MANIFEST).unlink()
-    shutil.rmtree(generation.home)
+    copies.remove(generation.place, MANIFEST, generation.home)
 
 
 def listed(settings: Settings) -> list[Generation]:
@@ -281,17 +275,7 @@ def find(settings: Settings, name: str) -> Generation:
 def remove_unfinished(settings: Settings) -> list[str]:
     """Delete what a killed training left behind; gives the names."""
     home = _home(settings)
-    if place := settings.place(home):
-        known = copies.sealed(place, MANIFEST)
-        torn = [name for name, whole in known.items() if not whole]
-        for name in torn:
-            copies.remove(place / name, MANIFEST, home / name)
-        return sorted({*torn, *copies.tidy(home, known)})
-    folders = [path for path in home.iterdir() if path.is_dir()] if home.exists() else []
-    left = [path for path in folders if not (path / MANIFEST).exists()]
-    for path in left:
-        shutil.rmtree(path)
-    return [path.name for path in left]
+    return copies.remove_torn(home, settings.place(home), MANIFEST)
 
 
 def forget_removed(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""Folders of a bucket that are published whole, and their copies on this machine.
+"""Folders that are published whole, on a disk or in a bucket, and the copies of those on this machine.
 
 A folder is there once its seal is, the object that is put last; without it, it is what a killed process left. Nothing
 in it changes after that but what its seal says, so that a copy is whole or not, and never old.
@@ -72,11 +72,30 @@ def bring_some(place: Place, folder: Path, names: Iterable[str]) -> None:
     bucket.fetch_all(place, folder, [name for name in names if not (folder / name).exists()])
 
 
-def remove(place: Place, seal: str, folder: Path) -> None:
-    """Remove a folder, its seal first, and then its copy."""
+def remove(place: Place | None, seal: str, folder: Path) -> None:
+    """Remove a folder, its seal first: a kill from there on leaves what `remove_torn` takes away. Then its copy."""
+    if place is None:
+        (folder / seal).unlink()
+        shutil.rmtree(folder)
+        return
     bucket.remove(place / seal)
     bucket.remove_all(place, bucket.listed(place))
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_torn(home: Path, place: Place | None, seal: str) -> list[str]:
+    """Remove what a killed process has left below a home: folders without a seal; gives their names."""
+    if place is None:
+        folders = sorted(path for path in home.iterdir() if path.is_dir()) if home.exists() else []
+        left = [path for path in folders if not (path / seal).exists()]
+        for path in left:
+            shutil.rmtree(path)
+        return [path.name for path in left]
+    known = sealed(place, seal)
+    torn = [name for name, whole in known.items() if not whole]
+    for name in torn:
+        remove(place / name, seal, home / name)
+    return sorted({*torn, *tidy(home, known)})
 
 
 def tidy(home: Path, wanted: Collection[str]) -> list[str]:

@@ -8,7 +8,6 @@ is made at a time.
 
 import json
 import secrets
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -216,26 +215,12 @@ def remove_old(shelf: Shelf) -> list[str]:
 
 def remove(folder: Folder) -> None:
     """Remove one that nothing names any more."""
-    if folder.place:
-        copies.remove(folder.place, SUMMARY, folder.home)
-        return
-    # Without its summary it is gone; a kill from here on leaves what `remove_unfinished` takes away.
-    (folder.home / SUMMARY).unlink()
-    shutil.rmtree(folder.home)
+    copies.remove(folder.place, SUMMARY, folder.home)
 
 
 def remove_unfinished(shelf: Shelf) -> list[str]:
     """Delete what a killed run left behind; gives the ids."""
-    if place := shelf.place:
-        known = copies.sealed(place, SUMMARY)
-        torn = [name for name, whole in known.items() if not whole]
-        for name in torn:
-            copies.remove(place / name, SUMMARY, shelf.home / name)
-        return sorted({*torn, *copies.tidy(shelf.home, known)})
-    left = [folder for folder in _folders(shelf) if not (folder.home / SUMMARY).exists()]
-    for folder in left:
-        shutil.rmtree(folder.home)
-    return [folder.id for folder in left]
+    return copies.remove_torn(shelf.home, shelf.place, SUMMARY)
 
 
 def damaged(folder: Folder, path: Path, why: object) -> DamagedError:
