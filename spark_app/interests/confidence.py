@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from spark_app.grouping.nearest import Doubles, Labels
-from spark_app.interests.encoders import Encoded
+from spark_app.interests.encoder import Encoded
 
 # Of the members' nearness: this share of the median is near enough, and so is all but so few of the members.
 SHARE, FEW = 0.25, 0.03

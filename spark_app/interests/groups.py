@@ -11,7 +11,7 @@ import numpy as np
 from spark_app.grouping import structure
 from spark_app.grouping.nearest import Doubles, Labels
 from spark_app.interests import confidence, parting, plane, sharpening, spotting
-from spark_app.interests.encoders import Encoder
+from spark_app.interests.encoder import Encoder
 from spark_app.interests.plane import Plane
 from spark_app.interests.spotting import Sight, settled
 from spark_app.interests.tokens import Places, Tokens

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from spark_app.grouping.nearest import Doubles, Labels
 from spark_app.interests import cleaning, confidence, encoders, tokens
 from spark_app.interests.confidence import Sharpness
-from spark_app.interests.encoders import Encoder
+from spark_app.interests.encoder import Encoder
 from spark_app.interests.plane import Plane
 from spark_app.interests.tokens import Tokens
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from spark_app.grouping.nearest import Doubles
 from spark_app.interests import cleaning, tokens
-from spark_app.interests.encoders import SAYS, Encoded
+from spark_app.interests.encoder import SAYS, Encoded
 from spark_app.interests.tokens import Tokens
 
 EXTRA = "requirements-interests.txt"

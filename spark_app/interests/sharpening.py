@@ -14,7 +14,7 @@ from scipy.special import expit, softmax
 from spark_app.grouping.nearest import Doubles
 from spark_app.interests import confidence
 from spark_app.interests.confidence import Sharpness
-from spark_app.interests.encoders import Encoded
+from spark_app.interests.encoder import Encoded
 
 # A part and its rest may be about different things, how often is learnt too and left out of what is said; no more often
 # than this.

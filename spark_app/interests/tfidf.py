@@ -15,7 +15,7 @@ from scipy import sparse
 from spark_app.grouping.nearest import Doubles
 from spark_app.interests import cleaning, tokens, vocabulary
 from spark_app.interests.components import decomposed
-from spark_app.interests.encoders import SAYS, Encoded
+from spark_app.interests.encoder import SAYS, Encoded
 from spark_app.interests.tokens import Places, Tokens
 
 # What is fitted on other texts knows words of two of them or more, and of fewer than so many those of one, too.

@@ -12,7 +12,7 @@ import numpy as np
 from spark_app.interests.tokens import Tokens
 
 if TYPE_CHECKING:
-    from spark_app.interests.encoders import Encoder
+    from spark_app.interests.encoder import Encoder
 
 # So many words at the most, the most common ones.
 MOST = 50_000
