@@ -115,7 +115,7 @@ def files(spark: SparkSession, settings: Settings, path: Path, intake: Intake, s
                 seen(judged)
 
     look = partial(checkpoints.look, checkpoint, records.FILES)
-    return Inlet(str(path), lambda: sources.file_names(spark, settings, path), checkpoint, look, take)
+    return Inlet(settings.told(path), lambda: sources.file_names(spark, settings, path), checkpoint, look, take)
 
 
 def topic(spark: SparkSession, settings: Settings, intake: Intake, seen: Seen | None = None) -> Inlet:
