@@ -204,6 +204,9 @@ class Settings(BaseSettings):
     @classmethod
     def _copies(cls, given: dict[str, Any]) -> dict[str, Any]:
         """A folder in a bucket becomes that of its copy, which is where this process works; `place` leads back."""
+        for name in ("data_dir", "results_dir"):
+            if isinstance(given.get(name), str) and places.is_elsewhere(given[name]):
+                raise ValueError(f"{PREFIX}{name.upper()}={given[name]}, expected a folder or s3a://bucket/key")
         found = {name: given[name] for name in ("data_dir", "results_dir") if places.is_one(given.get(name))}
         if not found:
             return given

@@ -39,3 +39,9 @@ def test_a_folder_in_a_bucket_is_worked_on_in_its_copy_and_shown_by_its_own_name
     assert settings.place(settings.data_dir / "events") == Place("shop", "data/events")
     assert settings.told(settings.data_dir / "events") == "s3a://shop/data/events"
     assert settings.place(settings.results_dir) is None and settings.told(settings.results_dir) == "results"
+
+
+@pytest.mark.parametrize("text", ["s3a://", "hdfs://namenode/data", "gs://shop/data", "https://shop/data"])
+def test_a_place_of_another_kind_is_refused_and_made_no_folder_of(text):
+    with pytest.raises(ValueError, match="expected a folder or s3a://bucket/key"):
+        Given(results_dir=text)

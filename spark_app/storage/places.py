@@ -40,6 +40,11 @@ def is_one(text: object) -> bool:
     return bool(_URI.fullmatch(str(text)))
 
 
+def is_elsewhere(text: str) -> bool:
+    """Whether a text names no folder and no place in a bucket, but something of another kind, such as hdfs://..."""
+    return bool(re.match(r"\w[\w+.-]+:/", text)) and not is_one(text)
+
+
 def parse(text: object, endpoint: str = "") -> Place:
     """s3a://bucket/key, also as s3:// and as a Path; ValueError for anything else."""
     found = _URI.fullmatch(str(text))
