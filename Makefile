@@ -2,13 +2,13 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run serve web kafka mlflow airflow test test-long test-browser test-whole test-all chaos lint bench samples reset java
+.PHONY: help run serve web kafka mlflow airflow test test-long test-browser test-whole test-all test-night chaos lint bench samples reset java
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 AIRFLOW := .venv-airflow
 # One process of tests keeps two cores busy half of the time: it waits for Java to start, for timers, for the disk.
-PYTEST := $(PYTHON) -m pytest -q -n 2 --dist loadfile
+PYTEST := $(PYTHON) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 # Seconds of a step, as the program itself shows them.
 DONE = awk -v name="$(1)" -v from="$$begun" -v to="$$(date +%s.%N)" 'BEGIN { printf "%-12s %7.1f s  %s\n", name, to - from, "$(2)" }'
 
@@ -69,7 +69,7 @@ test: $(VENV)/.dev java ## Run the tests
 	@$(PYTEST) -m "not slow and not whole and not chaos and not browser"
 
 test-long: $(VENV)/.dev java ## Run the tests that take longer: a stream that trains, lists that win
-	@$(PYTEST) -m "slow and not whole and not chaos and not browser"
+	@$(PYTEST) -m "slow and not night and not whole and not chaos and not browser"
 
 test-whole: $(VENV)/.dev $(AIRFLOW)/.airflow java ## Run what goes from end to end: a cluster that loses a worker, Airflow, a copy and back
 	@$(PYTEST) -m whole
@@ -77,7 +77,11 @@ test-whole: $(VENV)/.dev $(AIRFLOW)/.airflow java ## Run what goes from end to e
 test-browser: $(VENV)/.dev java ## Run the tests of the page in Chromium; without one they are skipped
 	@$(PYTHON) -m pytest -q -m browser
 
-test-all: lint test test-long test-browser test-whole chaos ## Run all there is, one after the other
+test-night: $(VENV)/.dev java ## Run what takes longest, and shows more cases of what other tests show
+	@$(PYTEST) -m night
+
+test-all: lint test test-long test-browser test-whole ## Run all but test-night, one after the other
+	@$(PYTEST) -m "chaos and not night"
 
 chaos: $(VENV)/.dev java ## Kill, damage and refill it; ends with a table of what that cost
 	@$(PYTEST) -m chaos

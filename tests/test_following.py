@@ -111,6 +111,7 @@ def test_taking_in_does_not_pause_while_a_generation_trains(tmp_path, kafka):
     assert max(gaps) < 0.5 * (seconds["evaluate"] + seconds["train"]), (gaps, seconds)
 
 
+@pytest.mark.night
 @pytest.mark.slow
 def test_one_process_takes_in_and_another_trains_and_they_share_the_tables_alone(tmp_path):
     settings = settings_for(tmp_path)

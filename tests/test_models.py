@@ -92,6 +92,7 @@ def test_a_listed_score_is_the_predicted_one(spark, fitted):
     np.testing.assert_allclose([row.score for row in rows], expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.night
 @pytest.mark.slow
 def test_lists_and_scores_made_here_are_those_of_the_executors(spark, strengths, fitted):
     _, model, rows = fitted
@@ -126,6 +127,7 @@ def test_reasons_are_the_users_own_products(strengths, fitted):
     assert {(row.userId, product) for row in best for product in row.because} <= own
 
 
+@pytest.mark.night
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["als, by implicit", "cosine", "recent", "blend"])
 def test_the_same_rows_in_another_order_give_the_same_lists(spark, strengths, name):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from conftest import SMALL_SPARK
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).parent.parent
@@ -24,8 +25,9 @@ def test_a_notebook_is_kept_without_what_it_printed(path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs_to_its_end(path):
+def test_a_notebook_runs_to_its_end(path, monkeypatch):
     """What does not agree stops it: it asserts that itself."""
+    monkeypatch.setenv("MILLSTREAM_SPARK__JAVA_OPTIONS", str(SMALL_SPARK["java_options"]))
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(path.parent)}}).execute()
     said = "".join(output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", []))

@@ -72,6 +72,7 @@ def test_a_given_name_of_the_driver_is_announced_and_every_address_is_listened_o
     assert (told["spark.driver.host"], told["spark.driver.bindAddress"]) == ("app.example", "0.0.0.0")
 
 
+@pytest.mark.night
 @pytest.mark.slow
 def test_workers_that_have_the_code_take_events_in_as_one_machine_does(tmp_path):
     """A master and a worker of their own, as docker-compose.yml starts them; the program is one more process."""

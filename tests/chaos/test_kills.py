@@ -75,6 +75,7 @@ def test_killed_while_it_trains_and_publishes(tmp_path, report):
     report("SIGKILL mid-training, before the pointer, mid-CSV", 3, *damage)
 
 
+@pytest.mark.night
 @pytest.mark.slow
 def test_killed_while_it_makes_segments(spark, tmp_path, report):
     """Those before stay readable; what was published and not exported is shown by the next command."""

@@ -137,6 +137,7 @@ class Shop(RuleBasedStateMachine):
         return Armed()
 
 
+@pytest.mark.night
 def test_any_order_of_steps(spark, tmp_path, report):
     machine = type("OurShop", (Shop,), {"spark": spark, "home": tmp_path, "shops": 0, "kills": 0})
     run_state_machine_as_test(

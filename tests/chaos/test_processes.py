@@ -27,6 +27,7 @@ def begun(home, *words):
     )  # fmt: skip
 
 
+@pytest.mark.night
 @pytest.mark.slow
 def test_a_signal_in_each_phase_ends_it_within_half_a_minute_and_the_next_run_goes_on(tmp_path, report):
     """SIGTERM and Ctrl-C in turn, sent when the line of the phase before is printed: they find the phase at work."""
