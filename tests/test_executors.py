@@ -23,8 +23,8 @@ JOB = """
 from spark_app.frames import near
 from spark_app.timeline import event_files
 near.SMALL = event_files.ALONE = 0
-from spark_app.cli import app
-app(["ingest"])
+from spark_app.cli import verbs
+verbs.line()(["ingest"])
 """
 # The second compiler costs more than it brings in a test.
 C1 = "-XX:TieredStopAtLevel=1"
