@@ -80,8 +80,8 @@ test-browser: $(VENV)/.dev java ## Run the tests of the page in Chromium; withou
 test-night: $(VENV)/.dev java ## Run what takes longest, and shows more cases of what other tests show
 	@$(PYTEST) -m night
 
-test-all: lint test test-long test-browser test-whole ## Run all but test-night, one after the other
-	@$(PYTEST) -m "chaos and not night"
+test-all: lint test test-browser $(AIRFLOW)/.airflow ## Run all but test-night
+	@$(PYTEST) -m "(slow or whole or chaos) and not night"
 
 chaos: $(VENV)/.dev java ## Kill, damage and refill it; ends with a table of what that cost
 	@$(PYTEST) -m chaos

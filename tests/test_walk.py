@@ -57,6 +57,8 @@ BY_A_TEST = {
         "test_web_server.py::test_with_a_password_it_shows_itself_beyond_loopback_and_asks_for_it",
     r"visualize_graph\.py --(html|results)":
         "test_document.py::test_the_same_results_give_the_same_page_in_another_process",
+    r"segments --features browsing":
+        "test_segmenting.py::test_planted_groups_of_browsers_are_found_again",
     r"interests --k":
         "test_interest_making.py::test_groups_are_found_described_and_kept_with_the_numbers_they_had",
     r"--assigned":
