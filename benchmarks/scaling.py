@@ -1,6 +1,7 @@
 """What more cores, workers, events and users do to seconds and memory; prints the tables that docs/scale.md is to hold.
 
-    python -m benchmarks.scaling [--only cores workers events users] [--rounds 3] [--small]
+    python -m benchmarks.scaling [--only cores workers events users] [--rounds 3] [--growth N...]
+                                [--crowds N...] [--small]
 
 `cores`: ingest, training and top-N on one core and on two, each program held to as many cores of the machine as it has.
 `workers`: the same on a standalone cluster of one worker and of two, one core each; the driver is one process more, so
@@ -68,9 +69,9 @@ def main() -> None:
             if what in ("cores", "workers"):
                 efficiency(what, Path(home), sizes, asked)
             elif what == "events":
-                growth(Path(home), sizes.growth)
+                growth(Path(home), asked.growth or sizes.growth)
             else:
-                crowds(Path(home), sizes.crowds)
+                crowds(Path(home), asked.crowds or sizes.crowds)
     beside.machine()
 
 
@@ -270,6 +271,8 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=WHAT, default=list(WHAT))
     parser.add_argument("--rounds", type=int, default=3, help="of cores and workers; the median counts")
+    parser.add_argument("--growth", nargs="+", type=int, help="events, in place of 1, 3 and 10 million")
+    parser.add_argument("--crowds", nargs="+", type=int, help="users, in place of 50, 200 and 800 thousand")
     parser.add_argument("--small", action="store_true")
     parser.add_argument("--master", help=argparse.SUPPRESS)
     parser.add_argument("--home", type=Path, help=argparse.SUPPRESS)
