@@ -83,9 +83,8 @@ def anew(served: Served, user_id: int):
     return people.folded(served, pairs, people.strengths_of(served, pairs))
 
 
-ways = pytest.mark.parametrize(
-    ("name", "ruled"), [(name, False) for name in ASKED] + [(name, True) for name in RULED]
-)
+BY_RULES = [pytest.param(name, True, marks=pytest.mark.night) for name in RULED]
+ways = pytest.mark.parametrize(("name", "ruled"), [*((name, False) for name in ASKED), *BY_RULES])
 
 
 @ways

@@ -13,6 +13,8 @@ SAYS = {
     "0_pipeline": "batch view", "1_dashboard": "accepted", "2_user_segmentation": "silhouette",
     "3_user_embedding": "of the same planted group", "4_browsing_graph": "silhouette",
 }  # fmt: skip
+# A month by the day, two generations, and the same once more by another way.
+LONG = {"0_pipeline"}
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
@@ -24,7 +26,10 @@ def test_a_notebook_is_kept_without_what_it_printed(path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [pytest.param(path, marks=[pytest.mark.night] if path.stem in LONG else []) for path in NOTEBOOKS],
+    ids=lambda path: path.stem,
+)  # fmt: skip
 def test_a_notebook_runs_to_its_end(path, monkeypatch):
     """What does not agree stops it: it asserts that itself."""
     monkeypatch.setenv("MILLSTREAM_SPARK__JAVA_OPTIONS", str(SMALL_SPARK["java_options"]))

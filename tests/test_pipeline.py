@@ -259,6 +259,7 @@ def test_pictures_of_segments_that_were_not_drawn_or_are_of_older_ones_are_outda
     assert pipeline.outdated(settings) == []
 
 
+@pytest.mark.night
 @pytest.mark.slow
 def test_a_run_as_a_user_calls_it(tmp_path):
     """First below the threshold, then all the same, then nothing new; then what reads the results."""

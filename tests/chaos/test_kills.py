@@ -52,6 +52,7 @@ def test_killed_at_every_place_of_a_batch_in_turn(spark, tmp_path, report):
     assert damage == (0, 0)
 
 
+@pytest.mark.night
 @pytest.mark.slow
 def test_killed_while_it_trains_and_publishes(tmp_path, report):
     """The generation that comes of it equals that of a run that nothing disturbed."""
