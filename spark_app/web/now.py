@@ -52,7 +52,7 @@ def _next_training(status: Found) -> None:
     left, middle, right = st.columns([2, 1, 1], vertical_alignment="bottom")
     said = f"Next training: {look.count(new)} of {look.count(threshold)} new events"
     left.progress(min(new / threshold, 1.0), text=said + _still(status))
-    middle.metric("Rate", f"{status['events_per_second']:,.1f} events/s")
+    middle.metric("Events per second", f"{status['events_per_second']:,.1f}")
     right.metric("Waiting", _waiting(status["lag"]))
     running = ", ".join(look.plain(one) for one in status["running"])
     st.caption(f"At work: {running}." if running else "Nothing is at work: `python -m spark_app run --follow` is.")
