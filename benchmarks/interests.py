@@ -33,7 +33,7 @@ from kafka_producer.groups import COMMON, SHOPPERS
 from spark_app.blocks import Interests
 from spark_app.frames.samples import SIZE
 from spark_app.grouping import comparing
-from spark_app.interests import cleaning, making, tokens
+from spark_app.interests import making, tokens
 from spark_app.interests.spotting import LOOKED_AT
 from spark_app.running.preflight import GIGABYTE
 
@@ -114,7 +114,7 @@ def alone(name: str, home: Path) -> None:
 def ours(texts: list[str], k: int | None) -> tuple[NDArray[np.int64], str]:
     """The model of at the most as many texts as the verb takes, and where it places each of all."""
     begun = time.perf_counter()
-    said = tokens.of([cleaning.read(text) for text in texts])
+    said = tokens.read(texts)
     read = time.perf_counter() - begun
     sample = said
     if len(texts) > SIZE:

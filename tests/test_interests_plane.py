@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from spark_app.interests import plane, spotting
+from spark_app.interests.encoder import unit
 
 
 def grouped(sizes: list[int], dimensions: int = 12, *, spread: float = 0.15) -> tuple[np.ndarray, ...]:
@@ -14,8 +15,8 @@ def grouped(sizes: list[int], dimensions: int = 12, *, spread: float = 0.15) -> 
     labels = np.repeat(np.arange(len(sizes)), sizes)
     # Of some groups members differ along one line much more than along the others.
     stretched = random.normal(size=(len(labels), dimensions)) * np.where(np.arange(dimensions) == 0, 4.0, 1.0)
-    points = spotting.unit(spotting.unit(middles)[labels] + spread * stretched / dimensions**0.5)
-    return points, spotting.unit(spotting.sums(points, labels, len(sizes))), labels
+    points = unit(unit(middles)[labels] + spread * stretched / dimensions**0.5)
+    return points, unit(spotting.sums(points, labels, len(sizes))), labels
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def test_groups_that_are_alike_are_nearer(drawn):
 def test_what_is_of_two_groups_lies_between_them():
     points, centres, labels = grouped([50, 50, 50])
     found = plane.drawn(points, centres, labels)
-    (at,) = found.of(spotting.unit(centres[:1] + centres[1:2]), np.array([[0.5, 0.5, 0.0]]))
+    (at,) = found.of(unit(centres[:1] + centres[1:2]), np.array([[0.5, 0.5, 0.0]]))
     middle = (found.places[0] + found.places[1]) / 2
     assert np.linalg.norm(at - middle) <= plane.RADIUS
 

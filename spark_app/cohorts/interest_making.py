@@ -16,7 +16,7 @@ from spark_app.cohorts.interest_placing import Everyone
 from spark_app.cohorts.seen_pictures import Counts
 from spark_app.frames import samples
 from spark_app.frames.held import hold, released
-from spark_app.interests import catalogue, cleaning, keywords, making, spotting, strategies, tokens, vocabulary
+from spark_app.interests import catalogue, keywords, making, spotting, strategies, tokens, vocabulary
 from spark_app.interests.catalogue import BOUGHT, WrongCatalogueError
 from spark_app.interests.model import Model
 from spark_app.interests.seeing import gemini
@@ -106,7 +106,7 @@ def _filled(
         step.say(f"{len(sampled):,} of {total:,} users")
     seconds["sample"] = step.seconds
     with progress.phase("groups") as step:
-        said = tokens.of([cleaning.read(text) for text in sampled])
+        said = tokens.read(sampled)
         model = making.of_tokens(
             settings.interests, said, k=asked.k, most=asked.most, seed=settings.seed, groups_before=groups_before,
             given=_given(before),

@@ -16,6 +16,12 @@ from spark_app.interests.tokens import Tokens
 SAYS = "encoder.json"
 
 
+def unit(rows: Doubles, lengths: Doubles | None = None) -> Doubles:
+    """Rows (n, d) of length 1, or 0; `lengths` (n,) are theirs, where they are known."""
+    own = np.linalg.norm(rows, axis=1) if lengths is None else lengths
+    return rows / np.where(own > 0, own, 1.0)[:, None]
+
+
 class Encoded(NamedTuple):
     """Texts as points.
 

@@ -11,7 +11,7 @@ import numpy as np
 from spark_app.grouping import structure
 from spark_app.grouping.nearest import Doubles, Labels
 from spark_app.interests import confidence, parting, plane, sharpening, spotting
-from spark_app.interests.encoder import Encoder
+from spark_app.interests.encoder import Encoder, unit
 from spark_app.interests.plane import Plane
 from spark_app.interests.spotting import Sight, settled
 from spark_app.interests.tokens import Places, Tokens
@@ -67,7 +67,7 @@ def nothing(encoder: Encoder, texts: int) -> Found:
 def centred(points: Doubles, k: int, sight: Sight) -> tuple[Doubles, Labels]:
     """Centres of length 1 and the place of each point's most similar one, the largest group first."""
     if k == 1:
-        return spotting.unit(points.mean(0, keepdims=True)), np.zeros(len(points), np.int64)
+        return unit(points.mean(0, keepdims=True)), np.zeros(len(points), np.int64)
     centres, labels = settled(points, sight.tree.centres(k))
     sizes = np.bincount(labels, minlength=len(centres))
     order = sorted(range(len(centres)), key=lambda at: (-sizes[at], at))
@@ -87,7 +87,7 @@ def learnt(encoder: Encoder, texts: Tokens, order: Places, labels: Labels, seed:
     encoded = again.encoded(fitted)
     known, groups = encoded.known > 0, labels[: fitted.texts]
     points = encoded.points[known]
-    centres, _ = settled(points, spotting.unit(spotting.sums(points, groups[known], k)))
+    centres, _ = settled(points, unit(spotting.sums(points, groups[known], k)))
     parts, rest = (again.encoded(some) for some in parting.parted(asked, seed))
     both = (parts.known > 0) & (rest.known > 0)
     return sharpening.learnt(parts.some(both), rest.some(both), centres)

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from spark_app.grouping import matching_ids
 from spark_app.grouping.nearest import Labels
-from spark_app.interests import cleaning, encoders, groups, keywords, tokens, vocabulary
+from spark_app.interests import encoders, groups, keywords, tokens, vocabulary
 from spark_app.interests.model import Model
 from spark_app.interests.tokens import Tokens
 
@@ -33,7 +33,7 @@ def made(
     given: int = 0,
 ) -> Model:
     """Groups of users by what they say, one text each; as of_tokens."""
-    said = tokens.of([cleaning.read(text) for text in texts])
+    said = tokens.read(texts)
     return of_tokens(asked, said, k=k, most=most, seed=seed, before=before, groups_before=groups_before, given=given)
 
 

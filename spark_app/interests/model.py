@@ -81,7 +81,7 @@ class Model:
 
     def placed(self, texts: Sequence[str]) -> Placed:
         """The same as arrays, for many texts at once."""
-        return self.placed_words([cleaning.read(text) for text in texts])
+        return self.placed_tokens(tokens.read(texts))
 
     def placed_words(self, texts: Sequence[Sequence[str]]) -> Placed:
         """Of texts whose words were read before (cleaning.read)."""

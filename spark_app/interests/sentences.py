@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from spark_app.grouping.nearest import Doubles
-from spark_app.interests import cleaning, tokens
+from spark_app.interests import tokens
 from spark_app.interests.encoder import SAYS, Encoded
 from spark_app.interests.tokens import Tokens
 
@@ -35,7 +35,7 @@ class Sentences:
 
     def encode(self, texts: Sequence[str]) -> Doubles:
         """(n, d), rows of length 1, or 0 for a text without words."""
-        return self.encoded(tokens.of([cleaning.read(text) for text in texts])).points
+        return self.encoded(tokens.read(texts)).points
 
     def encoded(self, said: Tokens) -> Encoded:
         """Any word is known, and all tell the same."""

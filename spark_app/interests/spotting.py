@@ -13,6 +13,7 @@ from scipy.cluster.hierarchy import linkage
 
 from spark_app.grouping import comparing
 from spark_app.grouping.nearest import Doubles, Labels
+from spark_app.interests.encoder import unit
 
 # Points on which silhouettes are looked at, those of them that a tree is made of, and those that stability is tried on.
 LOOKED_AT, IN_TREE, TRIED_ON = 2_000, 500, 500
@@ -114,12 +115,6 @@ def settled(points: Doubles, centres: Doubles) -> tuple[Doubles, Labels]:
 def sums(points: Doubles, labels: Labels, k: int) -> Doubles:
     """(k, d), the sum of the points of each group."""
     return np.asarray(np.eye(k)[labels].T @ points)
-
-
-def unit(rows: Doubles) -> Doubles:
-    """Rows of length 1, or 0."""
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.where(lengths > 0, lengths, 1.0)
 
 
 def choose(sight: Sight, users: int, *, k: int | None, most: int, seed: int) -> Choice:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from spark_app.grouping.nearest import Doubles
-from spark_app.interests import cleaning, tokens, vocabulary
+from spark_app.interests import tokens, vocabulary
 from spark_app.interests.components import decomposed
-from spark_app.interests.encoder import SAYS, Encoded
+from spark_app.interests.encoder import SAYS, Encoded, unit
 from spark_app.interests.tokens import Places, Tokens
 
 # What is fitted on other texts knows words of two of them or more, and of fewer than so many those of one, too.
@@ -40,7 +40,7 @@ class TfIdf:
 
     def encode(self, texts: Sequence[str]) -> Doubles:
         """(n, d), rows of length 1, or 0 where no word is known."""
-        return self.encoded(tokens.of([cleaning.read(text) for text in texts])).points
+        return self.encoded(tokens.read(texts)).points
 
     def encoded(self, said: Tokens) -> Encoded:
         """What is not known counts as a word that points nowhere, up to UNKNOWN such words for each known one.
@@ -54,7 +54,7 @@ class TfIdf:
         known = np.diff(matrix.indptr).astype(np.int64)
         unknown = said.sizes - np.asarray(counts.sum(1)).ravel()
         weights = np.asarray(matrix.sum(1)).ravel() + self.unknown * np.minimum(unknown, UNKNOWN * known)
-        return Encoded(_unit(raw, lengths), lengths / np.where(weights > 0, weights, 1.0), known)
+        return Encoded(unit(raw, lengths), lengths / np.where(weights > 0, weights, 1.0), known)
 
     def dealt(self, said: Tokens, seeds: Sequence[int]) -> Iterator[Doubles]:
         """As many components of the words dealt anew, for each seed."""
@@ -63,7 +63,7 @@ class TfIdf:
             counts = counted(said.dealt(np.random.default_rng(seed)), known, len(self.words))
             matrix = table(weighted(counts, rarity(counts)), said.sizes)
             raw = np.asarray(matrix @ decomposed(matrix, self.dimensions, seed)[1])
-            yield _unit(raw, np.linalg.norm(raw, axis=1))
+            yield unit(raw)
 
     def again(self, said: Tokens, seed: int) -> "TfIdf":
         """The same number of components, of other texts; of words those that are known here."""
@@ -180,6 +180,3 @@ def _noise(said: Tokens, known: Places, words: int, seed: int) -> float:
     strengths, _ = decomposed(matrix, min(SHUFFLED_COMPONENTS, *matrix.shape), seed)
     return float(strengths[1:].max(initial=0.0))
 
-
-def _unit(rows: Doubles, lengths: Doubles) -> Doubles:
-    return rows / np.where(lengths > 0, lengths, 1.0)[:, None]

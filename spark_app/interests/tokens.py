@@ -3,12 +3,14 @@
 What is fitted, shuffled, cut in parts and placed are such numbers, so that none of it goes over words one by one.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from spark_app.interests import cleaning
 
 Places = NDArray[np.int64]
 
@@ -32,14 +34,17 @@ class Tokens(NamedTuple):
     @property
     def different(self) -> Places:
         """(texts,), how many different words each text has."""
-        pairs = np.unique(self.text * len(self.names) + self.word)
-        return np.bincount(pairs // max(len(self.names), 1), minlength=self.texts)
+        return np.bincount(self._pairs // max(len(self.names), 1), minlength=self.texts)
 
     @property
     def said_by(self) -> Places:
         """(names,), how many texts say each name."""
-        pairs = np.unique(self.text * len(self.names) + self.word)
-        return np.bincount(pairs % max(len(self.names), 1), minlength=len(self.names))
+        return np.bincount(self._pairs % max(len(self.names), 1), minlength=len(self.names))
+
+    @property
+    def _pairs(self) -> Places:
+        """Each text with each of its words, once, as one number."""
+        return np.unique(self.text * len(self.names) + self.word)
 
     def of_names(self, names: Collection[str]) -> "Tokens":
         """The same texts with words of these names alone."""
@@ -81,6 +86,11 @@ def of(texts: Sequence[Sequence[str]]) -> Tokens:
     places = {name: at for at, name in enumerate(names)}
     word = np.fromiter(map(places.__getitem__, chain.from_iterable(texts)), np.int64, int(sizes.sum()))
     return Tokens(np.repeat(np.arange(len(texts)), sizes), word, len(texts), names)
+
+
+def read(texts: Iterable[str]) -> Tokens:
+    """Of texts as they were written."""
+    return of([cleaning.read(text) for text in texts])
 
 
 def together(parts: Sequence[Tokens]) -> Tokens:
