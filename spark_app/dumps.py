@@ -174,7 +174,7 @@ def _of_table(settings: Settings, name: str, versions: Iterable[int]) -> Iterato
         return
     folder = tables.path(settings, name)
     table_copies.follow_log(settings, name)
-    yield from _visible(folder / history.LOG)
+    yield from _visible(folder / tables.LOG)
     for version in {tables.version(settings, name), *versions}:
         if retention.is_whole(settings, name, version):
             parts = [unquote(part) for part in history.parts(settings, name, version)]

@@ -85,7 +85,7 @@ def rise(
     if (number := event_files.number(table, of.range.read)) > event_files.ALONE:
         events = store.read(spark(), settings, tables.EVENTS, of.version)
         return by_spark(events, of.range, kinds, top, settings.weights, number=number, among=among)
-    table = table_copies.here(settings, tables.EVENTS, of.version)
+    table = table_copies.brought(settings, tables.EVENTS, table)
     seen = activity.read(table, of.range, recency.turning(settings.weights), among=among)
     return alone(seen, of.range, kinds, top)
 

@@ -94,7 +94,7 @@ def _remembers(settings: Settings, name: str, whom: Whom) -> bool:
     table_copies.bring(settings, name, idle)
     if any(_is_in(folder / file, name, whom) for file in idle):
         return True
-    entries = (path for path in (folder / history.LOG).glob("*.json") if not path.name.startswith("_"))
+    entries = (path for path in (folder / tables.LOG).glob("*.json") if not path.name.startswith("_"))
     return any(_is_told(json.loads(line), whom) for path in entries for line in path.read_bytes().splitlines())
 
 
@@ -127,5 +127,5 @@ def _let_go(settings: Settings, name: str, receipt: Receipt) -> None:
     failpoints.reach("forget_before_log")
     newest = tables.version(settings, name)
     entries = history.entries_before(settings, name, newest)
-    receipt.note(receipt.deleted, *sorted(f"{name}/{history.LOG}/{entry}" for entry in entries))
+    receipt.note(receipt.deleted, *sorted(f"{name}/{tables.LOG}/{entry}" for entry in entries))
     history.shorten_log(settings, name, entries, newest)

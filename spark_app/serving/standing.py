@@ -81,7 +81,7 @@ class Standing:
 
 def _stamps(settings: Settings) -> tuple[int, ...]:
     """Of what changes when something is written: the logs of the tables, generations, locks and results."""
-    logs = [tables.path(settings, name) / "_delta_log" for name in (tables.EVENTS, tables.QUARANTINE, tables.BATCHES)]
+    logs = [tables.path(settings, name) / tables.LOG for name in (tables.EVENTS, tables.QUARANTINE, tables.BATCHES)]
     held = [settings.data_dir / "locks" / f"{name}.lock" for name in (locks.INGEST, locks.TRAIN)]
     folders = [settings.data_dir / "generations", settings.results_dir / METRICS]
     return tuple(map(_stamp, [*logs, *held, *folders]))

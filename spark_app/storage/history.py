@@ -12,7 +12,6 @@ import pyarrow as pa
 from spark_app.settings import Settings
 from spark_app.storage import tables
 
-LOG = "_delta_log"
 _ENTRY = re.compile(r"\.?(\d{20})\.")
 
 

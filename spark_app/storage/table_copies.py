@@ -16,15 +16,17 @@ from spark_app.settings import Settings
 from spark_app.storage import bucket, tables
 from spark_app.storage.tables import DamagedError
 
-_LOG = "_delta_log"
-
 
 def here(settings: Settings, name: str, version: int | None = None) -> DeltaTable:
     """A table of which all files are on this machine. DamagedError when one is gone."""
+    return brought(settings, name, tables.opened(settings, name, version))
+
+
+def brought(settings: Settings, name: str, table: DeltaTable) -> DeltaTable:
+    """The same of one that is opened where it is."""
     place = settings.place(tables.path(settings, name))
     if place is None:
-        return DeltaTable(tables.path(settings, name), version=version)
-    table = tables.opened(settings, name, version)
+        return table
     follow_log(settings, name)
     bring(settings, name, map(unquote, pa.table(table.get_add_actions())["path"].to_pylist()))
     try:
@@ -35,7 +37,7 @@ def here(settings: Settings, name: str, version: int | None = None) -> DeltaTabl
 
 def follow_log(settings: Settings, name: str) -> None:
     """Bring what is new in its log."""
-    folder = tables.path(settings, name) / _LOG
+    folder = tables.path(settings, name) / tables.LOG
     place = settings.place(folder)
     if place is None:
         return
@@ -57,7 +59,7 @@ def follow(settings: Settings, name: str, since: int) -> None:
     if not settings.place(tables.path(settings, name)):
         return
     follow_log(settings, name)
-    for entry in sorted((tables.path(settings, name) / _LOG).glob("*.json")):
+    for entry in sorted((tables.path(settings, name) / tables.LOG).glob("*.json")):
         if entry.stem.isdigit() and int(entry.stem) > since:
             actions = map(json.loads, entry.read_bytes().splitlines())
             bring(settings, name, [unquote(one["add"]["path"]) for one in actions if one.get("add")])
@@ -88,6 +90,6 @@ def _tidy_files(settings: Settings, name: str) -> None:
 
 
 def _is_behind(settings: Settings, name: str, file: str, entry: bucket.Entry) -> bool:
-    path = tables.path(settings, name) / _LOG / file
+    path = tables.path(settings, name) / tables.LOG / file
     # Only what names the newest checkpoint is written over.
     return file == "_last_checkpoint" or not path.exists() or path.stat().st_size != entry.bytes

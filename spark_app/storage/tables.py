@@ -16,6 +16,7 @@ from spark_app.running.errors import SaidError
 from spark_app.settings import Settings
 from spark_app.storage import bucket
 
+LOG = "_delta_log"
 EVENTS, QUARANTINE, BATCHES = "events", "quarantine", "batches"
 # Each small batch adds a small file; so many become one.
 COMPACTED_AFTER = 64
@@ -67,10 +68,9 @@ def opened(settings: Settings, name: str, version: int | None = None) -> DeltaTa
 def exists(settings: Settings, name: str) -> bool:
     """Whether anything was written to it."""
     folder = path(settings, name)
-    is_near = settings.place(folder) is None
-    return not (is_near and not (folder / "_delta_log").exists()) and DeltaTable.is_deltatable(
-        uri(settings, name), options(settings)
-    )
+    if settings.place(folder) is None and not (folder / LOG).exists():
+        return False
+    return DeltaTable.is_deltatable(uri(settings, name), options(settings))
 
 
 def version(settings: Settings, name: str = EVENTS) -> int:
@@ -85,7 +85,7 @@ def newest_entry(settings: Settings, name: str = EVENTS) -> str:
 
 def written_at(settings: Settings, name: str) -> float | None:
     """When its newest version was written, in seconds since 1970; None when there is none, or its entry is gone."""
-    entry = path(settings, name) / "_delta_log" / f"{version(settings, name):020}.json"
+    entry = path(settings, name) / LOG / f"{version(settings, name):020}.json"
     if place := settings.place(entry):
         found = bucket.entry(place)
         return found and found.modified_at.timestamp()
@@ -94,7 +94,7 @@ def written_at(settings: Settings, name: str) -> float | None:
 
 def log(settings: Settings, name: str) -> list[str]:
     """The names in its log; none when there is none."""
-    folder = path(settings, name) / "_delta_log"
+    folder = path(settings, name) / LOG
     if place := settings.place(folder):
         return list(bucket.listed(place))
     try:
@@ -105,7 +105,7 @@ def log(settings: Settings, name: str) -> list[str]:
 
 def remove_from_log(settings: Settings, name: str, entries: Iterable[str]) -> None:
     """Remove files from its log."""
-    folder = path(settings, name) / "_delta_log"
+    folder = path(settings, name) / LOG
     if place := settings.place(folder):
         bucket.remove_all(place, entries)
         return
