@@ -252,10 +252,7 @@ def remove(generation: Generation) -> None:
 def listed(settings: Settings) -> list[Generation]:
     """All whole generations, the oldest first."""
     home = _home(settings)
-    if place := settings.place(home):
-        return [_named(settings, name) for name in copies.bring_sealed(home, place, MANIFEST, (METRICS,))]
-    folders = sorted(home.iterdir()) if home.exists() else []
-    return [Generation(folder.name, folder) for folder in folders if (folder / MANIFEST).exists()]
+    return [_named(settings, name) for name in copies.listed(home, settings.place(home), MANIFEST, (METRICS,))]
 
 
 def newest(settings: Settings) -> Generation | None:

@@ -3,7 +3,6 @@
 From then on they are files like any other, called by their place. What was taken is not kept here.
 """
 
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,9 +40,7 @@ def follow(settings: Settings, path: Path) -> None:
         if copy.is_file() and not copy.name.startswith(".") and copy not in wanted:
             copy.unlink()
     for copy, entry in wanted.items():
-        if not _is_same(copy, entry):
-            bucket.fetch(settings.place(copy) or place, copy)
-            os.utime(copy, (entry.modified_at.timestamp(),) * 2)
+        bucket.follow(settings.place(copy) or place, entry, copy)
 
 
 def waiting(settings: Settings, path: Path) -> int:
@@ -99,9 +96,3 @@ def _waiting(settings: Settings, path: Path, place: Place) -> dict[str, Entry]:
             found[name] = entry
     return found
 
-
-def _is_same(copy: Path, entry: Entry) -> bool:
-    if not copy.exists():
-        return False
-    status = copy.stat()
-    return (status.st_size, status.st_mtime) == (entry.bytes, entry.modified_at.timestamp())

@@ -4,6 +4,7 @@ Credentials and the region come by AWS's own chain (environment, profile, role o
 What fails is an OSError that names the place; boto3 is loaded where a bucket is asked for, and not before.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -138,6 +139,15 @@ def fetch(place: Place, path: Path) -> None:
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def follow(place: Place, known: Entry, path: Path) -> None:
+    """Bring an object unless the file is as it is there, by size and time; the file has its time then."""
+    seconds = known.modified_at.timestamp()
+    if path.exists() and (path.stat().st_size, path.stat().st_mtime) == (known.bytes, seconds):
+        return
+    fetch(place, path)
+    os.utime(path, (seconds, seconds))
 
 
 def send_all(folder: Path, place: Place, names: Iterable[str]) -> None:

@@ -4,7 +4,6 @@ A folder is there once its seal is, the object that is put last; without it, it 
 in it changes after that but what its seal says, so that a copy is whole or not, and never old.
 """
 
-import os
 import shutil
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -27,17 +26,16 @@ def sealed(home: Place, seal: str) -> dict[str, Entry | None]:
     return found
 
 
-def bring_sealed(home: Path, place: Place, seal: str, names: Iterable[str] = ()) -> list[str]:
-    """Bring the seals of all folders that have one, where they are other than here, and files that are not here yet.
+def listed(home: Path, place: Place | None, seal: str, names: Iterable[str] = ()) -> list[str]:
+    """All folders that have a seal, in their order.
 
-    Gives the folders, in their order.
+    Of those in a bucket the seals are brought, where they are other than here, and files that are not here yet.
     """
+    if place is None:
+        return [path.name for path in _folders(home) if (path / seal).exists()]
     known = {name: entry for name, entry in sealed(place, seal).items() if entry}
     for name, entry in known.items():
-        path, seconds = home / name / seal, entry.modified_at.timestamp()
-        if not path.exists() or (path.stat().st_size, path.stat().st_mtime) != (entry.bytes, seconds):
-            bucket.fetch(place / name / seal, path)
-            os.utime(path, (seconds, seconds))
+        bucket.follow(place / name / seal, entry, home / name / seal)
         bring_some(place / name, home / name, names)
     return [*known]
 
@@ -86,8 +84,7 @@ def remove(place: Place | None, seal: str, folder: Path) -> None:
 def remove_torn(home: Path, place: Place | None, seal: str) -> list[str]:
     """Remove what a killed process has left below a home: folders without a seal; gives their names."""
     if place is None:
-        folders = sorted(path for path in home.iterdir() if path.is_dir()) if home.exists() else []
-        left = [path for path in folders if not (path / seal).exists()]
+        left = [path for path in _folders(home) if not (path / seal).exists()]
         for path in left:
             shutil.rmtree(path)
         return [path.name for path in left]
@@ -100,8 +97,11 @@ def remove_torn(home: Path, place: Place | None, seal: str) -> list[str]:
 
 def tidy(home: Path, wanted: Collection[str]) -> list[str]:
     """Remove copies of all folders but these; gives their names."""
-    there = sorted(home.iterdir()) if home.exists() else []
-    old = [path for path in there if path.is_dir() and path.name not in wanted]
+    old = [path for path in _folders(home) if path.name not in wanted]
     for path in old:
         shutil.rmtree(path, ignore_errors=True)
     return [path.name for path in old]
+
+
+def _folders(home: Path) -> list[Path]:
+    return sorted(path for path in home.iterdir() if path.is_dir()) if home.exists() else []

@@ -168,9 +168,7 @@ def ensure_readable(folder: Folder, names: Sequence[str]) -> Folder:
 
 def listed(shelf: Shelf) -> list[Folder]:
     """All whole ones, the oldest first."""
-    if place := shelf.place:
-        return [Folder(shelf, name, shelf.home / name) for name in copies.bring_sealed(shelf.home, place, SUMMARY)]
-    return [folder for folder in _folders(shelf) if (folder.home / SUMMARY).exists()]
+    return [Folder(shelf, name, shelf.home / name) for name in copies.listed(shelf.home, shelf.place, SUMMARY)]
 
 
 def table(
@@ -245,12 +243,6 @@ def _is_readable(folder: Folder, names: Sequence[str]) -> bool:
     except DamagedError:
         return False
     return True
-
-
-def _folders(shelf: Shelf) -> list[Folder]:
-    where = shelf.home
-    paths = sorted(path for path in where.iterdir() if path.is_dir()) if where.exists() else []
-    return [Folder(shelf, path.name, path) for path in paths]
 
 
 def _looked_up(folder: Folder, name: str) -> Path:
