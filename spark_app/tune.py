@@ -17,7 +17,7 @@ import numpy as np
 from spark_app import decisive, generations
 from spark_app.decisive import changed, reached
 from spark_app.settings import Settings, listed, tuned_file
-from spark_app.storage import bucket, marks
+from spark_app.storage import bucket
 from spark_app.tuning import choice
 from spark_app.tuning.trials import Trials
 
@@ -102,10 +102,15 @@ def _concluded(trials: Trials, settings: Settings, events: int, done: list[Trial
     difference = choice.interval(found, first)
     path = _write(settings, events, done, best) if difference[0] > 0 else None
     if path is None:
-        path_ = tuned_file(settings.data_dir)
-        marks.remove(path_, None)
-        marks.remove(path_, settings.place(path_))
+        _remove(settings)
     return Tuned(done, best, done[0].ndcg_at_10, difference, path)
+
+
+def _remove(settings: Settings) -> None:
+    path = tuned_file(settings.data_dir)
+    path.unlink(missing_ok=True)
+    if place := settings.place(path):
+        bucket.remove(place)
 
 
 def _write(settings: Settings, events: int, done: list[Trial], best: Trial) -> Path:
