@@ -20,6 +20,7 @@ from pyspark.sql import functions as F
 
 from spark_app import schemas
 from spark_app.intake.records import FILES
+from spark_app.numbers.sets import distinct
 from spark_app.running import failpoints
 from spark_app.running.errors import SaidError
 from spark_app.settings import PREFIX, Settings
@@ -131,8 +132,7 @@ def append(rows: DataFrame, count: int, settings: Settings, table: str, batch: B
 
 def _told_apart(marked: DataFrame, settings: Settings, known: "EventIds | _Asked") -> tuple[DataFrame, Tally, Hashes]:
     """The records with doubles among the `state`s, their tally, and the hashes of all their event ids."""
-    tally = _tally(marked)
-    hashes = np.array([number for part in tally for number in part.pop("hashes")], np.int64)
+    tally, hashes = _tally(marked)
     doubles = _doubles(marked, settings, known.suspects(hashes))
     return _placed(marked, doubles), ledger.moved(tally, doubles), hashes
 
@@ -239,21 +239,24 @@ class _Asked(NamedTuple):
             return found
         own = F.broadcast(self.spark.createDataFrame(pd.DataFrame({"hash": found}), "hash BIGINT"))
         known = _hashes(self.spark, self.settings).join(own, "hash", "left_semi").distinct().toArrow()["hash"]
-        return np.union1d(found[times > 1], known.to_numpy())
+        return distinct(np.concatenate([found[times > 1], known.to_numpy()]))
 
     def add(self, hashes: Hashes) -> None:
         """Nothing: what was written is in the table."""
 
 
-def _tally(marked: DataFrame) -> Tally:
-    """Counts and bounds of positions by partition, reason and state, and the hashes of their event ids."""
+def _tally(marked: DataFrame) -> tuple[Tally, Hashes]:
+    """Counts and bounds of positions by partition, reason and state; and the hashes of all event ids."""
     groups = marked.groupBy("source", "partition", "reason", "state").agg(
         F.count("*").alias("records"),
         F.min("position").alias("first"),
         F.max("position").alias("last"),
         F.collect_list("hash").alias("hashes"),
     )
-    return groups.toArrow().to_pylist()
+    table = groups.toArrow()
+    # As numbers of Python they would take five times as much.
+    hashes = pa.chunked_array([part.flatten() for part in table["hashes"].chunks], pa.int64())
+    return table.drop_columns("hashes").to_pylist(), hashes.to_numpy()
 
 
 def _doubles(marked: DataFrame, settings: Settings, suspects: Hashes) -> list[Place]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_app.interests import cleaning
+from spark_app.numbers.sets import distinct
 
 Places = NDArray[np.int64]
 
@@ -44,7 +45,7 @@ class Tokens(NamedTuple):
     @property
     def _pairs(self) -> Places:
         """Each text with each of its words, once, as one number."""
-        return np.unique(self.text * len(self.names) + self.word)
+        return distinct(self.text * len(self.names) + self.word)
 
     def of_names(self, names: Collection[str]) -> "Tokens":
         """The same texts with words of these names alone."""
