@@ -7,7 +7,7 @@ is there, as after a rollback, training publishes nothing. No Spark is needed to
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,7 +18,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from spark_app.numbers.vectors import lists
+from spark_app.numbers.vectors import lists, matrix
 from spark_app.running import failpoints
 from spark_app.running.errors import SaidError
 from spark_app.settings import Settings
@@ -38,7 +38,8 @@ INTERACTIONS, SIMILAR, CATALOGUE = "interactions", "similar", "catalogue"
 SEGMENT_MEMBERS, SEGMENT_POPULAR = "segment_members", "segment_popular"
 # In the manifest: whose place one took, without a user who was forgotten; and why one can never be made again.
 INSTEAD_OF, NOT_REBUILDABLE = "instead_of", "not_rebuildable"
-_FACTORS_AT_ONCE = 100_000
+# Rows that are read or written at once.
+_AT_ONCE = 1 << 17
 
 
 class NoGenerationError(SaidError, LookupError):
@@ -125,9 +126,24 @@ def write_factors(generation: Generation, name: str, ids: NDArray[np.int32], vec
     np.save(generation.folder / f"{name}_ids.npy", ids)
     schema = pa.schema({FACTOR_KEYS[name]: pa.int32(), "vector": pa.list_(pa.float32())})
     with pq.ParquetWriter(_only_part(generation, name), schema) as writer:
-        for start in range(0, len(ids), _FACTORS_AT_ONCE):
-            some = slice(start, start + _FACTORS_AT_ONCE)
+        for start in range(0, len(ids), _AT_ONCE):
+            some = slice(start, start + _AT_ONCE)
             writer.write(pa.table([pa.array(ids[some]), lists(vectors[some])], schema=schema))
+
+
+def write_factors_table(generation: Generation, name: str, side: "DataFrame") -> None:
+    """The same of (id, vector) that are held elsewhere, in the order of the ids: some rows at a time come here."""
+    key = FACTOR_KEYS[name]
+    write_table(generation, name, side.select(key, "vector").orderBy(key))
+    rows, at = opened(generation, name).count_rows(), 0
+    ids = np.lib.format.open_memmap(generation.folder / f"{name}_ids.npy", "w+", np.int32, (rows,))
+    vectors = np.empty((0, 0), np.float32)
+    for batch in batches(generation, name, [key, "vector"]):
+        some, place = matrix(batch.column("vector")), slice(at, at := at + len(batch))
+        if not vectors.size:
+            shape = (rows, some.shape[1])
+            vectors = np.lib.format.open_memmap(generation.folder / f"{name}.npy", "w+", np.float32, shape)
+        ids[place], vectors[place] = batch.column(key).to_numpy(), some
 
 
 def send(generation: Generation) -> None:
@@ -295,8 +311,14 @@ def scan(generation: Generation, name: str, **options: Any) -> pa.Table:
     return opened(generation, name).to_table(**options)
 
 
+def batches(generation: Generation, name: str, columns: list[str], **options: Any) -> Iterator[pa.RecordBatch]:
+    """The same in parts that fit into little memory, in the order of the files; `filter` as pyarrow takes it."""
+    little = {"batch_size": _AT_ONCE, "batch_readahead": 1, "fragment_readahead": 1}
+    return iter(opened(generation, name).to_batches(columns=columns, **little, **options))
+
+
 def opened(generation: Generation, name: str) -> ds.Dataset:
-    """The same to be counted, or read batch by batch."""
+    """The same to be counted."""
     return ds.dataset(generation.folder / name, format="parquet")
 
 

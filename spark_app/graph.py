@@ -143,9 +143,9 @@ def _on_driver(links: DataFrame, vertices: DataFrame, rounds: int) -> tuple[Data
     """(id, pagerank) and (id, component) as GraphX has them, worked out where the program runs."""
     spark, count = links.sparkSession, vertices.count()
     ends = links.select(F.col("src").cast("int"), F.col("dst").cast("int")).toArrow()
-    edges = adjacency.both_ways(ends["src"].to_numpy(), ends["dst"].to_numpy(), count)
-    ranks = np.round(adjacency.pagerank(edges, reset=RESET, rounds=rounds), 12)
-    found = {"pagerank": ranks, "component": adjacency.components(edges)}
+    src, dst = (ends[name].to_numpy() for name in ("src", "dst"))
+    ranks = np.round(adjacency.pagerank(src, dst, count, reset=RESET, rounds=rounds), 12)
+    found = {"pagerank": ranks, "component": adjacency.components(src, dst, count).astype(np.int64)}
     ids = pa.array(np.arange(count))
     tables = [spark.createDataFrame(pa.table({"id": ids, name: values})) for name, values in found.items()]
     return tables[0], tables[1]

@@ -76,7 +76,7 @@ def catalogue(model: Model, product_index: DataFrame, hidden: DataFrame | None =
 
 def collected(side: DataFrame, key: str) -> tuple[NDArray[np.int32], Floats]:
     """(ids, vectors) of one side of a model, in the order of the ids: row i belongs to ids[i]."""
-    table = side.orderBy(key).toArrow()
+    table = side.select(key, "vector").orderBy(key).toArrow()
     return table[key].to_numpy().astype(np.int32), vectors.matrix(table["vector"])
 
 
@@ -138,7 +138,7 @@ def predicted(model: Model, pairs: DataFrame, *, near: bool = False) -> DataFram
 
     With `near`, it is done here and at once.
     """
-    sides = collected(model.all_products().select("productId", "vector"), "productId")
+    sides = collected(model.all_products(), "productId")
     shared = near_.shared(pairs.sparkSession, sides, near=near)
     names = pairs.columns
 

@@ -11,16 +11,23 @@ SRC, DST, VERTICES = np.int32([0, 0, 1, 2, 2, 3]), np.int32([4, 5, 5, 4, 5, 6]),
 
 
 def test_ranks_after_many_rounds_are_those_of_networkx():
-    ranks = adjacency.pagerank(adjacency.both_ways(SRC, DST, VERTICES), reset=0.15, rounds=200)
+    ranks = adjacency.pagerank(SRC, DST, VERTICES, reset=0.15, rounds=200)
     same = networkx.Graph(zip(SRC.tolist(), DST.tolist(), strict=True))
     expected = networkx.pagerank(same, alpha=0.85, tol=1e-12, max_iter=1000)
     assert ranks.tolist() == pytest.approx([expected[place] for place in range(VERTICES)], abs=1e-9)
 
 
 def test_what_hangs_together_has_one_number():
-    numbers = adjacency.components(adjacency.both_ways(SRC, DST, VERTICES)).tolist()
-    assert len({numbers[place] for place in (0, 1, 2, 4, 5)}) == 1
-    assert numbers[3] == numbers[6] != numbers[0]
+    assert adjacency.components(SRC, DST, VERTICES).tolist() == [0, 0, 0, 3, 0, 0, 3]
+
+
+def test_components_of_a_tangle_are_those_of_networkx():
+    drawn = np.random.default_rng(7).integers(0, 300, (2, 220)).astype(np.int32)
+    found = adjacency.components(*drawn, 300)
+    tangle = networkx.Graph(zip(*drawn.tolist(), strict=True))
+    tangle.add_nodes_from(range(300))
+    expected = {place: min(some) for some in networkx.connected_components(tangle) for place in some}
+    assert found.tolist() == [expected[place] for place in range(300)]
 
 
 def test_weights_of_the_same_edge_are_added_up_in_both_directions():

@@ -103,12 +103,27 @@ def test_factors_can_be_mapped_and_row_i_belongs_to_id_i(settings):
 
 
 def test_factors_are_a_table_too_written_some_at_a_time(spark, settings, monkeypatch):
-    monkeypatch.setattr(generations, "_FACTORS_AT_ONCE", 2)
+    monkeypatch.setattr(generations, "_AT_ONCE", 2)
     generation = generations.new(settings)
     generations.write_factors(generation, "product_factors", np.array([4, 7, 9]), np.arange(6).reshape(3, 2))
     table = generations.read(spark, generation, "product_factors")
     assert [field.simpleString() for field in table.schema] == ["productId:int", "vector:array<float>"]
     assert table.collect() == [(4, [0.0, 1.0]), (7, [2.0, 3.0]), (9, [4.0, 5.0])]
+
+
+def test_factors_of_a_large_shop_are_written_elsewhere_and_mapped_in_the_order_of_their_ids(
+    spark, settings, monkeypatch
+):
+    monkeypatch.setattr(generations, "_AT_ONCE", 2)
+    generation = generations.new(settings)
+    rows = [(user, [user / 2, 1.0, -float(user)]) for user in (9, 3, 7, 0, 4)]
+    side = spark.createDataFrame(rows, "userId INT, vector ARRAY<FLOAT>").repartition(3)
+    generations.write_factors_table(generation, "user_factors", side)
+    ids = np.load(generation.folder / "user_factors_ids.npy")
+    mapped = np.load(generation.folder / "user_factors.npy", mmap_mode="r")
+    assert (ids.tolist(), ids.dtype, mapped.dtype) == ([0, 3, 4, 7, 9], np.int32, np.float32)
+    np.testing.assert_array_equal(mapped, [[user / 2, 1.0, -user] for user in ids])
+    assert generations.scan(generation, "user_factors")["userId"].to_pylist() == ids.tolist()
 
 
 @pytest.mark.parametrize(

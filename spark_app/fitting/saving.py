@@ -24,33 +24,41 @@ _TOUCHED = pa.schema({"productId": pa.int32(), "hidden": pa.bool_(), "boost": pa
 def model(generation: Generation, learned: Learned, ids: Index, shop: Shop) -> None:
     """Ids, names and what is popular; the model, and what explains it.
 
-    What has a row for each user or product goes through the driver, which gets the factors to serve from anyway.
+    What has a row for each user goes through the driver only in a small shop, where that is sooner.
     """
     products = ids.products.toArrow()
     named = products.join(shop.details.toArrow(), "product").sort_by("productId")
     for name, rows in (
-        (generations.USERS, ids.users.toArrow().sort_by("userId")),
         (generations.PRODUCTS, named.select(_NAMED)),
         (generations.POPULAR, _popular(learned, ids)),
         (generations.CATALOGUE, _catalogue(products, learned)),
         (generations.SIMILAR, _similar(learned.model)),
     ):
         generations.write_rows(generation, name, rows)
+    _users(generation, ids)
     generations.write_table(generation, generations.INTERACTIONS, training.kept_interactions(learned, ids))
     if learned.segmental is not None and learned.members is not None:
         generations.write_rows(generation, generations.SEGMENT_MEMBERS, _members(learned.members))
         generations.write_rows(generation, generations.SEGMENT_POPULAR, _popular_in_segments(learned.segmental))
     if learned.model is None:
         return
-    for name, vectors in (
-        (generations.USER_FACTORS, learned.model.users),
-        (generations.PRODUCT_FACTORS, learned.model.all_products()),
-    ):
-        key = generations.FACTOR_KEYS[name]
-        found, matrix = recommendations.collected(vectors.select(key, "vector"), key)
-        # Products in the order of the shop's ids, in which ties are broken.
-        order = _order(products, found) if name == generations.PRODUCT_FACTORS else slice(None)
-        generations.write_factors(generation, name, found[order], matrix[order])
+    # Products in the order of the shop's ids, in which ties are broken.
+    found, matrix = recommendations.collected(learned.model.all_products(), "productId")
+    order = _order(products, found)
+    generations.write_factors(generation, generations.PRODUCT_FACTORS, found[order], matrix[order])
+    if ids.small:
+        found, matrix = recommendations.collected(learned.model.users, "userId")
+        generations.write_factors(generation, generations.USER_FACTORS, found, matrix)
+    else:
+        generations.write_factors_table(generation, generations.USER_FACTORS, learned.model.users)
+
+
+def _users(generation: Generation, ids: Index) -> None:
+    """Names and ids of all users, in the order of the ids."""
+    if ids.small:
+        generations.write_rows(generation, generations.USERS, ids.users.toArrow().sort_by("userId"))
+    else:
+        generations.write_table(generation, generations.USERS, ids.users.orderBy("userId"))
 
 
 def _order(products: pa.Table, ids: NDArray[np.int32]) -> NDArray[np.int64]:
@@ -79,9 +87,12 @@ def graph_of_lists(spark: SparkSession, generation: Generation) -> str:
     generations.write_table(generation, generations.EDGES, built.edges)
     built.unpersist()
     maps.add_graph(generation)
-    vertices = generations.scan(generation, generations.VERTICES, columns=["community", "component"])
-    communities, components = (pc.count_distinct(vertices[name]).as_py() for name in vertices.column_names)
-    return f"{vertices.num_rows:,} vertices, {communities:,} communities, {components:,} components"
+    vertices = generations.batches(generation, generations.VERTICES, ["community", "component"])
+    # Both are numbered from 0.
+    highest = [[pc.max(some.column(name)).as_py() for name in some.schema.names] for some in vertices if len(some)]
+    communities, components = (1 + max(numbers) for numbers in zip((-1, -1), *highest, strict=True))
+    rows = generations.opened(generation, generations.VERTICES).count_rows()
+    return f"{rows:,} vertices, {communities:,} communities, {components:,} components"
 
 
 def overlap(spark: SparkSession, generation: Generation, published: Generation | None) -> float | None:

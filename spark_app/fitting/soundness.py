@@ -1,6 +1,6 @@
 """What a generation has to be before it may be published: complete, finite, and its graph without a loose end.
 
-Read by the driver, a batch of rows at a time; of the whole only the ids of the vertices are held at once.
+Read by the driver, a batch of rows at a time; of the whole only hashes of the ids of vertices are held at once.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from spark_app import generations
 from spark_app.generations import Generation
+from spark_app.numbers import hashed
 
 _CHUNK = 100_000
 _TABLES = (
@@ -47,16 +48,17 @@ def _miscounted(counts: Mapping[str, Any], found: Mapping[str, int]) -> str:
 
 def _unfit(generation: Generation, table: str, name: str) -> str:
     number = 0
-    for batch in generations.opened(generation, table).to_batches(columns=[name]):
+    for batch in generations.batches(generation, table, [name]):
         number += len(batch) - (pc.sum(pc.is_finite(batch[name])).as_py() or 0)
     return f"{number:,} rows have a {name} that is not finite" if number else ""
 
 
 def _orphans(generation: Generation) -> str:
-    ids = generations.scan(generation, generations.VERTICES, columns=["id"])["id"].drop_null().combine_chunks()
+    vertices = generations.batches(generation, generations.VERTICES, ["id"])
+    known = np.sort(hashed.joined(batch.column("id").drop_null() for batch in vertices))
     number = 0
-    for batch in generations.opened(generation, generations.EDGES).to_batches(columns=["src", "dst"]):
-        number += sum(pc.sum(pc.invert(pc.is_in(ends, ids))).as_py() or 0 for ends in batch.columns)
+    for batch in generations.batches(generation, generations.EDGES, ["src", "dst"]):
+        number += sum(ends.null_count + hashed.lacking(known, ends.drop_null()) for ends in batch.columns)
     return f"{number:,} ends of edges are no vertex" if number else ""
 
 

@@ -6,7 +6,6 @@ in the order of their ids, those that the model knows at the places of their vec
 
 import shutil
 from bisect import bisect_left
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,7 +27,7 @@ FOLDER = "maps"
 FORMAT = 2
 # Stands for a time that is not there.
 NULL_TIME = np.iinfo(np.int64).min
-_AT_ONCE = 1 << 20
+_LISTED = ["userId", "productId", "rank", "score", "source", "because"]
 
 
 class Rows(NamedTuple):
@@ -214,7 +213,7 @@ def _make_met(generation: Generation, home: Path) -> None:
     kind, counts = _record(source.schema), np.zeros(_ids(generation), np.int64)
     table = np.lib.format.open_memmap(home / "met.npy", "w+", kind, (source.count_rows(),))
     at, last, in_order = 0, -1, True
-    for batch in source.to_batches():
+    for batch in generations.batches(generation, generations.INTERACTIONS, source.schema.names):
         users, some = batch.column("userId").to_numpy(), slice(at, at + len(batch))
         for name in kind.names or ():
             table[name][some] = _plain(batch.column(name))
@@ -231,8 +230,13 @@ def _make_met(generation: Generation, home: Path) -> None:
 
 def _ids(generation: Generation) -> int:
     """How many engine ids of users were given."""
-    highest = pc.max(generations.scan(generation, generations.USERS, columns=["userId"])["userId"]).as_py()
-    return 0 if highest is None else int(highest) + 1
+    return 1 + _highest(generation, generations.USERS, "userId", -1)
+
+
+def _highest(generation: Generation, name: str, column: str, least: int) -> int:
+    """The highest number of a column, `least` where there is none."""
+    numbers = (pc.max(batch.column(column)).as_py() for batch in generations.batches(generation, name, [column]))
+    return max((number for number in numbers if number is not None), default=least)
 
 
 def _record(schema: pa.Schema) -> np.dtype:
@@ -254,15 +258,14 @@ def _plain(column: pa.Array) -> np.ndarray:
 
 def _make_lists(generation: Generation, products: pa.Table, home: Path) -> None:
     """A row for each userId: rows of `products`, -1 behind the end, with scores and reasons."""
-    source = generations.opened(generation, generations.RECOMMENDATIONS)
-    length = _length(source)
+    length = _length(generation)
     kind = np.dtype(
         [("rows", "i4", (length,)), ("scores", "f4", (length,)), ("because", "i4", (length, 3)), ("source", "S16")]
     )
     lists = np.lib.format.open_memmap(home / "lists.npy", "w+", kind, (max(_ids(generation), 1),))
     lists["rows"], lists["because"] = -1, -1
     names, row_of = products["product"].combine_chunks(), _row_of(products)
-    for batch in _batches(source):
+    for batch in generations.batches(generation, generations.RECOMMENDATIONS, _LISTED):
         users, ranks = batch.column("userId").to_numpy(), batch.column("rank").to_numpy() - 1
         lists["rows"][users, ranks] = row_of[batch.column("productId").to_numpy()]
         lists["scores"][users, ranks] = batch.column("score").to_numpy()
@@ -279,14 +282,8 @@ def _put_reasons(target: np.ndarray, users: np.ndarray, ranks: np.ndarray, becau
     target[users[rows], ranks[rows], places] = found
 
 
-def _length(source: Any) -> int:
-    ranks = [pc.max(batch.column("rank")).as_py() or 0 for batch in source.to_batches(columns=["rank"])]
-    return max(ranks, default=0) or 1
-
-
-def _batches(source: Any) -> Iterator[pa.RecordBatch]:
-    columns = ["userId", "productId", "rank", "score", "source", "because"]
-    return iter(source.to_batches(columns=columns, batch_size=_AT_ONCE))
+def _length(generation: Generation) -> int:
+    return _highest(generation, generations.RECOMMENDATIONS, "rank", 0) or 1
 
 
 def _row_of(products: pa.Table) -> np.ndarray:

@@ -6,4 +6,5 @@
     prepared  candidates   the best of a catalogue for a few users at once; a few products one by one
     explanation            a score taken apart
     likeness  adjacency    which products are alike; PageRank, components and communities of a graph
+    hashed  sets           names known by their hashes; each number once
 """

@@ -1,7 +1,7 @@
-"""PageRank, components and communities of a graph that one machine holds: arrays in, arrays out, by scipy. No Spark.
+"""PageRank, components and communities of a graph that one machine holds: arrays in, arrays out. No Spark.
 
 GraphX keeps what it makes in a round in memory alone. What has no room there is made again from the first round on,
-and hours go by; a graph of as many edges takes a few bytes for each here.
+and hours go by; here PageRank and components take no more than both ends of each edge, and labels a matrix.
 """
 
 import numpy as np
@@ -21,21 +21,47 @@ def both_ways(src: Indices, dst: Indices, vertices: int, weights: Floats | None 
     return sp.csr_matrix((values, (ends, starts)), shape=(vertices, vertices))
 
 
-def pagerank(edges: sp.csr_matrix, *, reset: float, rounds: int) -> Doubles:
+def pagerank(src: Indices, dst: Indices, vertices: int, *, reset: float, rounds: int) -> Doubles:
     """(vertices,) ranks that sum to 1 (Page, Brin 1998), by as many rounds as GraphX is given, and from the same start.
 
-    Every vertex has an edge.
+    An edge counts in both directions, and every vertex has one.
     """
-    shares = 1.0 / np.asarray(edges.sum(axis=0, dtype=np.float64)).ravel()
-    ranks = np.ones(edges.shape[0])
+    degrees = np.bincount(src, minlength=vertices) + np.bincount(dst, minlength=vertices)
+    ranks = np.ones(vertices)
     for _ in range(rounds):
-        ranks = reset + (1.0 - reset) * (edges @ (ranks * shares))
+        given = np.zeros(vertices)
+        _give(src, dst, ranks / degrees, given)
+        ranks = reset + (1.0 - reset) * given
     return ranks / ranks.sum()
 
 
-def components(edges: sp.csr_matrix) -> NDArray[np.int64]:
-    """(vertices,) a number for each component, the same for all in it."""
-    return sp.csgraph.connected_components(edges, directed=False)[1].astype(np.int64)
+@kernel
+def _give(src: Indices, dst: Indices, shares: Doubles, given: Doubles) -> None:
+    """Add to each vertex the shares of those that it has an edge with."""
+    for edge in range(len(src)):
+        given[dst[edge]] += shares[src[edge]]
+        given[src[edge]] += shares[dst[edge]]
+
+
+@kernel
+def components(src: Indices, dst: Indices, vertices: int) -> Indices:
+    """(vertices,) the smallest vertex of each one's component: by a forest of disjoint sets (Galler, Fischer 1964)."""
+    roots = np.arange(vertices).astype(np.int32)
+    for edge in range(len(src)):
+        one, other = _root(roots, src[edge]), _root(roots, dst[edge])
+        roots[max(one, other)] = min(one, other)
+    for vertex in range(vertices):
+        roots[vertex] = _root(roots, vertex)
+    return roots
+
+
+@kernel
+def _root(roots: Indices, vertex: int) -> int:
+    """The root of a vertex; on the way each comes to stand below the one above the next."""
+    while roots[vertex] != vertex:
+        roots[vertex] = roots[roots[vertex]]
+        vertex = roots[vertex]
+    return vertex
 
 
 def labels(edges: sp.csr_matrix, *, rounds: int) -> Indices:
