@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ from spark_app.intake import records
 from spark_app.running import failpoints
 from spark_app.running.errors import SaidError
 from spark_app.settings import Settings
-from spark_app.storage import arrivals, history, ledger, tables
+from spark_app.storage import arrivals, history, ledger, seen_files, tables
 from spark_app.storage.tables import BATCHES, EVENTS, QUARANTINE, DamagedError
 
 INBOX, TAKEN = "inbox", "taken"
@@ -67,6 +68,7 @@ def run(settings: Settings, told: Told, *, dry_run: bool = False, force: bool = 
         _shorten_log(this, name)
     _move_taken(this)
     _delete_taken(this)
+    _remove_pictures(this, before)
 
 
 def settle(settings: Settings) -> int:
@@ -114,6 +116,21 @@ def _remove_events(this: _Run) -> datetime | None:
         settle(this.settings)
     this.told(f"events: {this.did('remove')} {number:,} from before {before:%Y-%m-%d %H:%M:%S} UTC")
     return before
+
+
+def _remove_pictures(this: _Run, before: datetime | None) -> None:
+    """What was read in pictures goes with the last post that names them."""
+    if this.dry:
+        if number := seen_files.count_unnamed(this.settings, before):
+            this.told(f"pictures: would remove what was read in {number:,}, which no post names")
+        return
+    for _ in seen_files.remove_unnamed(this.settings, partial(_told_of_pictures, this)):
+        pass
+
+
+def _told_of_pictures(this: _Run, name: str, number: int | None) -> None:
+    what = f"what was read in {number:,}, which no post names, from" if number is not None else "what cannot be read,"
+    this.told(f"pictures: removed {what} {name}")
 
 
 def _old_before(settings: Settings) -> datetime | None:

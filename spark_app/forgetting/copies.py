@@ -85,14 +85,6 @@ def prepared(path: Path, who: Who) -> tuple[Path, int]:
     return aside, number
 
 
-def take_place(aside: Path, path: Path) -> None:
-    """Put what was prepared in the place of the file, whole or not at all."""
-    aside.replace(path)
-    # Spark's checksum is that of the old bytes.
-    path.with_name(f".{path.name}.crc").unlink(missing_ok=True)
-    disk.sync(path.parent)
-
-
 def folder(source: Path, target: Path, who: Who, *, leave: frozenset[str] = frozenset()) -> dict[str, int]:
     """Fill `target` with the files of `source` but the user's rows; gives file -> rows that went.
 

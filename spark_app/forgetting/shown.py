@@ -40,7 +40,7 @@ def remove(settings: Settings, whom: Whom, receipt: Receipt, names: Mapping[str,
         _delete_models(logged, settings.data_dir, Who(whom), receipt)
         for aside, path, number in _prepared(logged, Who(whom)):
             receipt.remove(str(path.relative_to(settings.data_dir)), number)
-            copies.take_place(aside, path)
+            disk.take_place(aside, path)
         _delete_pictures(logged, settings.data_dir, receipt)
     if settings.mlflow_uri and settings.mlflow_uri.get_secret_value() != _EMBEDDED:
         receipt.note(receipt.left, "what an MLflow server keeps: delete the runs and the models there")
@@ -59,7 +59,7 @@ def _results(settings: Settings, results: Path, who: Who, receipt: Receipt) -> N
     disk.sync(results)
     for aside, path, number in ready:
         receipt.remove(f"{results.name}/{path.relative_to(results)}", number)
-        copies.take_place(aside, path)
+        disk.take_place(aside, path)
         failpoints.reach("forget_mid_results")
     if receipt.held or receipt.again:
         _delete_pictures(results, results.parent, receipt)

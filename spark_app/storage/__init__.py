@@ -8,5 +8,6 @@
     forgotten                       who was forgotten, by hashes
     by_user  shelves                rows found by their user; where what was found of users is kept, published whole
     segment_files  interest_files   the shelves of segments and of interests
+    seen_files                      what was read in posted pictures
     results                         the results folder while it is written, and its copy
 """

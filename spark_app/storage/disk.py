@@ -22,3 +22,11 @@ def replace_text(path: Path, text: str) -> None:
         os.fsync(file.fileno())
     aside.replace(path)
     sync(path.parent)
+
+
+def take_place(aside: Path, path: Path) -> None:
+    """Put a file that was prepared and synced in the place of another, whole or not at all."""
+    aside.replace(path)
+    # Spark's checksum is that of the old bytes.
+    path.with_name(f".{path.name}.crc").unlink(missing_ok=True)
+    sync(path.parent)
