@@ -116,7 +116,11 @@ def write_table(generation: Generation, name: str, table: "DataFrame") -> None:
 
 def write_rows(generation: Generation, name: str, rows: pa.Table) -> None:
     """The same of what is on the driver: for a few rows a query of Spark costs more than they do."""
-    pq.write_table(rows, _only_part(generation, name))
+    path = _only_part(generation, name)
+    pq.write_table(rows, path)
+    if generation.place:
+        # Executors elsewhere may read it before the generation is whole.
+        bucket.send(path, generation.place / name / path.name)
 
 
 def write_factors(generation: Generation, name: str, ids: NDArray[np.int32], vectors: NDArray[np.float32]) -> None:

@@ -18,7 +18,7 @@ from spark_app.intake import topic as topic_
 from spark_app.intake.offered import File, Refusal
 from spark_app.running.errors import SaidError
 from spark_app.settings import Settings, size_in_bytes
-from spark_app.storage import arrivals, checkpoints, ledger
+from spark_app.storage import arrivals, checkpoints, ledger, places
 from spark_app.storage.tables import BatchId
 
 
@@ -97,9 +97,11 @@ def files(spark: SparkSession, settings: Settings, path: Path, intake: Intake, s
     intake.refused += offered.look_at(settings, known, taken, named=path.is_file()).refused
     checkpoint = checkpoints.folder(settings, str(path.absolute()))
     _forget_refused(checkpoint)
+    if places.far(settings.spark.master, settings.place(path)):
+        arrivals.ensure_there(settings, path)
 
     def take(names: DataFrame, batch: BatchId) -> None:
-        found = [offered.local(row.path) for row in names.collect()]
+        found = arrivals.brought(settings, path, [offered.local(row.path) for row in names.collect()])
         new = [name for name in found if arrivals.named(settings, Path(name)) not in taken]
         looked_at = offered.look_at(settings, new, offered.taken(settings), named=path.is_file())
         intake.refused += looked_at.refused

@@ -16,6 +16,7 @@ from spark_app import schemas
 from spark_app.intake import connection, records
 from spark_app.intake.offered import File
 from spark_app.settings import Settings
+from spark_app.storage import places
 
 # Below this a file is read by one task: starting another takes longer.
 _BYTES_A_TASK = 4_000_000
@@ -50,7 +51,11 @@ def from_kafka(messages: DataFrame) -> DataFrame:
 
 
 def file_names(spark: SparkSession, settings: Settings, path: Path) -> DataFrame:
-    """A folder (or one file) as a stream of the names of its files."""
+    """A folder (or one file) as a stream of the names of its files.
+
+    Executors open what they name: on a cluster that is what stands in the bucket, and not its copy on this machine.
+    """
+    place = places.far(settings.spark.master, settings.place(path.absolute()))
     return (
         spark.readStream.format("binaryFile")
         .schema(_FILE_NAMES)
@@ -58,7 +63,7 @@ def file_names(spark: SparkSession, settings: Settings, path: Path) -> DataFrame
         # Else a file moved in with an old time would be passed over in silence once a newer one was seen.
         .option("maxFileAge", "36500d")
         .option("maxFilesPerTrigger", settings.max_files_per_trigger)
-        .load(_escaped(path.absolute()))
+        .load(_escaped(str(place or path.absolute())))
         .select("path")
     )
 
@@ -101,6 +106,6 @@ def _size(file: File) -> int:
     return file.bytes * (_UNPACKED if file.path.lower().endswith(".gz") else 1)
 
 
-def _escaped(path: Path) -> str:
+def _escaped(path: str) -> str:
     """The path with the characters that Hadoop would take for a pattern escaped."""
-    return "".join(f"\\{letter}" if letter in "*?[]{}\\" else letter for letter in str(path))
+    return "".join(f"\\{letter}" if letter in "*?[]{}\\" else letter for letter in path)

@@ -69,3 +69,21 @@ def test_a_place_that_is_named_is_called_by_its_whole_name(on_s3, asked):
 def test_an_input_that_is_not_there_is_no_file(on_s3):
     settings = on_s3()
     assert not arrivals.here(settings, settings.told(settings.data_dir / "nothing")).exists()
+
+
+def test_what_a_cluster_found_in_the_bucket_is_brought_and_called_by_its_copy(on_s3):
+    settings = on_s3()
+    place, inbox = put(settings, "shop/a b.csv"), settings.data_dir / "inbox"
+    assert arrivals.brought(settings, inbox, [str(place), "/srv/b.csv"]) == [str(inbox / "shop/a b.csv"), "/srv/b.csv"]
+    assert (inbox / "shop/a b.csv").read_bytes() == SALES
+
+
+def test_an_empty_inbox_is_there_and_what_says_so_is_no_file_that_waits(on_s3):
+    settings = on_s3()
+    inbox = settings.data_dir / "inbox"
+    for _ in range(2):
+        arrivals.ensure_there(settings, inbox)
+    assert len(bucket.listed(settings.place(inbox))) == 1
+    assert (arrivals.waiting(settings, inbox), status.lag(settings)["files"]) == (0, 0)
+    arrivals.follow(settings, inbox)
+    assert offered.listed(inbox) == []

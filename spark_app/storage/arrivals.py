@@ -15,6 +15,8 @@ from spark_app.storage.places import Place
 
 # Seconds between two looks into a bucket that is followed.
 LOOKS_EVERY = 5.0
+# Files with such a name are passed over in silence.
+_HIDDEN = ".folder"
 
 
 def named(settings: Settings, path: Path) -> str:
@@ -41,6 +43,20 @@ def follow(settings: Settings, path: Path) -> None:
             copy.unlink()
     for copy, entry in wanted.items():
         bucket.follow(settings.place(copy) or place, entry, copy)
+
+
+def ensure_there(settings: Settings, path: Path) -> None:
+    """Let a folder be there before anything is in it: a bucket has none without an object."""
+    if (place := settings.place(path)) and not bucket.listed(place) and not bucket.entry(place):
+        bucket.write(place / _HIDDEN, b"")
+
+
+def brought(settings: Settings, path: Path, names: Sequence[str]) -> list[str]:
+    """Where files below a path are on this machine, of which a cluster may have found some in the bucket itself."""
+    found = [places.parse(name, settings.s3.endpoint) if places.is_one(name) else name for name in names]
+    if any(isinstance(one, Place) for one in found):
+        follow(settings, path)
+    return [str(places.copy_of(one, settings.s3.home)) if isinstance(one, Place) else one for one in found]
 
 
 def waiting(settings: Settings, path: Path) -> int:
