@@ -20,9 +20,9 @@ GIGABYTE = 1 << 30
 SHARE = 0.5
 # Seconds of a little arithmetic where the rates were seen.
 _THERE = 2.5e-4
-# Bytes that this program holds of each user and product while a generation is kept, wherever it was fitted; of each of
-# their factors; and of each interaction where products are likened by who met them.
-_KEPT, _KEPT_FACTOR, _LIKENED = 1_500.0, 8.0, 80.0
+# Bytes that this program holds while a generation is kept, wherever it was fitted: of each user, of each product and of
+# each of its factors; and of each interaction where products are likened by who met them.
+_USER, _PRODUCT, _FACTOR, _LIKENED = 600.0, 1_500.0, 8.0, 80.0
 
 
 class Size(NamedTuple):
@@ -155,8 +155,8 @@ def ensure_fits(size: Size, engine: str, factors: int, now: Room, variable: str 
 
 
 def here(size: Size, factors: int, *, likened: bool) -> float:
-    """Bytes that the driver needs at once beside Java: ids, lists and vectors to serve from, and what is likened."""
-    kept = (size.users + size.products) * (_KEPT + _KEPT_FACTOR * factors)
+    """Bytes that the driver needs at once beside Java: ids, products with their vectors, and what is likened."""
+    kept = size.users * _USER + size.products * (_PRODUCT + _FACTOR * factors)
     return max(kept, _LIKENED * size.interactions if likened else 0.0)
 
 
