@@ -6,8 +6,9 @@
 `cores`: ingest, training and top-N on one core and on two, each program held to as many cores of the machine as it has.
 `workers`: the same on a standalone cluster of one worker and of two, one core each; the driver is one process more, so
 that on a machine of two cores the second worker shares one with it. Efficiency is the seconds of one, divided by twice
-those of two. `events`: the verbs `ingest` and `train` on more and more events. `users`: what `train` holds in the
-driver, while a worker does the work. Each is a process of its own. With --small it is little, to see that it runs.
+those of two. `events`: the verb `ingest` on more and more events; benchmarks.run has the whole run. `users`: what
+`train`, by ALS with 64 factors, holds in the driver while a worker does the work. Each is a process of its own; memory
+of Python and of Java below it are looked at apart. With --small it is little, to see that it runs.
 """
 
 import argparse
@@ -51,7 +52,7 @@ class Sizes(NamedTuple):
     products: int = 27_000
     pairs: int = 3_000_000
     growth: tuple[int, ...] = (1_000_000, 3_000_000, 10_000_000)
-    crowds: tuple[int, ...] = (50_000, 200_000, 800_000)
+    crowds: tuple[int, ...] = (50_000, 150_000, 400_000)
 
 
 SMALL = Sizes(20_000, 2_000, 500, 40_000, (5_000, 20_000), (1_000, 4_000))
@@ -179,68 +180,58 @@ def simulated(folder: Path, events: int, users: int, products: int, seed: int = 
 
 
 def growth(home: Path, counts: Iterable[int]) -> None:
-    """The verbs on more and more events: a twentieth as many users, and products by the root, as in benchmarks.run."""
+    """`ingest` on more and more events: a twentieth as many users, and products by the root, as in benchmarks.run."""
     rows: list[list[str]] = []
-    before: tuple[Run, Run] | None = None
     for events in counts:
         place = home / f"events{events}"
         simulated(place / "data" / "inbox", events, events // 20, max(500, int(events**0.5 * 2)))
-        now = (verb(place, "ingest"), verb(place, "train", "--now"))
-        rows.append([f"{events:,}", *cells(events, *now), "" if before is None else times(now, before)])
+        most = {"Python": 0, "Java": 0}
+        seconds = verb(place, "ingest", used=looking(most)).phases["ingest"]
+        rows.append([f"{events:,}", f"{seconds:.0f} s", f"{events / seconds:,.0f}", *map(gigabytes, most.values())])
         print(f"  {rows[-1]}", file=sys.stderr, flush=True)
-        before = now
-    show(["events", "ingest", "events/s", "memory", "train", "memory", "times the row above: s, GB; s, GB"], rows)
-
-
-def cells(events: int, ingest: Run, train: Run) -> list[str]:
-    """Seconds, rate and memory of the first, seconds and memory of the second."""
-    rate = events / ingest.phases["ingest"]
-    return [
-        f"{ingest.phases['ingest']:.0f} s", f"{rate:,.0f}", f"{ingest.memory / GIGABYTE:.1f} GB",
-        f"{train.seconds:.0f} s", f"{train.memory / GIGABYTE:.1f} GB",
-    ]  # fmt: skip
-
-
-def times(now: tuple[Run, Run], before: tuple[Run, Run]) -> str:
-    """How many times as much of everything."""
-    ingest = (now[0].phases["ingest"] / before[0].phases["ingest"], now[0].memory / before[0].memory)
-    train = (now[1].seconds / before[1].seconds, now[1].memory / before[1].memory)
-    return "; ".join(f"{seconds:.1f}, {memory:.1f}" for seconds, memory in (ingest, train))
+    show(["events", "ingest", "events/s", "Python", "Java (heap of 4 GB)"], rows)
 
 
 def crowds(home: Path, counts: Iterable[int]) -> None:
-    """What `train` holds in the driver, Python and Java apart, of more and more users and 2,000 products."""
+    """What `train` holds in the driver of more and more users, who are recommended 2,000 products.
+
+    It is the second training: the first one gives popularity's lists where they are better.
+    """
     rows: list[list[str]] = []
-    python_before, users_before = 0, 0
+    before: tuple[int, int] | None = None
     for users in counts:
-        place = home / f"users{users}"
+        place, learnt = home / f"users{users}", {"ALGORITHM": "als", "ALS__FACTORS": str(FACTORS)}
+        simulated(place / "data" / "inbox", 5_000, 500, 500, seed=3)
+        verb(place, "run", "--now", used=None, **learnt)
         simulated(place / "data" / "inbox", 4 * users, users, 2_000)
         verb(place, "ingest")
+        most = {"Python": 0, "Java": 0}
         with standalone.cluster(place, memory="4g") as found:
-            python, java, seconds = driver(place, found.master)
-        each = (python - python_before) / (users - users_before)
-        rows.append([
-            f"{users:,}", f"{python / GIGABYTE:.2f} GB", f"{java / GIGABYTE:.2f} GB", f"{seconds:.0f} s",
-            f"{each:,.0f} B" if python_before else "",
-        ])  # fmt: skip
+            told = {"MASTER": found.master, "SPARK__DRIVER_MEMORY": "2g", "SPARK__EXECUTOR_MEMORY": "4g"}
+            verb(place, "train", "--now", "--force", used=looking(most), **told, **learnt)
+        each = f"{(most['Python'] - before[1]) / (users - before[0]):,.0f} B" if before else ""
+        rows.append([f"{users:,}", *map(gigabytes, most.values()), each])
         print(f"  {rows[-1]}", file=sys.stderr, flush=True)
-        python_before, users_before = python, users
-    factors = f"a user more (factors: {4 * FACTORS} B)"
-    show(["users", "driver, Python", "driver, Java (heap of 2 GB)", "train", factors], rows)
+        before = users, most["Python"]
+    factors = f"Python, a user more (a vector: {4 * FACTORS} B)"
+    show(["users", "driver, Python", "driver, Java (heap of 2 GB)", factors], rows)
 
 
-def driver(place: Path, master: str) -> tuple[int, int, float]:
-    """Bytes at the most of the driver's Python and of its Java, and seconds of `train` on a cluster."""
-    most = {"python": 0, "java": 0}
+def gigabytes(number: int) -> str:
+    """0.34 GB."""
+    return f"{number / GIGABYTE:.2f} GB"
+
+
+def looking(most: dict[str, int]) -> Callable[[int], int]:
+    """What keeps in `most` the bytes that a process and, below it, Java and all else hold; gives those of all."""
 
     def look(process: int) -> int:
-        whole, own = resident(process), of_itself(process)
-        most["python"], most["java"] = max(most["python"], own), max(most["java"], whole - own)
+        whole, (own, mapped) = resident(process), of_itself(process)
+        # What is mapped from files is given back when it is needed.
+        most["Python"], most["Java"] = max(most["Python"], own - mapped), max(most["Java"], whole - own)
         return whole
 
-    told = {"MASTER": master, "SPARK__DRIVER_MEMORY": "2g", "SPARK__EXECUTOR_MEMORY": "4g"}
-    run = verb(place, "train", "--now", used=look, **told)
-    return most["python"], most["java"], run.seconds
+    return look
 
 
 def verb(place: Path, *words: str, used: Callable[[int], int] | None = None, **told: str) -> Run:
@@ -250,14 +241,13 @@ def verb(place: Path, *words: str, used: Callable[[int], int] | None = None, **t
     return watched(["spark_app", *words], environment, used)
 
 
-def of_itself(process: int) -> int:
-    """Bytes that a process holds, without those below it; 0 when it has ended."""
+def of_itself(process: int) -> tuple[int, int]:
+    """Bytes that a process holds without those below it, and how many of them are mapped; none when it has ended."""
     try:
-        found = list(map(int, Path(f"/proc/{process}/statm").read_text().split()))
-        # What is mapped from files is given back when it is needed.
-        return (found[1] - found[2]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, IndexError):
-        return 0
+        _, held, mapped = map(int, Path(f"/proc/{process}/statm").read_text().split()[:3])
+    except (OSError, ValueError):
+        return 0, 0
+    return held * os.sysconf("SC_PAGE_SIZE"), mapped * os.sysconf("SC_PAGE_SIZE")
 
 
 def show(head: list[str], rows: list[list[str]]) -> None:
@@ -272,7 +262,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=WHAT, default=list(WHAT))
     parser.add_argument("--rounds", type=int, default=3, help="of cores and workers; the median counts")
     parser.add_argument("--growth", nargs="+", type=int, help="events, in place of 1, 3 and 10 million")
-    parser.add_argument("--crowds", nargs="+", type=int, help="users, in place of 50, 200 and 800 thousand")
+    parser.add_argument("--crowds", nargs="+", type=int, help="users, in place of 50, 150 and 400 thousand")
     parser.add_argument("--small", action="store_true")
     parser.add_argument("--master", help=argparse.SUPPRESS)
     parser.add_argument("--home", type=Path, help=argparse.SUPPRESS)

@@ -7,7 +7,7 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -25,8 +25,13 @@ class Cluster(NamedTuple):
 
 
 @contextmanager
-def cluster(home: Path, workers: int = 1, *, memory: str = "1g", java_options: str = "") -> Iterator[Cluster]:
-    """Logs and the workers' folders, `work0` and so on, are in `home`; `java_options` are those of executors too."""
+def cluster(
+    home: Path, workers: int = 1, *, memory: str = "1g", java_options: str = "", hidden: Path | None = None
+) -> Iterator[Cluster]:
+    """Logs and the workers' folders, `work0` and so on, are in `home`; `java_options` are those of executors too.
+
+    What is in the folder `hidden` the workers do not see, as if they were other machines; it takes root.
+    """
     port, page = free_port(), free_port()
     with ExitStack() as stack:
         places = ("--port", port, "--webui-port", page)
@@ -36,16 +41,25 @@ def cluster(home: Path, workers: int = 1, *, memory: str = "1g", java_options: s
         for number, log in enumerate(logs):
             own = ("--work-dir", str(home / f"work{number}"), "--webui-port", free_port())
             words = ("--cores", "1", "--memory", memory, *own, master)
-            started.append(stack.enter_context(daemon("worker.Worker", *words, log=log, java_options=java_options)))
+            worker = daemon("worker.Worker", *words, log=log, java_options=java_options, before=apart(hidden))
+            started.append(stack.enter_context(worker))
         until(lambda: all("registered with master" in log.read_text() for log in logs))
         yield Cluster(master, started)
 
 
+def apart(hidden: Path | None) -> list[str]:
+    """What stands before a command that is to see nothing in a folder."""
+    return ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', str(hidden)] if hidden else []
+
+
 @contextmanager
-def daemon(name: str, *arguments: str, log: Path, java_options: str = "") -> Iterator[subprocess.Popen[bytes]]:
+def daemon(
+    name: str, *arguments: str, log: Path, java_options: str = "", before: Sequence[str] = ()
+) -> Iterator[subprocess.Popen[bytes]]:
     """A process of Spark's own, which writes what it says to the log."""
     home = Path(pyspark.__file__).parent
-    command = [str(home / "bin" / "spark-class"), f"org.apache.spark.deploy.{name}", "--host", "127.0.0.1", *arguments]
+    of_spark = (str(home / "bin" / "spark-class"), f"org.apache.spark.deploy.{name}", "--host", "127.0.0.1")
+    command = [*before, *of_spark, *arguments]
     environment = os.environ | {
         "JAVA_HOME": str(java.home()), "SPARK_HOME": str(home), "SPARK_DAEMON_MEMORY": "256m",
         "JDK_JAVA_OPTIONS": java_options,

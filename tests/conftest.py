@@ -155,11 +155,15 @@ def s3_server() -> Iterator[str]:
 def on_s3(s3_server: str, request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Settings]:
     """Makes settings on an empty bucket, each time those of another machine: with a folder of copies of its own."""
     name = re.sub("[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:50].strip("-")
-    client = bucket._client(s3_server)
-    client.create_bucket(Bucket=name)
+    return machines_on(s3_server, name, tmp_path)
+
+
+def machines_on(s3_server: str, name: str, home: Path) -> Callable[..., Settings]:
+    """As on_s3, on a bucket of this name that is made; copies are below `home`."""
+    bucket._client(s3_server).create_bucket(Bucket=name)
 
     def made(machine: str = "one", **changes: object) -> Settings:
-        s3 = {"endpoint": s3_server, "copies": tmp_path / machine, "lease_seconds": 2}
+        s3 = {"endpoint": s3_server, "copies": home / machine, "lease_seconds": 2}
         given = {"data_dir": f"s3a://{name}/data", "results_dir": f"s3a://{name}/results", "s3": s3}
         return Given(**given | {"spark": SMALL_SPARK, "algorithm": "als"} | changes)
 

@@ -1,7 +1,8 @@
-"""A folder put into a bucket as it is, and a whole bucket brought into a folder: so tests look at all that is there."""
+"""A folder put into a bucket as it is, a bucket brought into a folder, and what a process is told to work there."""
 
 from pathlib import Path
 
+from spark_app.settings import Settings
 from spark_app.storage import bucket
 from spark_app.storage.places import Place
 
@@ -17,3 +18,13 @@ def brought(place: Place, folder: Path) -> Path:
     folder.mkdir(parents=True)
     bucket.fetch_all(place, folder, bucket.listed(place))
     return folder
+
+
+def told(settings: Settings) -> dict[str, str]:
+    """The environment by which another process works on the same bucket, as the same machine."""
+    return {
+        "MILLSTREAM_DATA_DIR": settings.told(settings.data_dir),
+        "MILLSTREAM_RESULTS_DIR": settings.told(settings.results_dir),
+        "MILLSTREAM_S3__ENDPOINT": settings.s3.endpoint,
+        "MILLSTREAM_S3__COPIES": str(settings.s3.copies),
+    }

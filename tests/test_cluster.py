@@ -25,16 +25,19 @@ ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.timeout(1000)
 # The second compiler costs more than it brings in a test.
 C1 = "-XX:TieredStopAtLevel=1"
-# As on a large shop: executors do the work of a small one, too. Last, the same is made again on one machine.
+# As on a large shop: executors do the work of a small one, too.
 JOB = """
-import os
-from spark_app import generations, settings
 from spark_app.frames import near
 from spark_app.timeline import event_files
 near.SMALL = event_files.ALONE = 0
 from spark_app.cli import verbs
 for words in ("run --now", "segments", "trending"):
     verbs.line()(words.split(), standalone_mode=False)
+"""
+# The same is made again on one machine.
+AGAIN = """
+import os
+from spark_app import generations, settings
 os.environ["MILLSTREAM_MASTER"] = "local[2]"
 verbs.line()(["generations", "rebuild", generations.published(settings.load()).id], standalone_mode=False)
 """
@@ -119,7 +122,7 @@ def job(tmp_path_factory) -> Job:
     own = settings_for(home, export_parts=True)
     simulate(own.data_dir / "inbox", events=2500, users=120, products=60)
     with cluster(home, workers=2, java_options=C1) as found, subprocess.Popen(
-        [sys.executable, "-c", JOB], env=environment(home, found.master), cwd=home, text=True,
+        [sys.executable, "-c", JOB + AGAIN], env=environment(home, found.master), cwd=home, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as process:  # fmt: skip
         killer = threading.Thread(target=kill_amid_training, args=(own, found))
@@ -136,13 +139,17 @@ def kill_amid_training(own: Settings, found: Cluster) -> None:
 
 
 def environment(home: Path, master: str) -> dict[str, str]:
-    """A small cluster whose Python comes in an archive; none of the caller's settings."""
+    """A small cluster whose Python comes in an archive."""
+    folders = {"DATA_DIR": home / "data", "RESULTS_DIR": home / "results", "EXPORT_PARTS": "true"}
+    return small(master, **folders, SPARK__ARCHIVES=f"{packed_python(home)}#pythons")
+
+
+def small(master: str, **given: object) -> dict[str, str]:
+    """What a driver is told of a small cluster; none of the caller's settings."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
-    given = {
-        "MASTER": master, "DATA_DIR": home / "data", "RESULTS_DIR": home / "results", "EXPORT_PARTS": "true",
-        "ALGORITHM": "als", "SPARK__DRIVER_MEMORY": "1g", "SPARK__EXECUTOR_MEMORY": "1g",
-        "SPARK__SHUFFLE_PARTITIONS": 2, "SPARK__ARCHIVES": f"{packed_python(home)}#pythons",
-        "SPARK__JAVA_OPTIONS": C1, "SPARK__CLASS_ARCHIVE": "false",
+    given |= {
+        "MASTER": master, "ALGORITHM": "als", "SPARK__DRIVER_MEMORY": "1g", "SPARK__EXECUTOR_MEMORY": "1g",
+        "SPARK__SHUFFLE_PARTITIONS": 2, "SPARK__JAVA_OPTIONS": C1, "SPARK__CLASS_ARCHIVE": "false",
     }  # fmt: skip
     return plain | {f"MILLSTREAM_{name}": str(value) for name, value in given.items()} | {"PYTHONPATH": str(ROOT)}
 

@@ -55,7 +55,7 @@ def test_the_library_without_memory_names_the_other_engine():
 def test_a_driver_without_room_for_what_it_keeps_is_told_so_before_anything_is_fitted():
     preflight.ensure_room_here(SHOP, 64, WIDE, likened=True)
     huge = Size(100_000_000, 10_000_000, 5_000_000_000)
-    with pytest.raises(TooLargeError, match=r"about 74\.6 GB where this program runs.*more memory for the driver"):
+    with pytest.raises(TooLargeError, match=r"about 93\.2 GB where this program runs.*more memory for the driver"):
         preflight.ensure_room_here(huge, 64, WIDE, likened=False)
 
 

@@ -22,7 +22,7 @@ SHARE = 0.5
 _THERE = 2.5e-4
 # Bytes that this program holds while a generation is kept, wherever it was fitted: of each user, of each product and of
 # each of its factors; and of each interaction where products are likened by who met them.
-_USER, _PRODUCT, _FACTOR, _LIKENED = 600.0, 1_500.0, 8.0, 80.0
+_USER, _PRODUCT, _FACTOR, _LIKENED = 800.0, 1_500.0, 8.0, 80.0
 
 
 class Size(NamedTuple):
