@@ -8,14 +8,13 @@ from datetime import date, timedelta
 
 import httpx
 import pytest
-from conftest import SMALL_SPARK
-from mirrored import brought
+from conftest import machines_on
+from mirrored import brought, told
 from searched import found
 from served import served
 from test_cli import environment
 
 from spark_app import generations, locks
-from spark_app.settings import Given
 from spark_app.storage import bucket
 
 pytestmark = [pytest.mark.whole, pytest.mark.timeout(1800)]
@@ -26,9 +25,7 @@ POSTS = ("puppy kitten walk collar leash", "seeds rose compost bloom garden")
 @pytest.fixture
 def machines(s3_server, tmp_path):
     """Settings of two machines on an empty bucket, with sales and posts in its inbox."""
-    bucket._client(s3_server).create_bucket(Bucket="verbs")
-    given = {"data_dir": "s3a://verbs/data", "results_dir": "s3a://verbs/results", "spark": SMALL_SPARK}
-    one, two = (Given(**given, s3={"endpoint": s3_server, "copies": tmp_path / name}) for name in ("one", "two"))
+    one, two = map(machines_on(s3_server, "verbs", tmp_path), ("one", "two"))
     bucket.write(one.place(one.data_dir / "inbox" / "sales.jsonl"), sales(900))
     return one, two
 
@@ -51,13 +48,8 @@ class Machine:
 
     def __init__(self, settings, home):
         self.settings, self._home = settings, home
-        self.given = {
-            "MILLSTREAM_DATA_DIR": settings.told(settings.data_dir),
-            "MILLSTREAM_RESULTS_DIR": settings.told(settings.results_dir),
-            "MILLSTREAM_S3__ENDPOINT": settings.s3.endpoint,
-            "MILLSTREAM_S3__COPIES": str(settings.s3.copies),
-            "MILLSTREAM_ALS__FACTORS": "8", "MILLSTREAM_ALS__ITERATIONS": "3", "COLUMNS": "200",
-        }  # fmt: skip
+        quick = {"MILLSTREAM_ALS__FACTORS": "8", "MILLSTREAM_ALS__ITERATIONS": "3", "COLUMNS": "200"}
+        self.given = told(settings) | quick
 
     def does(self, *words, code=0):
         """What the verb prints; its exit code has to be this one."""

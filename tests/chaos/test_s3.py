@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
-from conftest import SMALL_SPARK
+from conftest import machines_on
+from mirrored import told
 from sales import SMALL
 from served import served
 from test_cli import environment
@@ -31,12 +32,7 @@ class Shop(NamedTuple):
 
 
 def of_machine(settings: Settings) -> dict[str, str]:
-    return SMALL | {
-        "MILLSTREAM_DATA_DIR": settings.told(settings.data_dir),
-        "MILLSTREAM_RESULTS_DIR": settings.told(settings.results_dir),
-        "MILLSTREAM_S3__ENDPOINT": settings.s3.endpoint,
-        "MILLSTREAM_S3__COPIES": str(settings.s3.copies),
-    }
+    return SMALL | told(settings)
 
 
 def run(home: Any, settings: Settings, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -57,9 +53,7 @@ def sales(number: int) -> bytes:
 @pytest.fixture(scope="module")
 def shop(s3_server, tmp_path_factory):
     home = tmp_path_factory.mktemp("shop")
-    bucket._client(s3_server).create_bucket(Bucket="shop")
-    given = {"data_dir": "s3a://shop/data", "results_dir": "s3a://shop/results", "spark": SMALL_SPARK}
-    one, two = (Given(**given, s3={"endpoint": s3_server, "copies": home / name}) for name in ("one", "two"))
+    one, two = map(machines_on(s3_server, "shop", home), ("one", "two"))
     bucket.write(one.place(one.data_dir / "inbox" / "sales.jsonl"), sales(EVENTS) + b"\nnonsense")
     after = {}
     for place, words in (("between_files_and_pointer", ["--now"]), ("mid_csv", []), ("mid_upload", [])):
