@@ -59,11 +59,12 @@ def reachable(broker: Broker) -> Iterator[None]:
 
 def launch(broker: Broker) -> subprocess.Popen[bytes] | None:
     """Start a broker and say where; None when it runs already."""
+    address = broker.address
     if not broker_.has_jars():
         say(f"fetching Kafka {broker_.VERSION} from Maven (43 MB, once)")
     process = broker_.start(broker)
     state = "listens" if process else "listens already"
-    say(f"Kafka {state} on {broker.address}; its folder is {broker.home}")
+    say(f"Kafka {state} on {address}; its folder is {broker.home}")
     return process
 
 
