@@ -17,7 +17,7 @@ from spark_app.running import java
 from spark_app.storage import ledger
 
 ROOT = Path(__file__).parent.parent
-pytestmark = [pytest.mark.whole, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.whole, pytest.mark.night, pytest.mark.timeout(600)]
 # As on a large shop: executors do the work of a small one, too.
 JOB = """
 from spark_app.frames import near
