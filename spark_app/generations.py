@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
@@ -316,9 +317,17 @@ def scan(generation: Generation, name: str, **options: Any) -> pa.Table:
 
 
 def batches(generation: Generation, name: str, columns: list[str], **options: Any) -> Iterator[pa.RecordBatch]:
-    """The same in parts that fit into little memory, in the order of the files; `filter` as pyarrow takes it."""
+    """The same in parts that fit into little memory, in the order of the files; `filter` as pyarrow takes it.
+
+    None of them is empty.
+    """
     little = {"batch_size": _AT_ONCE, "batch_readahead": 1, "fragment_readahead": 1}
-    return iter(opened(generation, name).to_batches(columns=columns, **little, **options))
+    return (some for some in opened(generation, name).to_batches(columns=columns, **little, **options) if len(some))
+
+
+def highest(generation: Generation, name: str, column: str, least: int) -> int:
+    """The highest number of a column, `least` where there is none."""
+    return max((pc.max(some.column(column)).as_py() for some in batches(generation, name, [column])), default=least)
 
 
 def opened(generation: Generation, name: str) -> ds.Dataset:

@@ -1,9 +1,10 @@
 """Retention: what is old or needed by nothing goes, and the books stay right. No Spark session is needed.
 
-Old events are deleted, tables compacted, their unneeded files and log entries removed, and files of the inbox that
-were taken are moved aside. A kept generation can be rebuilt, so the version of the event table that it was made from
-stays, data and log, unless it is forced. Whoever calls this holds the locks of ingestion, of training and of what is
-found of users: all of them read the event table, or write to it, at a version of their own.
+Old events are deleted, tables compacted, their unneeded files and log entries removed, files of the inbox that were
+taken are moved aside, and what was read in pictures goes with the last post that names them. A kept generation can be
+rebuilt, so the version of the event table that it was made from stays, data and log, unless it is forced. Whoever calls
+this holds the locks of ingestion, of training and of what is found of users: all of them read the event
+table, or write to it, at a version of their own.
 """
 
 import shutil

@@ -87,10 +87,10 @@ def graph_of_lists(spark: SparkSession, generation: Generation) -> str:
     generations.write_table(generation, generations.EDGES, built.edges)
     built.unpersist()
     maps.add_graph(generation)
-    vertices = generations.batches(generation, generations.VERTICES, ["community", "component"])
     # Both are numbered from 0.
-    highest = [[pc.max(some.column(name)).as_py() for name in some.schema.names] for some in vertices if len(some)]
-    communities, components = (1 + max(numbers) for numbers in zip((-1, -1), *highest, strict=True))
+    communities, components = (
+        1 + generations.highest(generation, generations.VERTICES, name, -1) for name in ("community", "component")
+    )
     rows = generations.opened(generation, generations.VERTICES).count_rows()
     return f"{rows:,} vertices, {communities:,} communities, {components:,} components"
 

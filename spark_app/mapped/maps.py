@@ -230,13 +230,7 @@ def _make_met(generation: Generation, home: Path) -> None:
 
 def _ids(generation: Generation) -> int:
     """How many engine ids of users were given."""
-    return 1 + _highest(generation, generations.USERS, "userId", -1)
-
-
-def _highest(generation: Generation, name: str, column: str, least: int) -> int:
-    """The highest number of a column, `least` where there is none."""
-    numbers = (pc.max(batch.column(column)).as_py() for batch in generations.batches(generation, name, [column]))
-    return max((number for number in numbers if number is not None), default=least)
+    return 1 + generations.highest(generation, generations.USERS, "userId", -1)
 
 
 def _record(schema: pa.Schema) -> np.dtype:
@@ -283,7 +277,7 @@ def _put_reasons(target: np.ndarray, users: np.ndarray, ranks: np.ndarray, becau
 
 
 def _length(generation: Generation) -> int:
-    return _highest(generation, generations.RECOMMENDATIONS, "rank", 0) or 1
+    return generations.highest(generation, generations.RECOMMENDATIONS, "rank", 1)
 
 
 def _row_of(products: pa.Table) -> np.ndarray:

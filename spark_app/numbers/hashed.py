@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pandas.util import hash_array
 
 from spark_app.numbers.arrays import Indices
+from spark_app.numbers.sets import among
 
 Hashes = NDArray[np.uint64]
 
@@ -26,8 +27,7 @@ def joined(parts: Iterable[pa.Array]) -> Hashes:
 
 def lacking(known: Hashes, names: pa.Array) -> int:
     """How many of the names are not among those whose hashes, in order, are `known`: one of 10^11 may be missed."""
-    asked = hashes(names)
-    return int((np.append(known, 0)[np.searchsorted(known, asked)] != asked).sum()) if len(known) else len(asked)
+    return int((~among(hashes(names), known)).sum())
 
 
 class Hashed:

@@ -8,16 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_app.numbers.arrays import kernel
-from spark_app.numbers.sets import distinct
+from spark_app.numbers.sets import among, distinct
 
 Hashes = NDArray[np.int64]
 
 # A small run takes in each batch; when it has grown to a part of the large one, they become one.
 _MERGED_FROM = 1 << 16
 _MERGED_AT = 0.1
-# Room that a run has for more when it is full, and hashes that are looked for at once.
+# Room that a run has for more when it is full.
 _ROOM = 1.1
-_AT_ONCE = 1 << 16
 
 
 class EventIds:
@@ -63,12 +62,7 @@ class _Run:
 
     def has(self, hashes: Hashes) -> NDArray[np.bool_]:
         """Whether each is among them."""
-        found = np.zeros(len(hashes), np.bool_)
-        for start in range(0, len(hashes) if self._length else 0, _AT_ONCE):
-            some = slice(start, start + _AT_ONCE)
-            place = np.searchsorted(self.hashes, hashes[some])
-            found[some] = self._room[np.minimum(place, self._length - 1)] == hashes[some]
-        return found
+        return among(hashes, self.hashes)
 
     def take_in(self, more: Hashes) -> None:
         """Distinct hashes in order, none of which is here."""
